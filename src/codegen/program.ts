@@ -1,0 +1,227 @@
+/**
+ * Vector programs: what one tile of work does, in a small instruction set over virtual vector
+ * registers and byte pointers. A program is plain data. {@linkcode ProgramBuilder} writes one,
+ * `wasm.ts` turns it into WebAssembly, `interpret.ts` runs it with every access checked.
+ *
+ * All elements are float32; offsets, steps and pointers are in bytes; a lane count left out means
+ * every lane of the target.
+ *
+ * @module
+ */
+
+/** Index of a virtual vector register. */
+export type Register = number;
+
+/** Index of a pointer: the program's parameters come first, then its local pointers. */
+export type Pointer = number;
+
+/** One instruction of a vector program. */
+export type Instruction =
+  /** Every lane becomes 0. */
+  | { readonly op: "zero"; readonly dst: Register }
+  /** Consecutive lanes from memory; with fewer than all `lanes` the rest become 0. */
+  | {
+    readonly op: "load";
+    readonly dst: Register;
+    readonly ptr: Pointer;
+    readonly offset: number;
+    readonly lanes: number;
+  }
+  /** The first `lanes` lanes to consecutive memory. */
+  | {
+    readonly op: "store";
+    readonly src: Register;
+    readonly ptr: Pointer;
+    readonly offset: number;
+    readonly lanes: number;
+  }
+  /** Lane `i` from `ptr + offsets[i]`; lanes beyond the list become 0. */
+  | {
+    readonly op: "gather";
+    readonly dst: Register;
+    readonly ptr: Pointer;
+    readonly offsets: readonly number[];
+  }
+  /** Lane `i` to `ptr + offsets[i]`. */
+  | {
+    readonly op: "scatter";
+    readonly src: Register;
+    readonly ptr: Pointer;
+    readonly offsets: readonly number[];
+  }
+  /** One element of memory into every lane. */
+  | {
+    readonly op: "broadcast";
+    readonly dst: Register;
+    readonly ptr: Pointer;
+    readonly offset: number;
+  }
+  /** One lane of `src` into every lane. */
+  | { readonly op: "lane"; readonly dst: Register; readonly src: Register; readonly lane: number }
+  /** `acc += a * b`, rounded once. */
+  | { readonly op: "fma"; readonly acc: Register; readonly a: Register; readonly b: Register }
+  /** `dst = src`. */
+  | { readonly op: "copy"; readonly dst: Register; readonly src: Register }
+  /** `ptr += bytes`. */
+  | { readonly op: "advance"; readonly ptr: Pointer; readonly bytes: number }
+  /** `dst = src + bytes`. */
+  | {
+    readonly op: "point";
+    readonly dst: Pointer;
+    readonly src: Pointer;
+    readonly bytes: number;
+  }
+  /** The body, `count` times (`count >= 1`). */
+  | { readonly op: "loop"; readonly count: number; readonly body: readonly Instruction[] };
+
+/** What one tile does: a function of as many pointers as it has `parameters`. */
+export interface Program {
+  /** Says what the program is, register tile included, e.g. `direct 3oc x 16px`. */
+  readonly name: string;
+  /** Lanes per vector register, the target's. */
+  readonly lanes: number;
+  /** How many pointers it is called with. */
+  readonly parameters: number;
+  /** Pointers in all: the parameters and the local ones. */
+  readonly pointers: number;
+  /** Virtual vector registers. */
+  readonly registers: number;
+  readonly body: readonly Instruction[];
+}
+
+/** Bytes of one element. */
+export const FLOAT_BYTES = 4;
+
+/** How far each of some pointers moves in one turn of a loop, in bytes. */
+export type Steps = readonly (readonly [ptr: Pointer, bytes: number])[];
+
+/** Writes a {@linkcode Program}, one instruction a call. */
+export class ProgramBuilder {
+  readonly #name: string;
+  readonly #lanes: number;
+  readonly #parameters: number;
+  #pointers: number;
+  #registers = 0;
+  #block: Instruction[] = [];
+
+  constructor(name: string, lanes: number, parameters: number) {
+    this.#name = name;
+    this.#lanes = lanes;
+    this.#parameters = parameters;
+    this.#pointers = parameters;
+  }
+
+  /** Lanes per vector. */
+  get lanes(): number {
+    return this.#lanes;
+  }
+
+  /** A new register. */
+  register(): Register {
+    return this.#registers++;
+  }
+
+  /** `count` new registers. */
+  registers(count: number): Register[] {
+    return Array.from({ length: count }, () => this.register());
+  }
+
+  /** A new local pointer, `src + bytes` to begin with. */
+  pointer(src: Pointer, bytes = 0): Pointer {
+    const dst = this.#pointers++;
+    this.point(dst, src, bytes);
+    return dst;
+  }
+
+  zero(dst: Register): void {
+    this.#emit({ op: "zero", dst });
+  }
+
+  load(dst: Register, ptr: Pointer, offset = 0, lanes: number = this.#lanes): void {
+    this.#emit({ op: "load", dst, ptr, offset, lanes });
+  }
+
+  store(src: Register, ptr: Pointer, offset = 0, lanes: number = this.#lanes): void {
+    this.#emit({ op: "store", src, ptr, offset, lanes });
+  }
+
+  gather(dst: Register, ptr: Pointer, offsets: readonly number[]): void {
+    this.#emit({ op: "gather", dst, ptr, offsets });
+  }
+
+  scatter(src: Register, ptr: Pointer, offsets: readonly number[]): void {
+    this.#emit({ op: "scatter", src, ptr, offsets });
+  }
+
+  broadcast(dst: Register, ptr: Pointer, offset = 0): void {
+    this.#emit({ op: "broadcast", dst, ptr, offset });
+  }
+
+  lane(dst: Register, src: Register, lane: number): void {
+    this.#emit({ op: "lane", dst, src, lane });
+  }
+
+  fma(acc: Register, a: Register, b: Register): void {
+    this.#emit({ op: "fma", acc, a, b });
+  }
+
+  copy(dst: Register, src: Register): void {
+    this.#emit({ op: "copy", dst, src });
+  }
+
+  advance(ptr: Pointer, bytes: number): void {
+    if (bytes !== 0) this.#emit({ op: "advance", ptr, bytes });
+  }
+
+  point(dst: Pointer, src: Pointer, bytes = 0): void {
+    this.#emit({ op: "point", dst, src, bytes });
+  }
+
+  /** The instructions that `body` writes, `count` times: none for 0, no loop for 1. */
+  loop(count: number, body: () => void): void {
+    if (count <= 0) return;
+    if (count === 1) return body();
+    const outer = this.#block;
+    this.#block = [];
+    body();
+    const inner = this.#block;
+    this.#block = outer;
+    if (inner.length > 0) this.#emit({ op: "loop", count, body: inner });
+  }
+
+  /**
+   * {@linkcode ProgramBuilder.loop} that leaves the pointers as it found them: each of `steps` moves
+   * by its bytes after every turn and back again after the last.
+   */
+  sweep(count: number, steps: Steps, body: () => void): void {
+    if (count === 1) return body();
+    this.loop(count, () => {
+      body();
+      for (const [ptr, bytes] of steps) this.advance(ptr, bytes);
+    });
+    if (count > 1) { for (const [ptr, bytes] of steps) this.advance(ptr, -bytes * count); }
+  }
+
+  /** The instructions that `body` writes, with each pointer moved by `count` of its steps meanwhile. */
+  displaced(steps: Steps, count: number, body: () => void): void {
+    for (const [ptr, bytes] of steps) this.advance(ptr, bytes * count);
+    body();
+    for (const [ptr, bytes] of steps) this.advance(ptr, -bytes * count);
+  }
+
+  /** The finished program. */
+  build(): Program {
+    return {
+      name: this.#name,
+      lanes: this.#lanes,
+      parameters: this.#parameters,
+      pointers: this.#pointers,
+      registers: this.#registers,
+      body: this.#block,
+    };
+  }
+
+  #emit(instruction: Instruction): void {
+    this.#block.push(instruction);
+  }
+}
