@@ -1,0 +1,171 @@
+import { Pool } from "./pool.ts";
+import { Runtime, type StartPool } from "./runtime.ts";
+import { LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES, SharedMemory } from "./shared_memory.ts";
+
+/** Which code an engine runs: `"wasm"` is WebAssembly SIMD, `"auto"` the fastest there is. */
+export type Backend = "auto" | "wasm";
+
+/** Options of an {@linkcode Engine}. */
+export interface EngineOptions {
+  /** Threads that compute, the calling one included. Default: one per core. */
+  readonly threads?: number;
+  /**
+   * Size of the shared memory in bytes, 1 MiB to 2 GiB. Larger work is done in pieces. Default:
+   * 1 GiB, of which only what is used is ever touched.
+   */
+  readonly memory?: number;
+  /** Default: `"auto"`. */
+  readonly backend?: Backend;
+}
+
+let runtimeOfEngine: (engine: Engine) => Runtime;
+
+/**
+ * Who computes: the calling thread and a pool of worker threads over one shared memory.
+ *
+ * Layers use a shared default engine unless they are given one. An engine of one's own bounds threads
+ * and memory, and can be closed. Workers never keep the process alive, and no permission is needed.
+ *
+ * @example One engine for one block
+ * ```ts
+ * import { Conv2d, Engine, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using engine = new Engine({ threads: 2 });
+ * const layer = new Conv2d(3, 8, 3, { engine });
+ * const output = await layer.forward(Tensor.ones([1, 3, 8, 8]));
+ * assertEquals(output.shape, [1, 8, 6, 6]);
+ * ```
+ */
+export class Engine implements Disposable {
+  static {
+    runtimeOfEngine = (engine) => engine.#runtime;
+  }
+
+  readonly #runtime: Runtime;
+  readonly #threads: number;
+
+  /**
+   * Starts the worker threads; they are up some time later, see {@linkcode Engine.ready}.
+   *
+   * @param options Threads, memory and backend.
+   * @throws {TypeError} If an option is unknown or of the wrong kind.
+   * @throws {RangeError} If a number is out of range, or the host cannot give that much memory.
+   */
+  constructor(options: EngineOptions = {}) {
+    const { threads = navigator.hardwareConcurrency, memory } = checkedOptions(options);
+    const shared = memory === undefined ? defaultMemory() : new SharedMemory(memory);
+    this.#runtime = new Runtime(shared, poolStarter(threads - 1));
+    this.#threads = this.#runtime.workers + 1;
+  }
+
+  /** Threads that compute, the calling one included; 1 where no worker can be started. */
+  get threads(): number {
+    return this.#threads;
+  }
+
+  /** The code that runs: `"wasm"`. */
+  get backend(): "wasm" {
+    return "wasm";
+  }
+
+  /** Size of the shared memory in bytes. */
+  get memory(): number {
+    return this.#runtime.memoryBytes;
+  }
+
+  /**
+   * Resolves when all worker threads are up. Nobody needs to wait for it: until they are, the calling
+   * thread does the work. Resolves after five seconds even if some are not.
+   */
+  get ready(): Promise<void> {
+    return allStarted(this.#runtime);
+  }
+
+  /**
+   * Ends the worker threads as soon as the calls in flight are done. Later calls fail; closing twice
+   * does nothing more.
+   */
+  close(): void {
+    this.#runtime.close();
+  }
+
+  /** {@linkcode Engine.close}, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The inside of an engine, for the layers. */
+export function runtimeOf(engine: Engine): Runtime {
+  return runtimeOfEngine(engine);
+}
+
+let shared: Engine | null = null;
+
+/** The engine that layers share, started on first use with one thread per core. */
+export function defaultEngine(): Engine {
+  shared ??= new Engine();
+  return shared;
+}
+
+/** Starts the pools of an engine with so many workers. */
+export function poolStarter(workers: number): StartPool {
+  return ({ memory, controlWords }) => new Pool(workers, { memory, control: 0, controlWords });
+}
+
+const DEFAULT_MEMORY_BYTES = 2 ** 30;
+const MOST_THREADS = 256;
+
+/** As much memory as the host gives, up to 1 GiB. */
+function defaultMemory(): SharedMemory {
+  for (let bytes = DEFAULT_MEMORY_BYTES; bytes > LEAST_MEMORY_BYTES; bytes /= 2) {
+    try {
+      return new SharedMemory(bytes);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  return new SharedMemory(LEAST_MEMORY_BYTES);
+}
+
+const READY_LIMIT_MS = 5000;
+
+async function allStarted(runtime: Runtime): Promise<void> {
+  const limit = performance.now() + READY_LIMIT_MS;
+  while (runtime.started < runtime.workers && performance.now() < limit) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+const OPTION_NAMES = ["threads", "memory", "backend"];
+const BACKENDS = ["auto", "wasm"];
+
+function checkedOptions(options: EngineOptions): EngineOptions {
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.includes(name)) {
+      throw new TypeError(
+        `Engine: there is no option "${name}"; the options are ${OPTION_NAMES.join(", ")}`,
+      );
+    }
+  }
+  const { threads, memory, backend } = options;
+  if (threads !== undefined) checkInteger("threads", threads, 1, MOST_THREADS);
+  if (memory !== undefined) checkInteger("memory", memory, LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES);
+  if (backend !== undefined && !BACKENDS.includes(backend)) {
+    const ErrorClass = typeof backend === "string" ? RangeError : TypeError;
+    throw new ErrorClass(`Engine: backend is one of ${BACKENDS.join(", ")}, but got ${backend}`);
+  }
+  return options;
+}
+
+function checkInteger(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== "number") {
+    throw new TypeError(`Engine: ${name} is a number, but got ${typeof value}`);
+  }
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(
+      `Engine: ${name} is a whole number from ${least} to ${most}, got ${value}`,
+    );
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The worker threads of an engine.
+ *
+ * @module
+ */
+
+import { Worker } from "node:worker_threads";
+import { claimTiles, runUnit, serveTiles, type WorkerStart } from "../../workers/tiles.ts";
+
+/**
+ * The module that each worker runs, as text. A `data:` URL with everything in it starts from
+ * anywhere (a file, JSR, a compiled program), needs no permission and does not wait for the calling
+ * thread's event loop.
+ */
+export const WORKER_SOURCE = `import { workerData } from "node:worker_threads";
+(${serveTiles})(workerData, { claimTiles: ${claimTiles}, runUnit: ${runUnit} });
+`;
+
+/** A worker that dies is replaced, but not for ever. */
+const MOST_REPLACEMENTS = 16;
+
+/** Keeps a number of workers running until it is closed. They never keep the process alive. */
+export class Pool {
+  readonly #start: Omit<WorkerStart, "thread">;
+  readonly #source: string;
+  readonly #workers = new Map<number, Worker>();
+  #replacements = 0;
+  #open = true;
+
+  /**
+   * @param count Workers to start; thread numbers count from 1, the calling thread being 0.
+   * @param start What each is started with.
+   * @param source The module each runs.
+   */
+  constructor(count: number, start: Omit<WorkerStart, "thread">, source: string = WORKER_SOURCE) {
+    this.#start = start;
+    this.#source = source;
+    for (let thread = 1; thread <= count; thread++) this.#spawn(thread);
+  }
+
+  /** Workers that run, or are about to. */
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  /** Lets go of the workers without waiting for them: for when they might never come back. */
+  terminate(): void {
+    this.#open = false;
+    for (const worker of this.#workers.values()) worker.terminate();
+    this.#workers.clear();
+  }
+
+  /** The workers are about to end by themselves. */
+  close(): void {
+    this.#open = false;
+    this.#workers.clear();
+  }
+
+  #spawn(thread: number): void {
+    const url = new URL("data:text/javascript," + encodeURIComponent(this.#source));
+    try {
+      const worker = new Worker(url, { workerData: { ...this.#start, thread } });
+      worker.unref();
+      worker.on("error", () => this.#replace(thread, worker));
+      worker.on("exit", () => this.#replace(thread, worker));
+      this.#workers.set(thread, worker);
+    } catch {
+      // No worker can be had here: the calling thread does the work.
+    }
+  }
+
+  #replace(thread: number, worker: Worker): void {
+    if (!this.#open || this.#workers.get(thread) !== worker) return;
+    this.#workers.delete(thread);
+    if (this.#replacements++ < MOST_REPLACEMENTS) this.#spawn(thread);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * An engine's inside: shared memory, workers, code, and the tasks that take turns on them.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { type Target, WASM_TARGET } from "../codegen/target.ts";
+import { CodeCache } from "./code_cache.ts";
+import { Dispatcher, type PhaseRun, type PublishedPhase } from "./dispatcher.ts";
+import type { Block } from "./heap.ts";
+import type { Pool } from "./pool.ts";
+import { Residents } from "./residents.ts";
+import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
+
+/** A computation: yields each phase to be run, returns the result. */
+export type Task<T> = Generator<PhaseRun, T, void>;
+
+/** How long an asynchronous call may keep the event loop from other things. */
+const SLICE_MS = 4;
+
+/** Starts the workers; tests start others. */
+export type StartPool = (shared: SharedMemory) => Pool;
+
+/** Everything that one shared memory holds; replaced as a whole when a thread got lost in it. */
+interface Workshop {
+  readonly shared: SharedMemory;
+  readonly pool: Pool;
+  readonly code: CodeCache;
+  readonly residents: Residents;
+  readonly dispatcher: Dispatcher;
+}
+
+/** Runs tasks, one at a time, on the calling thread and the workers. */
+export class Runtime {
+  readonly #startPool: StartPool;
+  #workshop: Workshop;
+  /** The task whose phases are being run; a synchronous call finishes it before its own. */
+  #active: Turn<unknown> | null = null;
+  /** Resolves when the last asynchronous task in the queue is over. */
+  #queue: Promise<void> = Promise.resolve();
+  #queued = 0;
+  #closed = false;
+
+  constructor(shared: SharedMemory, startPool: StartPool) {
+    this.#startPool = startPool;
+    this.#workshop = openWorkshop(shared, startPool);
+  }
+
+  /** Worker threads that run or are about to. */
+  get workers(): number {
+    return this.#workshop.pool.size;
+  }
+
+  /** What programs are written for. */
+  get target(): Target {
+    return WASM_TARGET;
+  }
+
+  /** Size of the shared memory in bytes. */
+  get memoryBytes(): number {
+    return this.#workshop.shared.pages * PAGE_BYTES;
+  }
+
+  /** Most bytes that a task can hope for. */
+  get capacity(): number {
+    return this.#workshop.shared.heap.bytes;
+  }
+
+  /** Blocks that outlive a call. */
+  get residents(): Residents {
+    return this.#workshop.residents;
+  }
+
+  /** Whether a task submitted now starts before the call returns. */
+  get idle(): boolean {
+    return this.#queued === 0;
+  }
+
+  /** Worker threads that have started. */
+  get started(): number {
+    return Atomics.load(this.#workshop.shared.control, CONTROL.started);
+  }
+
+  /**
+   * Takes a block of the shared memory, at the cost of what is kept there if need be.
+   *
+   * @throws {RangeError} If the memory is too small.
+   */
+  allocate(bytes: number): Block {
+    const { shared: { heap }, residents, code } = this.#workshop;
+    let block = heap.allocate(bytes);
+    for (const kept of [residents, code]) {
+      if (block !== null) break;
+      kept.evict();
+      block = heap.allocate(bytes);
+    }
+    if (block !== null) return block;
+    throw new RangeError(
+      `Engine: ${bytes} bytes of shared memory are needed in one piece, ` +
+        `but of ${this.memoryBytes} at most ${heap.largestFree} are free`,
+    );
+  }
+
+  /** Gives a block back. */
+  release(block: Block): void {
+    this.#workshop.shared.heap.release(block);
+  }
+
+  /** The float32 elements of the shared memory from a byte address on. */
+  floats(address: number, length: number): Float32Array {
+    return this.#workshop.shared.floats(address, length);
+  }
+
+  /**
+   * Runs a task and blocks until it is done. A task that is under way is finished first.
+   *
+   * @throws What the task throws, and an `Error` if the engine is closed.
+   */
+  runSync<T>(task: Task<T>): T {
+    this.#assertOpen();
+    if (this.#active !== null) {
+      this.#active.finish();
+      this.#repair(this.#active);
+    }
+    const turn = new Turn(task, this.#workshop);
+    turn.finish();
+    this.#repair(turn);
+    return turn.result();
+  }
+
+  /**
+   * Runs a task after those submitted before it, in slices that leave the event loop free.
+   *
+   * @throws What the task throws, and an `Error` if the engine is closed.
+   */
+  run<T>(task: Task<T>): Promise<T> {
+    this.#assertOpen();
+    const before = this.#queue;
+    const first = this.#queued++ === 0;
+    const over = Promise.withResolvers<void>();
+    this.#queue = over.promise;
+    const take = async () => {
+      if (!first) await before;
+      const turn = new Turn(task, this.#workshop);
+      this.#active = turn;
+      await proceed(turn);
+      this.#active = null;
+      this.#queued--;
+      this.#repair(turn);
+      this.#endIfClosed();
+      over.resolve();
+      return turn.result();
+    };
+    return take();
+  }
+
+  /** Ends the workers as soon as nothing is in flight. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#endIfClosed();
+  }
+
+  #endIfClosed(): void {
+    if (!this.#closed || this.#queued > 0) return;
+    this.#workshop.pool.close();
+    this.#workshop.dispatcher.end();
+  }
+
+  /** A lost thread may still write into its memory one day: leave it all of it. */
+  #repair(turn: Turn<unknown>): void {
+    if (!turn.lostThread || this.#workshop !== turn.workshop) return;
+    const { shared, pool } = this.#workshop;
+    pool.terminate();
+    const fresh = new SharedMemory(shared.pages * PAGE_BYTES);
+    this.#workshop = openWorkshop(fresh, this.#startPool);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error("Engine: it has been closed");
+  }
+}
+
+function openWorkshop(shared: SharedMemory, startPool: StartPool): Workshop {
+  const code = new CodeCache(shared);
+  return {
+    shared,
+    code,
+    pool: startPool(shared),
+    residents: new Residents(shared.heap),
+    dispatcher: new Dispatcher(shared, code),
+  };
+}
+
+/** A task on its way through its phases. */
+class Turn<T> {
+  readonly workshop: Workshop;
+  readonly #task: Task<T>;
+  #phase: PublishedPhase | null = null;
+  #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
+  #lostThread = false;
+
+  constructor(task: Task<T>, workshop: Workshop) {
+    this.#task = task;
+    this.workshop = workshop;
+  }
+
+  get over(): boolean {
+    return this.#outcome !== null;
+  }
+
+  /** Whether a worker had to be given up. */
+  get lostThread(): boolean {
+    return this.#lostThread;
+  }
+
+  /** Works until the task is over, others hold all that is left, or `mayGoOn` says no. */
+  work(mayGoOn: () => boolean): void {
+    while (!this.over && mayGoOn()) {
+      if (!this.#isPhaseComplete((phase) => phase.help(mayGoOn))) return;
+      this.#next();
+    }
+  }
+
+  /** Works and waits until the task is over. */
+  finish(): void {
+    while (!this.over) {
+      if (this.#isPhaseComplete((phase) => phase.complete())) this.#next();
+    }
+  }
+
+  /** What the task returned; throws what it threw. */
+  result(): T {
+    if (this.#outcome === null) throw new Error("The task is not over");
+    if ("error" in this.#outcome) throw this.#outcome.error;
+    return this.#outcome.value;
+  }
+
+  /** Advances the current phase; whether it is complete, as no phase is. */
+  #isPhaseComplete(advance: (phase: PublishedPhase) => void): boolean {
+    if (this.#phase === null) return true;
+    try {
+      advance(this.#phase);
+      return this.#phase.isComplete();
+    } catch (error) {
+      // Others may still be at work in the task's buffers.
+      this.#lostThread = true;
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  /** Leaves a phase that is complete and begins the next one. */
+  #next(): void {
+    this.#leavePhase();
+    try {
+      const { done, value } = this.#task.next();
+      if (done) this.#outcome = { value };
+      else this.#begin(value);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #leavePhase(): void {
+    if (this.#phase === null) return;
+    this.#lostThread ||= this.#phase.lostThread;
+    this.#phase.release();
+    this.#phase = null;
+  }
+
+  /** Ends the task with an error, after its own clean-up. */
+  #fail(error: unknown): void {
+    this.#leavePhase();
+    try {
+      this.#task.throw(error);
+    } catch {
+      // The task throws the error again once it has cleaned up.
+    }
+    this.#outcome = { error };
+  }
+
+  #begin(run: PhaseRun): void {
+    const { dispatcher, pool } = this.workshop;
+    // After a thread got lost, the rest of the task runs on this one.
+    this.#phase = dispatcher.begin(run, this.#lostThread ? 0 : pool.size);
+  }
+}
+
+/** Works in slices, between which the event loop goes round. */
+async function proceed(turn: Turn<unknown>): Promise<void> {
+  for (;;) {
+    const end = performance.now() + SLICE_MS;
+    turn.work(() => performance.now() < end);
+    if (turn.over) return;
+    await eventLoopTurn();
+  }
+}
+
+/** Lets everything else that is due run first. An immediate, unlike a timer, comes at once. */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => resolve());
+  });
+}

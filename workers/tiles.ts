@@ -1,0 +1,186 @@
+/**
+ * How tiles are claimed and run, the same on every thread. Each function here must stand alone: the
+ * worker's module is made from their text (see `src/engine/pool.ts`), so they may use only their
+ * arguments and globals.
+ *
+ * Control block, in 32-bit words:
+ *
+ * | word | what it holds |
+ * | --- | --- |
+ * | 0 | generation of the published job; workers sleep on it |
+ * | 1 | claim: low 16 bits of the generation, then the next unclaimed unit |
+ * | 2 | done: low 16 bits of the generation, then the number of finished units |
+ * | 3, 4 | the job's description: address in words, length in words |
+ * | 5 | workers that have started |
+ * | 6 | 1 when the workers are to end |
+ * | 7 | generation of the job while its description and code may be read, else 0 |
+ * | 16 ... | state of each unit: generation, thread, finished bit |
+ *
+ * The generation in claim, done and states makes every word of an old job recognisable: a thread that
+ * was away while jobs came and went can claim nothing and count nothing.
+ *
+ * @module
+ */
+
+/** A job as every thread reads it. */
+export interface TileJob {
+  readonly generation: number;
+  /** The words that `src/engine/job.ts` encodes. */
+  readonly words: Int32Array;
+  readonly functions: readonly ((...pointers: number[]) => void)[];
+}
+
+/**
+ * Claims and runs units of a job until none is left, the job is over, or `mayGoOn` says no.
+ *
+ * @param control The control block.
+ * @param job What to run.
+ * @param thread Number of the calling thread, from 0.
+ * @param mayGoOn Asked before each claim.
+ */
+export function claimTiles(
+  control: Int32Array,
+  job: TileJob,
+  thread: number,
+  run: (job: TileJob, unit: number) => void,
+  mayGoOn: () => boolean,
+): void {
+  const CLAIM = 1, DONE = 2, STATES = 16;
+  const generation = job.generation & 0xffff;
+  const units = job.words[3] ?? 0;
+  while (mayGoOn()) {
+    const claim = Atomics.load(control, CLAIM);
+    const unit = claim & 0xffff;
+    if (claim >>> 16 !== generation || unit >= units) return;
+    if (Atomics.compareExchange(control, CLAIM, claim, claim + 1) !== claim) continue;
+    const claimed = generation << 16 | thread << 1;
+    Atomics.store(control, STATES + unit, claimed);
+    run(job, unit);
+    // Fails if the unit was taken over and finished by another thread meanwhile.
+    if (Atomics.compareExchange(control, STATES + unit, claimed, claimed | 1) !== claimed) continue;
+    for (;;) {
+      const done = Atomics.load(control, DONE);
+      if (done >>> 16 !== generation) return;
+      if (Atomics.compareExchange(control, DONE, done, done + 1) !== done) continue;
+      if ((done & 0xffff) + 1 === units) Atomics.notify(control, DONE);
+      break;
+    }
+  }
+}
+
+/** Runs the tiles of one unit: decodes where they lie in their grids and calls their program. */
+export function runUnit({ words, functions }: TileJob, unit: number): void {
+  const word = (index: number): number => words[index] ?? 0;
+  const perUnit = word(4);
+  const grids = word(5);
+  let tile = unit * perUnit;
+  let left = perUnit;
+  let at = 6;
+  for (let grid = 0; grid < grids && left > 0; grid++) {
+    const tiles = word(at + 1);
+    const axes = word(at + 2);
+    const parameters = word(at + 3);
+    const extents = at + 4;
+    const firstArgument = extents + axes;
+    at = firstArgument + parameters * (axes + 1);
+    if (tile >= tiles) {
+      tile -= tiles;
+      continue;
+    }
+    const call = functions[word(extents - 4)];
+    for (; tile < tiles && left > 0; tile++, left--) {
+      const pointers: number[] = [];
+      for (let p = 0; p < parameters; p++) {
+        const argument = firstArgument + p * (axes + 1);
+        let pointer = word(argument);
+        let index = tile;
+        // Innermost axis last, as the extents are given.
+        for (let axis = axes - 1; axis >= 0; axis--) {
+          const extent = word(extents + axis);
+          const position = index % extent;
+          index = (index - position) / extent;
+          pointer += position * word(argument + 1 + axis);
+        }
+        pointers.push(pointer);
+      }
+      call?.(...pointers);
+    }
+    tile = 0;
+  }
+}
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly memory: WebAssembly.Memory;
+  /** Word index of the control block in the memory. */
+  readonly control: number;
+  /** Words of the control block. */
+  readonly controlWords: number;
+  readonly thread: number;
+}
+
+/** The functions of this module, as the worker gets them. */
+export interface TileFunctions {
+  readonly claimTiles: typeof claimTiles;
+  readonly runUnit: typeof runUnit;
+}
+
+/** What a worker thread does: sleep until a job is published, help with it, sleep again. */
+export function serveTiles(start: WorkerStart, { claimTiles, runUnit }: TileFunctions): void {
+  const GENERATION = 0, ADDRESS = 3, LENGTH = 4, STARTED = 5, END = 6, READABLE = 7;
+  // About 30 microseconds: longer than the pause between two phases, shorter than anyone minds.
+  const SPINS = 2000;
+  const MOST_MODULES = 256;
+  const { memory, thread } = start;
+  const words = new Int32Array(memory.buffer);
+  const control = words.subarray(start.control, start.control + start.controlWords);
+  const modules = new Map<number, ((...pointers: number[]) => void)[]>();
+
+  /**
+   * Whether what has been read of a job so far was really its own: the calling thread clears the word
+   * before it uses that memory for anything else. A read-modify-write keeps earlier reads earlier.
+   */
+  const wasReadable = (generation: number) => Atomics.add(control, READABLE, 0) === generation;
+
+  const instantiate = (code: Uint8Array<ArrayBuffer>) => {
+    const imports = { "": { m0: memory } };
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), imports);
+    const functions: ((...pointers: number[]) => void)[] = [];
+    for (;;) {
+      const entry = exports[functions.length];
+      if (typeof entry !== "function") return functions;
+      functions.push(entry as (...pointers: number[]) => void);
+    }
+  };
+
+  /** The job of a generation, or `null` if it was over before it had been read. */
+  const read = (generation: number): TileJob | null => {
+    const address = Atomics.load(control, ADDRESS);
+    const job = words.slice(address, address + Atomics.load(control, LENGTH));
+    if (!wasReadable(generation)) return null;
+    const [id = 0, codeAddress = 0, codeBytes = 0] = job;
+    let functions = modules.get(id);
+    if (functions === undefined) {
+      const code = new Uint8Array(memory.buffer, codeAddress, codeBytes).slice();
+      if (!wasReadable(generation)) return null;
+      functions = instantiate(code);
+      const [oldest] = modules.keys();
+      if (modules.size >= MOST_MODULES && oldest !== undefined) modules.delete(oldest);
+      modules.set(id, functions);
+    }
+    return { generation, words: job, functions };
+  };
+
+  Atomics.add(control, STARTED, 1);
+  let seen = 0;
+  for (;;) {
+    for (let spin = 0; spin < SPINS && Atomics.load(control, GENERATION) === seen; spin++);
+    Atomics.wait(control, GENERATION, seen);
+    if (Atomics.load(control, END) === 1) return;
+    const generation = Atomics.load(control, GENERATION);
+    if (generation === seen) continue;
+    seen = generation;
+    const job = read(generation);
+    if (job !== null) claimTiles(control, job, thread, runUnit, () => true);
+  }
+}
