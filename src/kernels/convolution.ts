@@ -1,0 +1,179 @@
+/**
+ * Plans a convolution: the input packed if it needs padding or has a column stride, then one set of
+ * tiles.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Phase } from "../engine/work.ts";
+import type { Geometry } from "../geometry.ts";
+import { planBuffers } from "./buffers.ts";
+import type { DirectShape } from "./direct.ts";
+import { type PadAxis, type PaddedLayout, paddedLayout, padPhase } from "./pad.ts";
+import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { addTiles, familyOf } from "./tile_phase.ts";
+import { PhaseBuilder } from "./tiles.ts";
+
+/** Plans a convolution whose axes have been collapsed. */
+export function planConvolution(request: PlanRequest): PlanBody {
+  const { geometry: g, hasBias, target } = request;
+  const layout = needsPacking(g) ? packedLayout(g) : null;
+  const view = layout === null ? plainView(g) : packedView(g, layout);
+  const [outDepth, outHeight, outWidth] = g.output;
+  const inChannels = g.inChannels / g.groups;
+  const row = outWidth * FLOAT_BYTES;
+  const shape: DirectShape = {
+    lanes: target.lanes,
+    inChannels,
+    outChannels: g.outChannels / g.groups,
+    taps: tapOffsets(g, view),
+    hasBias,
+    channelPitch: view.channelPitch,
+    rowStep: view.rowStep,
+    pixelStep: FLOAT_BYTES,
+    outputRowStep: row,
+    outputChannelPitch: outDepth * outHeight * row,
+  };
+  const phases: Phase[] = [];
+  if (layout !== null) {
+    const planes = g.batch * g.inChannels;
+    const buffers = { input: BUFFER.input, padded: BUFFER.padded };
+    phases.push(padPhase(layout, g.input, g.paddingMode, planes, target.lanes, buffers));
+  }
+  const tiles = new PhaseBuilder("convolve");
+  addTiles(tiles, {
+    shape,
+    batch: g.batch,
+    groups: g.groups,
+    depth: outDepth,
+    rows: outHeight,
+    columns: outWidth,
+    inputBatchPitch: g.inChannels * view.channelPitch,
+    inputDepthStep: view.depthStep,
+    outputBatchPitch: g.outChannels * shape.outputChannelPitch,
+    outputDepthStep: outHeight * row,
+    input: { buffer: layout === null ? BUFFER.input : BUFFER.padded, offset: 0 },
+    weight: { buffer: BUFFER.weight, offset: 0 },
+    outputOffset: 0,
+  });
+  phases.push(tiles.build());
+  const paddedElements = layout === null ? 0 : g.batch * g.inChannels * layout.channelPitch;
+  return {
+    family: familyOf(shape),
+    buffers: planBuffers(request, paddedElements, 0),
+    preparation: [],
+    phases,
+  };
+}
+
+/** How the kernels see the input: everything in bytes. */
+interface InputView {
+  readonly channelPitch: number;
+  /** From the window of one output to the next. */
+  readonly depthStep: number;
+  readonly rowStep: number;
+  /** From one tap to the next. */
+  readonly depthTap: number;
+  readonly rowTap: number;
+  /** Where each tap of a row finds its pixels. */
+  readonly columnTaps: readonly number[];
+}
+
+function needsPacking(g: Geometry): boolean {
+  const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
+  return padded || g.stride[2] > 1;
+}
+
+/** The input where it lies. */
+function plainView(g: Geometry): InputView {
+  const [inDepth, inHeight, inWidth] = g.input;
+  const row = inWidth * FLOAT_BYTES;
+  const plane = inHeight * row;
+  const [dilationD, dilationH, dilationW] = g.dilation;
+  return {
+    channelPitch: inDepth * plane,
+    depthStep: g.stride[0] * plane,
+    rowStep: g.stride[1] * row,
+    depthTap: dilationD * plane,
+    rowTap: dilationH * row,
+    columnTaps: range(g.kernel[2]).map((k) => k * dilationW * FLOAT_BYTES),
+  };
+}
+
+function packedLayout(g: Geometry): PaddedLayout {
+  return paddedLayout(plainAxis(g, 0), plainAxis(g, 1), columnAxes(g));
+}
+
+/** Packed positions of the depth or the height: all, or every `stride`-th for a single tap. */
+function plainAxis(g: Geometry, axis: 0 | 1): PadAxis {
+  const step = packedStep(g, axis);
+  const last = (g.output[axis] - 1) * g.stride[axis] + (g.kernel[axis] - 1) * g.dilation[axis];
+  return { count: last / step + 1, step, first: -g.padBegin[axis] };
+}
+
+/** With a single tap only every `stride`-th position is ever seen, so only those are packed. */
+function packedStep(g: Geometry, axis: 0 | 1): number {
+  return g.kernel[axis] === 1 ? g.stride[axis] : 1;
+}
+
+/** The column of a tap: which residue of the stride, and how many packed columns in. */
+function columnOf(g: Geometry, tap: number): { residue: number; column: number } {
+  const position = tap * g.dilation[2];
+  const stride = g.stride[2];
+  return { residue: position % stride, column: Math.floor(position / stride) };
+}
+
+/** The residues of the column stride that some tap falls on, each with its last tap's column. */
+function residues(g: Geometry): Map<number, number> {
+  const lastColumns = new Map<number, number>();
+  for (const tap of range(g.kernel[2])) {
+    const { residue, column } = columnOf(g, tap);
+    lastColumns.set(residue, column);
+  }
+  return lastColumns;
+}
+
+function columnAxes(g: Geometry): PadAxis[] {
+  return [...residues(g)].map(([residue, lastColumn]) => ({
+    count: g.output[2] + lastColumn,
+    step: g.stride[2],
+    first: residue - g.padBegin[2],
+  }));
+}
+
+function packedView(g: Geometry, layout: PaddedLayout): InputView {
+  const starts = new Map<number, number>();
+  let start = 0;
+  [...residues(g).keys()].forEach((residue, index) => {
+    starts.set(residue, start);
+    start += layout.columns[index]?.count ?? 0;
+  });
+  const plane = layout.planePitch * FLOAT_BYTES;
+  const row = layout.rowPitch * FLOAT_BYTES;
+  return {
+    channelPitch: layout.channelPitch * FLOAT_BYTES,
+    depthStep: g.stride[0] / packedStep(g, 0) * plane,
+    rowStep: g.stride[1] / packedStep(g, 1) * row,
+    depthTap: g.dilation[0] * plane,
+    rowTap: g.dilation[1] * row,
+    columnTaps: range(g.kernel[2]).map((tap) => {
+      const { residue, column } = columnOf(g, tap);
+      return ((starts.get(residue) ?? 0) + column) * FLOAT_BYTES;
+    }),
+  };
+}
+
+/** Input offset of every tap, in the order of the weights: depth, height, width. */
+function tapOffsets(g: Geometry, view: InputView): number[] {
+  const [depth, height] = g.kernel;
+  return range(depth).flatMap((kd) =>
+    range(height).flatMap((kh) =>
+      view.columnTaps.map((column) => kd * view.depthTap + kh * view.rowTap + column)
+    )
+  );
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}

@@ -1,0 +1,81 @@
+/**
+ * From the description of a convolution to the work that computes it: which kernel family, which
+ * layouts, which tiles. A plan is plain data.
+ *
+ * @module
+ */
+
+import type { Target } from "../codegen/target.ts";
+import type { BufferSpec, Phase, Work } from "../engine/work.ts";
+import type { Geometry } from "../geometry.ts";
+import { collapse } from "./collapse.ts";
+import { planConvolution } from "./convolution.ts";
+import { planTransposed } from "./transposed.ts";
+
+/** The kernel families. */
+export type Family = "direct" | "depthwise";
+
+/** Indices into the buffers of every plan. */
+export const BUFFER = {
+  input: 0,
+  weight: 1,
+  bias: 2,
+  output: 3,
+  padded: 4,
+  packedWeight: 5,
+} as const;
+
+/** How a convolution is computed. */
+export interface Plan extends Work {
+  /** Unique among all plans. */
+  readonly id: string;
+  /** The family of its kernels. */
+  readonly family: Family;
+  /**
+   * Phases that depend on the weights alone and write {@linkcode BUFFER}`.packedWeight`: while the
+   * weights stay as they are, once is enough.
+   */
+  readonly preparation: readonly Phase[];
+}
+
+/** What a planner makes. */
+export type PlanBody = Omit<Plan, "id">;
+
+/** What a planner is given. */
+export interface PlanRequest {
+  readonly geometry: Geometry;
+  readonly hasBias: boolean;
+  readonly target: Target;
+}
+
+/** Plans that are kept; the oldest makes room for a new one. */
+const MOST_PLANS = 512;
+
+const plans = new Map<string, Plan>();
+let nextId = 1;
+
+/**
+ * The plan for a convolution. Equal requests get the same object.
+ *
+ * @param request The convolution, with at least one batch item, and the target.
+ */
+export function planFor(request: PlanRequest): Plan {
+  const key = JSON.stringify(request);
+  const known = plans.get(key);
+  if (known !== undefined) return known;
+  const plan = { ...makePlan(request), id: `plan ${nextId++}` };
+  const [oldest] = plans.keys();
+  if (plans.size >= MOST_PLANS && oldest !== undefined) plans.delete(oldest);
+  plans.set(key, plan);
+  return plan;
+}
+
+function makePlan(request: PlanRequest): PlanBody {
+  const collapsed = { ...request, geometry: collapse(request.geometry) };
+  return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
+}
+
+/** Bytes of shared memory that a plan's buffers take. */
+export function planBytes({ buffers }: { readonly buffers: readonly BufferSpec[] }): number {
+  return buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+}

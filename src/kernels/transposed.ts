@@ -1,0 +1,230 @@
+/**
+ * Plans a transposed convolution as `stride` phases along each axis. The outputs of one phase see the
+ * same taps, so each phase is a direct convolution with a part of the kernel, stride 1, and outputs
+ * `stride` apart: nothing is scattered into sums, no inserted zero is multiplied.
+ *
+ * Output position `o` sees input `i` through tap `k` where `o + padBegin = i * stride + k * dilation`.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts";
+import type { Phase } from "../engine/work.ts";
+import type { Geometry } from "../geometry.ts";
+import { planBuffers } from "./buffers.ts";
+import type { DirectShape } from "./direct.ts";
+import { type PadAxis, paddedLayout, padPhase } from "./pad.ts";
+import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { writeReduction } from "./reduction.ts";
+import { addTiles, familyOf } from "./tile_phase.ts";
+import { PhaseBuilder } from "./tiles.ts";
+
+/** The outputs of one remainder of the stride along one axis. */
+interface AxisPhase {
+  /** The first output, and how many there are, `stride` apart. */
+  readonly start: number;
+  readonly count: number;
+  /** Kernel taps that reach them, ascending. */
+  readonly taps: readonly number[];
+  /** For each tap, the input position that the first output sees; may lie outside the input. */
+  readonly inputs: readonly number[];
+}
+
+/** The non-empty phases of one axis. */
+export function axisPhases(g: Geometry, axis: 0 | 1 | 2): AxisPhase[] {
+  const stride = g.stride[axis];
+  const dilation = g.dilation[axis];
+  const padBegin = g.padBegin[axis];
+  const output = g.output[axis];
+  return range(Math.min(stride, output)).map((start) => {
+    const count = Math.ceil((output - start) / stride);
+    const inputOf = (tap: number) => (start + padBegin - tap * dilation) / stride;
+    // A tap that meets the input at no output of the phase is left out.
+    const taps = range(g.kernel[axis]).filter((tap) => {
+      const input = inputOf(tap);
+      return Number.isInteger(input) && input + count > 0 && input < g.input[axis];
+    });
+    return { start, count, taps, inputs: taps.map(inputOf) };
+  });
+}
+
+/** Plans a transposed convolution whose axes have been collapsed. */
+export function planTransposed(request: PlanRequest): PlanBody {
+  const { geometry: g, hasBias, target } = request;
+  const axes = [axisPhases(g, 0), axisPhases(g, 1), axisPhases(g, 2)] as const;
+  const depth = seenPositions(axes[0], g.input[0]);
+  const height = seenPositions(axes[1], g.input[1]);
+  const width = seenPositions(axes[2], g.input[2]);
+  const packed = [depth, height, width].some(({ first, count }, axis) =>
+    first < 0 || first + count > (g.input[axis] ?? 0)
+  );
+  const whole = (size: number): PadAxis => ({ count: size, step: 1, first: 0 });
+  const [seenDepth, seenHeight, seenWidth] = packed
+    ? [depth, height, width]
+    : [whole(g.input[0]), whole(g.input[1]), whole(g.input[2])];
+  const layout = paddedLayout(seenDepth, seenHeight, [seenWidth]);
+  const channelPitch = packed ? layout.channelPitch : layout.planePitch * g.input[0];
+  const row = layout.rowPitch * FLOAT_BYTES;
+  const plane = layout.planePitch * FLOAT_BYTES;
+  const [outDepth, outHeight, outWidth] = g.output;
+  const outRow = outWidth * FLOAT_BYTES;
+  const outPlane = outHeight * outRow;
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+
+  const tiles = new PhaseBuilder("convolve");
+  const pack = new PhaseBuilder("pack weights");
+  let packedElements = 0;
+  let family = familyOf({ ...EMPTY_SHAPE, inChannels, outChannels });
+  for (const d of axes[0]) {
+    for (const h of axes[1]) {
+      for (const w of axes[2]) {
+        const byteOffset = (i: number, j: number, k: number) =>
+          (i - seenDepth.first) * plane + (j - seenHeight.first) * row +
+          (k - seenWidth.first) * FLOAT_BYTES;
+        const offsets = d.inputs.flatMap((i) =>
+          h.inputs.flatMap((j) => w.inputs.map((k) => byteOffset(i, j, k)))
+        );
+        const first = offsets.length === 0 ? 0 : Math.min(...offsets);
+        const shape: DirectShape = {
+          lanes: target.lanes,
+          inChannels,
+          outChannels,
+          taps: offsets.map((offset) => offset - first),
+          hasBias,
+          channelPitch: channelPitch * FLOAT_BYTES,
+          rowStep: row,
+          pixelStep: g.stride[2] * FLOAT_BYTES,
+          outputRowStep: g.stride[1] * outRow,
+          outputChannelPitch: outDepth * outPlane,
+        };
+        family = familyOf(shape);
+        const weightTaps = d.taps.flatMap((kd) =>
+          h.taps.flatMap((kh) => w.taps.map((kw) => (kd * g.kernel[1] + kh) * g.kernel[2] + kw))
+        );
+        addWeightPacking(pack, request, weightTaps, packedElements);
+        addTiles(tiles, {
+          shape,
+          batch: g.batch,
+          groups: g.groups,
+          depth: d.count,
+          rows: h.count,
+          columns: w.count,
+          inputBatchPitch: g.inChannels * shape.channelPitch,
+          inputDepthStep: plane,
+          outputBatchPitch: g.outChannels * shape.outputChannelPitch,
+          outputDepthStep: g.stride[0] * outPlane,
+          input: { buffer: packed ? BUFFER.padded : BUFFER.input, offset: first },
+          weight: { buffer: BUFFER.packedWeight, offset: packedElements * FLOAT_BYTES },
+          outputOffset: d.start * outPlane + h.start * outRow + w.start * FLOAT_BYTES,
+        });
+        packedElements += g.outChannels * inChannels * weightTaps.length;
+      }
+    }
+  }
+
+  const phases: Phase[] = [];
+  if (packed) {
+    const planes = g.batch * g.inChannels;
+    const buffers = { input: BUFFER.input, padded: BUFFER.padded };
+    phases.push(padPhase(layout, g.input, "zeros", planes, target.lanes, buffers));
+  }
+  phases.push(tiles.build());
+  const paddedElements = packed ? g.batch * g.inChannels * layout.channelPitch : 0;
+  return {
+    family,
+    buffers: planBuffers(request, paddedElements, packedElements),
+    preparation: packedElements > 0 ? [pack.build()] : [],
+    phases,
+  };
+}
+
+const EMPTY_SHAPE: DirectShape = {
+  lanes: 1,
+  inChannels: 0,
+  outChannels: 0,
+  taps: [],
+  hasBias: false,
+  channelPitch: 0,
+  rowStep: 0,
+  pixelStep: 0,
+  outputRowStep: 0,
+  outputChannelPitch: 0,
+};
+
+/** The input positions that some output sees through some tap, inside the input or not. */
+function seenPositions(phases: readonly AxisPhase[], size: number): PadAxis {
+  const seen = phases.filter(({ inputs }) => inputs.length > 0);
+  const first = Math.min(...seen.map(({ inputs }) => Math.min(...inputs)));
+  const last = Math.max(...seen.map(({ inputs, count }) => Math.max(...inputs) + count - 1));
+  if (seen.length === 0) return { count: size, step: 1, first: 0 };
+  return { count: last - first + 1, step: 1, first };
+}
+
+/** Weights that one tile of the packing phase copies. */
+const PACK_TILE_ELEMENTS = 16 * 1024;
+
+/**
+ * Packs the weights of one phase, from `[ic][oc][tap]` to `[oc][ic][phase tap]` in every group.
+ *
+ * @param taps Positions of the phase's taps in a kernel.
+ * @param start Where the phase begins in the packed weights, in elements.
+ */
+function addWeightPacking(
+  pack: PhaseBuilder,
+  { geometry: g, target }: PlanRequest,
+  taps: readonly number[],
+  start: number,
+): void {
+  if (taps.length === 0) return;
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  const kernel = g.kernel.reduce((a, b) => a * b, 1) * FLOAT_BYTES;
+  const source = range(inChannels).flatMap((ic) =>
+    taps.map((tap) => ic * outChannels * kernel + tap * FLOAT_BYTES)
+  );
+  const packedPitch = source.length * FLOAT_BYTES;
+  const block = Math.max(1, Math.min(outChannels, Math.floor(PACK_TILE_ELEMENTS / source.length)));
+  pack.add(
+    [
+      {
+        count: g.groups,
+        block: 1,
+        steps: [inChannels * outChannels * kernel, outChannels * packedPitch],
+      },
+      { count: outChannels, block, steps: [kernel, packedPitch] },
+    ],
+    [
+      { buffer: BUFFER.weight, offset: 0 },
+      { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
+    ],
+    ([, channels = 1]) => packProgram(source, kernel, channels, target.lanes),
+  );
+}
+
+/** Gathers the weights at `source` for each of `channels` output channels, `kernel` bytes apart. */
+function packProgram(
+  source: readonly number[],
+  kernel: number,
+  channels: number,
+  lanes: number,
+): Program {
+  const code = new ProgramBuilder(`pack weights ${channels}oc x ${source.length}`, lanes, 2);
+  const [from, to] = [0, 1];
+  code.loop(channels, () => {
+    writeReduction(code, from, to, source, (offsets) => {
+      for (let i = 0; i < offsets.length; i += lanes) {
+        const value = code.register();
+        const group = offsets.slice(i, i + lanes);
+        code.gather(value, from, group);
+        code.store(value, to, i * FLOAT_BYTES, group.length);
+      }
+    });
+    code.advance(from, kernel);
+  });
+  return code.build();
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
