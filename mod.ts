@@ -1,0 +1,55 @@
+/**
+ * Convolution layers for Deno: the six of `torch.nn` with every option, computed on worker threads by
+ * WebAssembly SIMD code that is generated for the sizes at hand. No permission is needed.
+ *
+ * @example
+ * ```ts
+ * import { Conv2d, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = new Conv2d(3, 16, 3, { stride: 2, padding: 1 });
+ * const images = Tensor.randn([2, 3, 32, 32], { seed: 0 });
+ * const output = await layer.forward(images);
+ * assertEquals(output.shape, [2, 16, 16, 16]);
+ * ```
+ *
+ * @module
+ */
+
+export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
+export type { PaddingMode } from "./src/geometry.ts";
+export {
+  type Algorithm,
+  Conv,
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvOptions,
+} from "./src/layers/conv.ts";
+export {
+  ConvTranspose,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeOptions,
+  type ForwardOptions,
+} from "./src/layers/conv_transpose.ts";
+export {
+  conv,
+  type ConvFunctionOptions,
+  convSync,
+  convTranspose,
+  type ConvTransposeFunctionOptions,
+  convTransposeSync,
+} from "./src/layers/functional.ts";
+export { Layer, type LayerOptions } from "./src/layers/layer.ts";
+export { Parameter } from "./src/layers/parameter.ts";
+export type { StateDict } from "./src/layers/state.ts";
+export type { Padding, Size } from "./src/settings.ts";
+export {
+  type NestedNumbers,
+  type RandnOptions,
+  Tensor,
+  type TensorData,
+  type UniformOptions,
+} from "./src/tensor.ts";

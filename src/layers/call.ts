@@ -1,0 +1,112 @@
+import { checkInteger, describe, describeShape } from "../checks.ts";
+import type { Geometry } from "../geometry.ts";
+import { convGeometry, convTransposeGeometry, outputShape } from "../geometry.ts";
+import type { ConvSettings, Size } from "../settings.ts";
+import { resolveSize } from "../settings.ts";
+import { checkShape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+
+/** One application of a convolution to an input of known shape. */
+export interface Call {
+  readonly geometry: Geometry;
+  /** With the batch, or without it if the input has none. */
+  readonly outputShape: readonly number[];
+}
+
+/**
+ * Fixes every size of a call.
+ *
+ * @param settings The convolution.
+ * @param inputShape `(N, C, ...)` or `(C, ...)`.
+ * @param outputSize For transposed convolutions: the spatial sizes or the full shape, or `undefined`.
+ * @param expected How the error message about channels goes on, such as `the layer was built for 16`.
+ * @returns The geometry and the output's shape.
+ * @throws {TypeError} If a shape is not an array of numbers.
+ * @throws {RangeError} If the shapes do not fit the convolution.
+ */
+export function resolveCall(
+  settings: ConvSettings,
+  inputShape: readonly number[],
+  outputSize: Size | undefined,
+  expected: string,
+): Call {
+  const { name, rank, inChannels, transposed } = settings;
+  const shape = checkShape(name, inputShape);
+  const batched = shape.length === rank + 2;
+  if (!batched && shape.length !== rank + 1) {
+    const axes = ["D", "H", "W"].slice(3 - rank).join(", ");
+    throw new RangeError(
+      `${name}: input must be a batch (N, C, ${axes}) or one item (C, ${axes}), but has shape ` +
+        describeShape(shape),
+    );
+  }
+  const channels = shape[shape.length - rank - 1];
+  if (channels !== inChannels) {
+    throw new RangeError(
+      `${name}: input has ${channels} channels (shape ${describeShape(shape)}), but ${expected}`,
+    );
+  }
+  const batch = batched ? shape[0] ?? 0 : 1;
+  const spatial = shape.slice(-rank);
+  const target = outputSize === undefined
+    ? undefined
+    : resolveOutputSize(settings, outputSize, shape.length);
+  const geometry = transposed
+    ? convTransposeGeometry(settings, batch, spatial, target)
+    : convGeometry(settings, batch, spatial);
+  return { geometry, outputShape: outputShape(geometry).slice(batched ? 0 : 1) };
+}
+
+/** The spatial sizes of an `outputSize`; of a full shape only they are read, as in PyTorch. */
+function resolveOutputSize(
+  { name, rank }: ConvSettings,
+  outputSize: unknown,
+  axes: number,
+): readonly number[] {
+  if (!Array.isArray(outputSize) || outputSize.length === rank) {
+    return resolveSize(name, "outputSize", outputSize, rank, 1);
+  }
+  if (outputSize.length !== axes) {
+    throw new RangeError(
+      `${name}: outputSize must have the ${rank} spatial sizes or all ${axes} sizes of the output, ` +
+        `but is ${describe(outputSize)}`,
+    );
+  }
+  const shape = Array.from(
+    outputSize,
+    (size: unknown, axis) => checkInteger(name, `outputSize[${axis}]`, size, 0),
+  );
+  return shape.slice(-rank);
+}
+
+/**
+ * Checks that a value is a tensor whose values are still there.
+ *
+ * @throws {TypeError} If it is not.
+ */
+export function checkTensor(where: string, what: string, value: unknown): Tensor {
+  if (!(value instanceof Tensor)) {
+    throw new TypeError(`${where}: ${what} must be a Tensor, but is ${describe(value)}`);
+  }
+  checkAttached(where, what, value);
+  return value;
+}
+
+/**
+ * Checks that the values of a tensor or parameter are still there: a transferred buffer leaves none.
+ *
+ * @throws {TypeError} If they are gone.
+ */
+export function checkAttached(
+  where: string,
+  what: string,
+  { data, shape, size }: Pick<Tensor, "data" | "shape" | "size">,
+): void {
+  if (data.length === size) return;
+  throw new TypeError(
+    `${where}: ${what} of shape ${
+      describeShape(shape)
+    } has lost its values: the buffer behind its ` +
+      `data was transferred or resized`,
+  );
+}

@@ -1,0 +1,242 @@
+import { checkChoice } from "../checks.ts";
+import type { PaddingMode } from "../geometry.ts";
+import type { Padding, Size } from "../settings.ts";
+import { resolveSettings } from "../settings.ts";
+import type { Tensor } from "../tensor.ts";
+import type { LayerOptions } from "./layer.ts";
+import { Layer } from "./layer.ts";
+
+/** How a convolution is computed: `"auto"` leaves the choice, `"direct"` is the formula itself. */
+export type Algorithm = "auto" | "direct";
+
+/** Options of {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d}. */
+export interface ConvOptions extends LayerOptions {
+  /** How far the kernel moves from one output to the next. Default 1. */
+  readonly stride?: Size;
+  /** What is added around the input. Default 0. */
+  readonly padding?: Padding;
+  /** The distance of the kernel's taps. Default 1. */
+  readonly dilation?: Size;
+  /** Into how many groups the channels are split, each convolved by itself. Default 1. */
+  readonly groups?: number;
+  /** What the padding holds. Default `"zeros"`. */
+  readonly paddingMode?: PaddingMode;
+  /** How to compute. Default `"auto"`. */
+  readonly algorithm?: Algorithm;
+}
+
+/** The valid values of {@linkcode Algorithm}. */
+export const ALGORITHMS: readonly Algorithm[] = ["auto", "direct"];
+
+const OPTION_NAMES: readonly (keyof ConvOptions)[] = [
+  "stride",
+  "padding",
+  "dilation",
+  "groups",
+  "bias",
+  "paddingMode",
+  "algorithm",
+  "seed",
+  "engine",
+];
+
+/**
+ * What {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d} have in common. Every output is
+ *
+ * `bias + sum over channels c and taps k of weight[c, k] * padded[c, position * stride + k * dilation]`,
+ *
+ * and its size on each spatial axis is
+ *
+ * `floor((in + pads - dilation * (k - 1) - 1) / stride) + 1`.
+ */
+export abstract class Conv extends Layer {
+  readonly #paddingMode: PaddingMode;
+  readonly #algorithm: Algorithm;
+
+  /**
+   * For the three layers only.
+   *
+   * @param rank The number of spatial axes.
+   * @param inChannels The channels of the input.
+   * @param outChannels The channels of the output.
+   * @param kernelSize The kernel's size.
+   * @param options The options.
+   * @internal
+   */
+  constructor(
+    rank: 1 | 2 | 3,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size,
+    options: ConvOptions,
+  ) {
+    const subject = {
+      name: `Conv${rank}d`,
+      transposed: false,
+      rank,
+      inChannels,
+      outChannels,
+      kernelSize,
+    };
+    const settings = resolveSettings(subject, options, OPTION_NAMES);
+    const algorithm = checkChoice(
+      settings.name,
+      "algorithm",
+      options.algorithm ?? "auto",
+      ALGORITHMS,
+    );
+    super(settings, options);
+    this.#paddingMode = settings.paddingMode;
+    this.#algorithm = algorithm;
+  }
+
+  /** What the padding holds. */
+  get paddingMode(): PaddingMode {
+    return this.#paddingMode;
+  }
+
+  /** How the layer computes. */
+  get algorithm(): Algorithm {
+    return this.#algorithm;
+  }
+
+  /**
+   * Computes the output for an input. The event loop is left free while workers compute, and several
+   * calls may be in flight. The values are read before the call returns its promise, so that the input
+   * and the parameters may be changed at once.
+   *
+   * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+   * @returns A new tensor, batched as the input is.
+   * @throws {TypeError} If the input is not a tensor (the promise is rejected).
+   * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
+   */
+  override forward(input: Tensor): Promise<Tensor> {
+    return this.compute(input, undefined);
+  }
+
+  /**
+   * Computes the output for an input and returns it, the calling thread computing with the workers.
+   *
+   * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+   * @returns A new tensor, batched as the input is.
+   * @throws {TypeError} If the input is not a tensor.
+   * @throws {RangeError} If its shape does not fit the layer.
+   */
+  override forwardSync(input: Tensor): Tensor {
+    return this.computeSync(input, undefined);
+  }
+
+  /**
+   * The shape of the output for an input's shape, without computing anything.
+   *
+   * @param inputShape `(N, C, ...)` or, for one item, `(C, ...)`.
+   * @returns The output's shape, batched as the input's is.
+   * @throws {TypeError} If it is not an array of numbers.
+   * @throws {RangeError} If it does not fit the layer.
+   */
+  override outputShape(inputShape: readonly number[]): readonly number[] {
+    return this.computeShape(inputShape, undefined);
+  }
+}
+
+/**
+ * A 1-D convolution over signals and sequences: `(N, C, L)` or `(C, L)` in, the same kind out.
+ *
+ * @example
+ * ```ts
+ * import { Conv1d, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = new Conv1d(16, 33, 3, { stride: 2 });
+ * const y = await layer.forward(Tensor.randn([20, 16, 50]));
+ * assertEquals(y.shape, [20, 33, 24]);
+ * ```
+ */
+export class Conv1d extends Conv {
+  /**
+   * Builds the layer with random weights.
+   *
+   * @param inChannels The channels of the input.
+   * @param outChannels The channels of the output.
+   * @param kernelSize The kernel's size.
+   * @param options Everything else.
+   * @throws {TypeError} If an option is unknown or of the wrong kind.
+   * @throws {RangeError} If a value is out of range.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size,
+    options: ConvOptions = {},
+  ) {
+    super(1, inChannels, outChannels, kernelSize, options);
+  }
+}
+
+/**
+ * A 2-D convolution over images: `(N, C, H, W)` or `(C, H, W)` in, the same kind out.
+ *
+ * @example
+ * ```ts
+ * import { Conv2d, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = new Conv2d(16, 33, [3, 5], { stride: [2, 1], padding: [4, 2], dilation: [3, 1] });
+ * const y = await layer.forward(Tensor.randn([2, 16, 50, 100]));
+ * assertEquals(y.shape, [2, 33, 26, 100]);
+ * ```
+ */
+export class Conv2d extends Conv {
+  /**
+   * Builds the layer with random weights.
+   *
+   * @param inChannels The channels of the input.
+   * @param outChannels The channels of the output.
+   * @param kernelSize The kernel's size, `[height, width]` or one number for all axes.
+   * @param options Everything else.
+   * @throws {TypeError} If an option is unknown or of the wrong kind.
+   * @throws {RangeError} If a value is out of range.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size,
+    options: ConvOptions = {},
+  ) {
+    super(2, inChannels, outChannels, kernelSize, options);
+  }
+}
+
+/**
+ * A 3-D convolution over volumes and videos: `(N, C, D, H, W)` or `(C, D, H, W)` in, the same kind out.
+ *
+ * @example
+ * ```ts
+ * import { Conv3d, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = new Conv3d(16, 33, [3, 5, 2], { stride: [2, 1, 1], padding: [4, 2, 0] });
+ * const y = await layer.forward(Tensor.randn([16, 10, 50, 100]));
+ * assertEquals(y.shape, [33, 8, 50, 99]);
+ * ```
+ */
+export class Conv3d extends Conv {
+  /**
+   * Builds the layer with random weights.
+   *
+   * @param inChannels The channels of the input.
+   * @param outChannels The channels of the output.
+   * @param kernelSize The kernel's size, `[depth, height, width]` or one number for all axes.
+   * @param options Everything else.
+   * @throws {TypeError} If an option is unknown or of the wrong kind.
+   * @throws {RangeError} If a value is out of range.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size,
+    options: ConvOptions = {},
+  ) {
+    super(3, inChannels, outChannels, kernelSize, options);
+  }
+}

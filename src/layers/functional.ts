@@ -1,0 +1,298 @@
+import { checkChoice, describeShape } from "../checks.ts";
+import type { Engine } from "../engine/engine.ts";
+import { defaultEngine } from "../engine/engine.ts";
+import type { PaddingMode } from "../geometry.ts";
+import type { Padding, Size, SizeOptions } from "../settings.ts";
+import { resolveSettings } from "../settings.ts";
+import { sameShape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import type { Call } from "./call.ts";
+import { checkTensor, resolveCall } from "./call.ts";
+import type { Algorithm } from "./conv.ts";
+import { ALGORITHMS } from "./conv.ts";
+import type { Operands } from "./convolve.ts";
+import { convolve, convolveSync } from "./convolve.ts";
+import { checkEngine } from "./layer.ts";
+
+/** Options of {@linkcode conv} and {@linkcode convSync}. */
+export interface ConvFunctionOptions {
+  /** How far the kernel moves from one output to the next. Default 1. */
+  readonly stride?: Size;
+  /** What is added around the input. Default 0. */
+  readonly padding?: Padding;
+  /** The distance of the kernel's taps. Default 1. */
+  readonly dilation?: Size;
+  /** Into how many groups the channels are split, each convolved by itself. Default 1. */
+  readonly groups?: number;
+  /** What the padding holds. Default `"zeros"`. */
+  readonly paddingMode?: PaddingMode;
+  /** How to compute. Default `"auto"`. */
+  readonly algorithm?: Algorithm;
+  /** Who computes. Default: an engine that all calls share, with one thread per core. */
+  readonly engine?: Engine;
+}
+
+/** Options of {@linkcode convTranspose} and {@linkcode convTransposeSync}. */
+export interface ConvTransposeFunctionOptions {
+  /** How far apart the kernels of neighbouring inputs lie in the output. Default 1. */
+  readonly stride?: Size;
+  /** What is cut off the full result's borders. Default 0. */
+  readonly padding?: Padding;
+  /** What is added to the output's end, less than stride or dilation. Default 0. */
+  readonly outputPadding?: Size;
+  /** The output's spatial sizes or its full shape, in place of `outputPadding`. */
+  readonly outputSize?: Size;
+  /** The distance of the kernel's taps. Default 1. */
+  readonly dilation?: Size;
+  /** Into how many groups the channels are split, each convolved by itself. Default 1. */
+  readonly groups?: number;
+  /** Who computes. Default: an engine that all calls share, with one thread per core. */
+  readonly engine?: Engine;
+}
+
+/** A call with all that it needs. */
+interface Work extends Call {
+  readonly engine: Engine;
+  readonly operands: Operands;
+}
+
+const CONV_OPTION_NAMES: readonly (keyof ConvFunctionOptions)[] = [
+  "stride",
+  "padding",
+  "dilation",
+  "groups",
+  "paddingMode",
+  "algorithm",
+  "engine",
+];
+
+const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)[] = [
+  "stride",
+  "padding",
+  "outputPadding",
+  "outputSize",
+  "dilation",
+  "groups",
+  "engine",
+];
+
+/**
+ * A 1-D, 2-D or 3-D convolution without a layer; the weight's shape says which. The values are read
+ * before the call returns its promise.
+ *
+ * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+ * @param weight `(out, in / groups, k...)`.
+ * @param bias `(out)`, or `null` for none, the default.
+ * @param options Stride, padding and the others.
+ * @returns A new tensor, batched as the input is.
+ * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind (the
+ * promise is rejected).
+ * @throws {RangeError} If the shapes do not fit each other or an option is out of range (the promise is
+ * rejected).
+ *
+ * @example
+ * ```ts
+ * import { conv, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = Tensor.from([[1, 2, 4, 8]]);
+ * const difference = Tensor.from([[[-1, 1]]]);
+ * const y = await conv(x, difference);
+ * assertEquals([...y.data], [1, 2, 4]);
+ * ```
+ */
+export async function conv(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvFunctionOptions = {},
+): Promise<Tensor> {
+  return await compute(prepareConv(input, weight, bias, options));
+}
+
+/**
+ * Like {@linkcode conv}, but returns the output itself.
+ *
+ * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+ * @param weight `(out, in / groups, k...)`.
+ * @param bias `(out)`, or `null` for none, the default.
+ * @param options Stride, padding and the others.
+ * @returns A new tensor, batched as the input is.
+ * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind.
+ * @throws {RangeError} If the shapes do not fit each other or an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { convSync, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const box = Tensor.full([1, 1, 3, 3], 1 / 9);
+ * const y = convSync(Tensor.ones([1, 8, 8]), box, null, { padding: "same" });
+ * assertEquals(y.shape, [1, 8, 8]);
+ * ```
+ */
+export function convSync(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvFunctionOptions = {},
+): Tensor {
+  return computeSync(prepareConv(input, weight, bias, options));
+}
+
+/**
+ * A 1-D, 2-D or 3-D transposed convolution without a layer; the weight's shape says which. The values
+ * are read before the call returns its promise.
+ *
+ * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+ * @param weight `(in, out / groups, k...)`.
+ * @param bias `(out)`, or `null` for none, the default.
+ * @param options Stride, padding and the others.
+ * @returns A new tensor, batched as the input is.
+ * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind (the
+ * promise is rejected).
+ * @throws {RangeError} If the shapes do not fit each other or an option is out of range (the promise is
+ * rejected).
+ *
+ * @example
+ * ```ts
+ * import { convTranspose, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = Tensor.from([[1, 2, 3]]);
+ * const twice = Tensor.from([[[1, 1]]]);
+ * const y = await convTranspose(x, twice, null, { stride: 2 });
+ * assertEquals([...y.data], [1, 1, 2, 2, 3, 3]);
+ * ```
+ */
+export async function convTranspose(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeFunctionOptions = {},
+): Promise<Tensor> {
+  return await compute(prepareConvTranspose(input, weight, bias, options));
+}
+
+/**
+ * Like {@linkcode convTranspose}, but returns the output itself.
+ *
+ * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+ * @param weight `(in, out / groups, k...)`.
+ * @param bias `(out)`, or `null` for none, the default.
+ * @param options Stride, padding and the others.
+ * @returns A new tensor, batched as the input is.
+ * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind.
+ * @throws {RangeError} If the shapes do not fit each other or an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { convTransposeSync, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const y = convTransposeSync(Tensor.ones([1, 4, 6, 6]), Tensor.ones([4, 2, 3, 3]), null, {
+ *   stride: 2,
+ *   padding: 1,
+ *   outputSize: 12,
+ * });
+ * assertEquals(y.shape, [1, 2, 12, 12]);
+ * ```
+ */
+export function convTransposeSync(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeFunctionOptions = {},
+): Tensor {
+  return computeSync(prepareConvTranspose(input, weight, bias, options));
+}
+
+async function compute({ engine, geometry, operands, outputShape }: Work): Promise<Tensor> {
+  return new Tensor(await convolve(engine, geometry, operands), outputShape);
+}
+
+function computeSync({ engine, geometry, operands, outputShape }: Work): Tensor {
+  return new Tensor(convolveSync(engine, geometry, operands), outputShape);
+}
+
+function prepareConv(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvFunctionOptions,
+): Work {
+  const work = prepare(
+    { name: "conv", transposed: false, input, weight, bias },
+    options,
+    CONV_OPTION_NAMES,
+  );
+  checkChoice("conv", "algorithm", options.algorithm ?? "auto", ALGORITHMS);
+  return work;
+}
+
+function prepareConvTranspose(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvTransposeFunctionOptions,
+): Work {
+  return prepare(
+    { name: "convTranspose", transposed: true, input, weight, bias },
+    options,
+    CONV_TRANSPOSE_OPTION_NAMES,
+  );
+}
+
+interface Arguments {
+  readonly name: string;
+  readonly transposed: boolean;
+  readonly input: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+}
+
+interface CommonOptions extends SizeOptions {
+  readonly outputSize?: Size;
+  readonly engine?: Engine;
+}
+
+/** Checks everything and fixes every size. */
+function prepare(
+  { name, transposed, input, weight, bias }: Arguments,
+  options: CommonOptions,
+  optionNames: readonly string[],
+): Work {
+  checkTensor(name, "input", input);
+  checkTensor(name, "weight", weight);
+  if (bias !== null) checkTensor(name, "bias", bias);
+  const [first = 0, second = 0, ...kernelSize] = weight.shape;
+  const rank = kernelSize.length;
+  if (rank !== 1 && rank !== 2 && rank !== 3) {
+    throw new RangeError(
+      `${name}: weight must have 1 to 3 kernel axes after its two channel axes, but has shape ` +
+        describeShape(weight.shape),
+    );
+  }
+  const groups = typeof options?.groups === "number" ? options.groups : 1;
+  const [inChannels, outChannels] = transposed
+    ? [first, second * groups]
+    : [second * groups, first];
+  const subject = { name, transposed, rank, inChannels, outChannels, kernelSize } as const;
+  const settings = resolveSettings(subject, options, optionNames);
+  const engine = checkEngine(name, options.engine);
+  if (bias !== null && !sameShape(bias.shape, [outChannels])) {
+    throw new RangeError(
+      `${name}: bias must have shape [${outChannels}], but has ${describeShape(bias.shape)}`,
+    );
+  }
+  const expected = `weight of shape ${describeShape(weight.shape)} with groups ${groups} takes ` +
+    `${inChannels}`;
+  const call = resolveCall(settings, input.shape, options.outputSize, expected);
+  const operands = {
+    input: input.data,
+    weight: weight.data,
+    bias: bias?.data ?? null,
+    frozenKey: null,
+  };
+  return { ...call, operands, engine: engine ?? defaultEngine() };
+}

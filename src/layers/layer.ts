@@ -1,0 +1,374 @@
+import { checkBoolean, describe, describeShape } from "../checks.ts";
+import { defaultEngine, Engine } from "../engine/engine.ts";
+import type { ConvSettings, Padding, Size } from "../settings.ts";
+import { sameShape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import type { Call } from "./call.ts";
+import { checkAttached, checkTensor, resolveCall } from "./call.ts";
+import type { Operands } from "./convolve.ts";
+import { convolve, convolveSync } from "./convolve.ts";
+import { drawInitialValues } from "./init.ts";
+import { Parameter } from "./parameter.ts";
+import type { StateDict } from "./state.ts";
+import { checkStateDict } from "./state.ts";
+
+/** Options that every layer has. */
+export interface LayerOptions {
+  /** Whether a learned number is added to each output channel. Default `true`. */
+  readonly bias?: boolean;
+  /** A non-negative integer that fixes the initial values. Without it they differ from layer to layer. */
+  readonly seed?: number;
+  /** Who computes. Default: an engine that all layers share, with one thread per core. */
+  readonly engine?: Engine;
+}
+
+/**
+ * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
+ * unbatched `(C, ...)` inputs. Not to be extended: build one of the six.
+ *
+ * @example
+ * ```ts
+ * import { Conv2d, ConvTranspose2d, type Layer, Tensor } from "@tileconv/conv";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layers: Layer[] = [
+ *   new Conv2d(3, 8, 3, { stride: 2, padding: 1 }),
+ *   new ConvTranspose2d(8, 3, 4, { stride: 2, padding: 1 }),
+ * ];
+ * let x = Tensor.randn([1, 3, 16, 16]);
+ * for (const layer of layers) x = await layer.forward(x);
+ * assertEquals(x.shape, [1, 3, 16, 16]);
+ * ```
+ */
+export abstract class Layer {
+  /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
+  readonly weight: Parameter;
+  /** The bias, `(out)`, or `null` with `bias: false`. */
+  readonly bias: Parameter | null;
+
+  readonly #settings: ConvSettings;
+  readonly #engine: Engine | undefined;
+  #frozenKey: object | null = null;
+  /** The last call and what it was resolved from: networks repeat their shapes. */
+  #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
+
+  /**
+   * For the six layers only.
+   *
+   * @param settings What the layer is.
+   * @param options The options that every layer has.
+   * @internal
+   */
+  constructor(settings: ConvSettings, options: LayerOptions) {
+    const { bias = true, seed, engine } = options;
+    checkBoolean(settings.name, "bias", bias);
+    this.#settings = settings;
+    this.#engine = checkEngine(settings.name, engine);
+    const initial = drawInitialValues(settings, bias, seed);
+    this.weight = new Parameter(initial.weight);
+    this.bias = initial.bias && new Parameter(initial.bias);
+  }
+
+  /** The channels of the input. */
+  get inChannels(): number {
+    return this.#settings.inChannels;
+  }
+
+  /** The channels of the output. */
+  get outChannels(): number {
+    return this.#settings.outChannels;
+  }
+
+  /** The kernel's size, one number per spatial axis. */
+  get kernelSize(): readonly number[] {
+    return this.#settings.kernel;
+  }
+
+  /** The stride, one number per spatial axis. */
+  get stride(): readonly number[] {
+    return this.#settings.stride;
+  }
+
+  /** The padding: `"same"`, or per spatial axis a number or, where its borders differ, `[begin, end]`. */
+  get padding(): Padding {
+    return shortPadding(this.#settings);
+  }
+
+  /** The dilation, one number per spatial axis. */
+  get dilation(): readonly number[] {
+    return this.#settings.dilation;
+  }
+
+  /** The number of groups that the channels are split into. */
+  get groups(): number {
+    return this.#settings.groups;
+  }
+
+  /** Whether {@linkcode Layer.freeze} has been called. */
+  get frozen(): boolean {
+    return this.#frozenKey !== null;
+  }
+
+  /**
+   * Computes the output for an input. The event loop is left free while workers compute, and several
+   * calls may be in flight. The values are read before the call returns its promise, so that the input
+   * and the parameters may be changed at once.
+   *
+   * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+   * @returns A new tensor, batched as the input is.
+   * @throws {TypeError} If the input is not a tensor (the promise is rejected).
+   * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
+   */
+  abstract forward(input: Tensor): Promise<Tensor>;
+
+  /**
+   * Computes the output for an input and returns it, the calling thread computing with the workers.
+   *
+   * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+   * @returns A new tensor, batched as the input is.
+   * @throws {TypeError} If the input is not a tensor.
+   * @throws {RangeError} If its shape does not fit the layer.
+   */
+  abstract forwardSync(input: Tensor): Tensor;
+
+  /**
+   * The shape of the output for an input's shape, without computing anything.
+   *
+   * @param inputShape `(N, C, ...)` or, for one item, `(C, ...)`.
+   * @returns The output's shape, batched as the input's is.
+   * @throws {TypeError} If it is not an array of numbers.
+   * @throws {RangeError} If it does not fit the layer.
+   */
+  abstract outputShape(inputShape: readonly number[]): readonly number[];
+
+  /**
+   * The layer's parameters: the weight and, unless it has none, the bias.
+   *
+   * @returns A new array.
+   *
+   * @example
+   * ```ts
+   * import { Conv2d } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const layer = new Conv2d(16, 33, 3);
+   * const count = layer.parameters().reduce((sum, parameter) => sum + parameter.size, 0);
+   * assertEquals(count, 33 * 16 * 3 * 3 + 33);
+   * ```
+   */
+  parameters(): Parameter[] {
+    return [...this.#named().values()];
+  }
+
+  /** Sets the gradient of every parameter to `null`. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
+  /**
+   * The values of the parameters by name, to be saved or loaded into another layer.
+   *
+   * @returns `{ weight, bias }`, without `bias` if the layer has none. The tensors are copies: later
+   * writes to the layer do not change them.
+   *
+   * @example
+   * ```ts
+   * import { Conv1d } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const a = new Conv1d(2, 3, 5, { seed: 1 });
+   * const b = new Conv1d(2, 3, 5, { seed: 2 });
+   * b.loadStateDict(a.stateDict());
+   * assertEquals(b.weight.data, a.weight.data);
+   * ```
+   */
+  stateDict(): StateDict {
+    const copy = ({ data, shape }: Parameter) => new Tensor(data.slice(), shape);
+    const weight = copy(this.weight);
+    return this.bias ? { weight, bias: copy(this.bias) } : { weight };
+  }
+
+  /**
+   * Sets the parameters to the values of a dictionary. They are copied into the arrays that the
+   * parameters have. Everything is checked first: after an error the layer is as it was. A frozen layer
+   * sees the new values too.
+   *
+   * @param dict `{ weight, bias }`, without `bias` if the layer has none.
+   * @throws {TypeError} If a name is missing or unknown, or a value is not a tensor.
+   * @throws {RangeError} If a tensor has another shape than its parameter.
+   */
+  loadStateDict(dict: Readonly<Record<string, Tensor>>): void {
+    const named = this.#named();
+    const tensors = checkStateDict(this.#settings.name, named, dict);
+    [...named.values()].forEach((parameter, index) => {
+      const tensor = tensors[index];
+      if (tensor) parameter.data.set(tensor.data);
+    });
+    if (this.frozen) this.freeze();
+  }
+
+  /**
+   * Promises that the parameters will not be written to any more, which saves looking for changes at
+   * every forward. A write that breaks the promise may or may not be seen. A further call renews the
+   * promise from the values as they then are.
+   *
+   * @returns The layer itself.
+   *
+   * @example
+   * ```ts
+   * import { Conv2d } from "@tileconv/conv";
+   * import { assert } from "@std/assert";
+   *
+   * assert(new Conv2d(3, 8, 3).freeze().frozen);
+   * ```
+   */
+  freeze(): this {
+    this.#frozenKey = {};
+    return this;
+  }
+
+  /**
+   * Computes an output; called by the six layers.
+   *
+   * @param input The user's input.
+   * @param outputSize The user's output size, if any.
+   * @returns The output.
+   * @internal
+   */
+  protected async compute(input: Tensor, outputSize: Size | undefined): Promise<Tensor> {
+    const { geometry, outputShape } = this.#resolve(input, outputSize);
+    const engine = this.#engine ?? defaultEngine();
+    return new Tensor(await convolve(engine, geometry, this.#operands(input)), outputShape);
+  }
+
+  /**
+   * Computes an output at once; called by the six layers.
+   *
+   * @param input The user's input.
+   * @param outputSize The user's output size, if any.
+   * @returns The output.
+   * @internal
+   */
+  protected computeSync(input: Tensor, outputSize: Size | undefined): Tensor {
+    const { geometry, outputShape } = this.#resolve(input, outputSize);
+    const engine = this.#engine ?? defaultEngine();
+    return new Tensor(convolveSync(engine, geometry, this.#operands(input)), outputShape);
+  }
+
+  /**
+   * Works out an output's shape; called by the six layers.
+   *
+   * @param inputShape The user's input shape.
+   * @param outputSize The user's output size, if any.
+   * @returns The shape.
+   * @internal
+   */
+  protected computeShape(
+    inputShape: readonly number[],
+    outputSize: Size | undefined,
+  ): readonly number[] {
+    return this.#resolveShape(inputShape, outputSize).outputShape;
+  }
+
+  /**
+   * The layer as the expression that builds it, options with default values left out.
+   *
+   * @returns One line such as `Conv2d(16, 33, kernelSize=[3, 5], stride=[2, 1])`.
+   */
+  toString(): string {
+    const { name, inChannels, outChannels, groups, paddingMode } = this.#settings;
+    const { kernel, stride, dilation, outputPadding } = this.#settings;
+    const parts = [
+      inChannels,
+      outChannels,
+      `kernelSize=${describeShape(kernel)}`,
+      `stride=${describeShape(stride)}`,
+    ];
+    const padding = this.padding;
+    if (typeof padding === "string" || describe(padding) !== describe(stride.map(() => 0))) {
+      parts.push(`padding=${describe(padding)}`);
+    }
+    if (outputPadding.some((size) => size !== 0)) {
+      parts.push(`outputPadding=${describeShape(outputPadding)}`);
+    }
+    if (dilation.some((size) => size !== 1)) parts.push(`dilation=${describeShape(dilation)}`);
+    if (groups !== 1) parts.push(`groups=${groups}`);
+    if (!this.bias) parts.push("bias=false");
+    if (paddingMode !== "zeros") parts.push(`paddingMode=${describe(paddingMode)}`);
+    return `${name}(${parts.join(", ")})`;
+  }
+
+  /** Shows the layer as {@linkcode Layer.toString} writes it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** The same for Node.js and what imitates it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  #resolve(input: unknown, outputSize: Size | undefined): Call {
+    return this.#resolveShape(
+      checkTensor(this.#settings.name, "input", input).shape,
+      outputSize,
+    );
+  }
+
+  #resolveShape(inputShape: readonly number[], outputSize: Size | undefined): Call {
+    const last = this.#last;
+    if (
+      last && Array.isArray(inputShape) && sameShape(inputShape, last.inputShape) &&
+      sameSize(outputSize, last.outputSize)
+    ) {
+      return last.call;
+    }
+    const expected = `the layer was built for ${this.inChannels}`;
+    const call = resolveCall(this.#settings, inputShape, outputSize, expected);
+    // Copies: the caller may change the arrays.
+    this.#last = {
+      inputShape: [...inputShape],
+      outputSize: Array.isArray(outputSize) ? [...outputSize] : outputSize,
+      call,
+    };
+    return call;
+  }
+
+  #operands(input: Tensor): Operands {
+    for (const [name, parameter] of this.#named()) {
+      checkAttached(this.#settings.name, name, parameter);
+    }
+    return {
+      input: input.data,
+      weight: this.weight.data,
+      bias: this.bias?.data ?? null,
+      frozenKey: this.#frozenKey,
+    };
+  }
+
+  #named(): ReadonlyMap<string, Parameter> {
+    const named = new Map([["weight", this.weight]]);
+    if (this.bias) named.set("bias", this.bias);
+    return named;
+  }
+}
+
+/**
+ * Checks an `engine` option.
+ *
+ * @throws {TypeError} If it is given but not an engine.
+ */
+export function checkEngine(where: string, engine: unknown): Engine | undefined {
+  if (engine === undefined || engine instanceof Engine) return engine;
+  throw new TypeError(`${where}: engine must be an Engine, but is ${describe(engine)}`);
+}
+
+function sameSize(a: Size | undefined, b: Size | undefined): boolean {
+  return typeof a === "object" && typeof b === "object" ? sameShape(a, b) : a === b;
+}
+
+/** A padding as a user would write it. */
+function shortPadding({ padding }: ConvSettings): Padding {
+  if (padding === "same") return padding;
+  return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
+}
