@@ -1,0 +1,23 @@
+/** The part of the options of `npm:cli-progress` that is in use. */
+export interface Options {
+  readonly format: string;
+  readonly hideCursor: boolean;
+  readonly clearOnComplete: boolean;
+}
+
+/** A bar that is redrawn in place on standard error. */
+export class SingleBar {
+  constructor(options: Options, preset: Preset);
+  start(total: number, startValue: number): void;
+  increment(): void;
+  stop(): void;
+}
+
+/** How a bar looks. */
+export interface Preset {
+  readonly barCompleteChar: string;
+  readonly barIncompleteChar: string;
+}
+
+/** The looks that come with the package. */
+export const Presets: { readonly shades_classic: Preset };

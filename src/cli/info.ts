@@ -1,0 +1,64 @@
+import { describeBytes } from "../checks.ts";
+import config from "../../deno.json" with { type: "json" };
+import type { Arguments } from "./args.ts";
+import type { Command, Output } from "./command.ts";
+import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { formatFields, formatJson } from "./report.ts";
+import { checkNoMore } from "./values.ts";
+import { hasRelaxedSimd, hasSimd } from "./wasm_features.ts";
+
+/** What the command line may ask for; the layers themselves need none. */
+const PERMISSIONS = ["read", "write", "ffi"] as const;
+
+/** Says what the layers would run on. */
+export const infoCommand: Command = {
+  name: "info",
+  summary: "Print threads, vector support, memory and permissions",
+  usage: "[options]",
+  flags: [...ENGINE_FLAGS, { name: "json", description: "print the figures as JSON" }],
+  notes: "Nothing is asked for: a permission that was not given is shown as such.",
+  run: runInfo,
+};
+
+async function runInfo(args: Arguments, output: Output): Promise<number> {
+  checkNoMore(args, 0);
+  using engine = await startEngine(args);
+  const figures = {
+    tileconv: config.version,
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    platform: `${Deno.build.os}, ${Deno.build.arch}`,
+    cores: navigator.hardwareConcurrency,
+    threads: engine.threads,
+    backend: engine.backend,
+    simd: hasSimd(),
+    relaxedSimd: hasRelaxedSimd(),
+    memory: engine.memory,
+    permissions: Object.fromEntries(PERMISSIONS.map((name) => [name, isGranted(name)])),
+  };
+  if (args.switches.has("json")) {
+    output.print(formatJson(figures));
+    return 0;
+  }
+  const granted = PERMISSIONS.filter(isGranted);
+  output.print(formatFields([
+    ["tileconv", figures.tileconv],
+    ["deno", `${figures.deno}, V8 ${figures.v8}`],
+    ["platform", `${figures.platform}, ${figures.cores} cores`],
+    ["threads", String(figures.threads)],
+    ["backend", figures.backend],
+    ["vectors", describeVectors(figures.simd, figures.relaxedSimd)],
+    ["memory", `${describeBytes(figures.memory)} at most, shared by the threads`],
+    ["permissions", granted.length === 0 ? "none" : granted.join(", ")],
+  ]));
+  return 0;
+}
+
+function isGranted(name: (typeof PERMISSIONS)[number]): boolean {
+  return Deno.permissions.querySync({ name }).state === "granted";
+}
+
+function describeVectors(simd: boolean, relaxed: boolean): string {
+  if (!simd) return "none";
+  return relaxed ? "128 bits, fused multiply-add" : "128 bits";
+}

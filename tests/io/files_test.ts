@@ -1,0 +1,61 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { FileError, readBytes, writeBytes } from "../../src/io/files.ts";
+import { TestFolder } from "../_folder.ts";
+
+const isWindows = Deno.build.os === "windows";
+
+Deno.test("writeBytes() leaves the file and nothing else", async () => {
+  using folder = new TestFolder();
+  await writeBytes(folder.file("a"), Uint8Array.of(1, 2, 3));
+  await writeBytes(folder.file("a"), Uint8Array.of(4));
+  assertEquals([...await readBytes(folder.file("a"))], [4]);
+  assertEquals(folder.names(), ["a"]);
+});
+
+Deno.test("writeBytes() leaves nothing where it fails", async () => {
+  using folder = new TestFolder();
+  const bytes = Uint8Array.of(1);
+  const missing = folder.file("no/such/a");
+  const message = `Cannot write "${missing}": there is no such file or folder`;
+  await assertRejects(() => writeBytes(missing, bytes), FileError, message);
+  await assertRejects(() => writeBytes(folder.path, bytes), FileError, "it is a folder");
+  assertEquals(folder.names(), []);
+});
+
+Deno.test("writeBytes() removes its temporary file when the last step fails", async () => {
+  using folder = new TestFolder();
+  const rename = Deno.rename;
+  Deno.rename = () => Promise.reject(new Error("The disk is full"));
+  try {
+    Deno.writeTextFileSync(folder.file("a"), "old");
+    await assertRejects(() => writeBytes(folder.file("a"), Uint8Array.of(1)), FileError, "disk");
+  } finally {
+    Deno.rename = rename;
+  }
+  assertEquals(folder.names(), ["a"]);
+  assertEquals(Deno.readTextFileSync(folder.file("a")), "old");
+});
+
+Deno.test({
+  name: "writeBytes() keeps a file's permissions and the links that lead to it",
+  ignore: isWindows,
+  async fn() {
+    using folder = new TestFolder();
+    Deno.writeTextFileSync(folder.file("a"), "old");
+    Deno.chmodSync(folder.file("a"), 0o640);
+    Deno.symlinkSync("a", folder.file("link"));
+    await writeBytes(folder.file("link"), Uint8Array.of(65));
+    assertEquals(Deno.readTextFileSync(folder.file("a")), "A");
+    assertEquals((Deno.statSync(folder.file("a")).mode ?? 0) & 0o777, 0o640);
+    assertEquals(Deno.lstatSync(folder.file("link")).isSymlink, true);
+  },
+});
+
+Deno.test({
+  name: "writeBytes() writes to a device instead of replacing it",
+  ignore: isWindows,
+  async fn() {
+    await writeBytes("/dev/null", Uint8Array.of(1));
+    assertEquals(Deno.statSync("/dev/null").isCharDevice, true);
+  },
+});
