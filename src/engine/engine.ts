@@ -1,3 +1,4 @@
+import { checkChoice, checkInteger, checkOptionNames } from "../checks.ts";
 import { Pool } from "./pool.ts";
 import { Runtime, type StartPool } from "./runtime.ts";
 import { LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES, SharedMemory } from "./shared_memory.ts";
@@ -19,6 +20,9 @@ export interface EngineOptions {
 }
 
 let runtimeOfEngine: (engine: Engine) => Runtime;
+
+/** An engine that was never closed ends its workers when it is collected. */
+const unclosed = new FinalizationRegistry<Runtime>((runtime) => runtime.close());
 
 /**
  * Who computes: the calling thread and a pool of worker threads over one shared memory.
@@ -43,7 +47,6 @@ export class Engine implements Disposable {
   }
 
   readonly #runtime: Runtime;
-  readonly #threads: number;
 
   /**
    * Starts the worker threads; they are up some time later, see {@linkcode Engine.ready}.
@@ -56,12 +59,12 @@ export class Engine implements Disposable {
     const { threads = navigator.hardwareConcurrency, memory } = checkedOptions(options);
     const shared = memory === undefined ? defaultMemory() : new SharedMemory(memory);
     this.#runtime = new Runtime(shared, poolStarter(threads - 1));
-    this.#threads = this.#runtime.workers + 1;
+    unclosed.register(this, this.#runtime);
   }
 
   /** Threads that compute, the calling one included; 1 where no worker can be started. */
   get threads(): number {
-    return this.#threads;
+    return this.#runtime.workers + 1;
   }
 
   /** The code that runs: `"wasm"`. */
@@ -138,34 +141,20 @@ async function allStarted(runtime: Runtime): Promise<void> {
   }
 }
 
-const OPTION_NAMES = ["threads", "memory", "backend"];
-const BACKENDS = ["auto", "wasm"];
+const OPTION_NAMES = ["threads", "memory", "backend"] as const;
+const BACKENDS = ["auto", "wasm"] as const;
 
 function checkedOptions(options: EngineOptions): EngineOptions {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(name)) {
-      throw new TypeError(
-        `Engine: there is no option "${name}"; the options are ${OPTION_NAMES.join(", ")}`,
-      );
-    }
-  }
+  checkOptionNames("Engine", options, OPTION_NAMES);
   const { threads, memory, backend } = options;
-  if (threads !== undefined) checkInteger("threads", threads, 1, MOST_THREADS);
-  if (memory !== undefined) checkInteger("memory", memory, LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES);
-  if (backend !== undefined && !BACKENDS.includes(backend)) {
-    const ErrorClass = typeof backend === "string" ? RangeError : TypeError;
-    throw new ErrorClass(`Engine: backend is one of ${BACKENDS.join(", ")}, but got ${backend}`);
-  }
+  if (threads !== undefined) checkWithin("threads", threads, 1, MOST_THREADS);
+  if (memory !== undefined) checkWithin("memory", memory, LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES);
+  if (backend !== undefined) checkChoice("Engine", "backend", backend, BACKENDS);
   return options;
 }
 
-function checkInteger(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== "number") {
-    throw new TypeError(`Engine: ${name} is a number, but got ${typeof value}`);
-  }
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(
-      `Engine: ${name} is a whole number from ${least} to ${most}, got ${value}`,
-    );
-  }
+function checkWithin(name: string, value: number, least: number, most: number): void {
+  checkInteger("Engine", name, value, least);
+  if (value <= most) return;
+  throw new RangeError(`Engine: ${name} must be at most ${most}, but is ${value}`);
 }
