@@ -42,20 +42,22 @@ export function claimTiles(
   control: Int32Array,
   job: TileJob,
   thread: number,
-  run: (job: TileJob, unit: number) => void,
+  run: (job: TileJob, unit: number, thread: number) => void,
   mayGoOn: () => boolean,
 ): void {
-  const CLAIM = 1, DONE = 2, STATES = 16;
+  const CLAIM = 1, DONE = 2, READABLE = 7, STATES = 16;
   const generation = job.generation & 0xffff;
   const units = job.words[3] ?? 0;
   while (mayGoOn()) {
+    // The low bits come again after 65536 jobs, the whole generation does not.
+    if (Atomics.load(control, READABLE) !== job.generation) return;
     const claim = Atomics.load(control, CLAIM);
     const unit = claim & 0xffff;
     if (claim >>> 16 !== generation || unit >= units) return;
     if (Atomics.compareExchange(control, CLAIM, claim, claim + 1) !== claim) continue;
     const claimed = generation << 16 | thread << 1;
     Atomics.store(control, STATES + unit, claimed);
-    run(job, unit);
+    run(job, unit, thread);
     // Fails if the unit was taken over and finished by another thread meanwhile.
     if (Atomics.compareExchange(control, STATES + unit, claimed, claimed | 1) !== claimed) continue;
     for (;;) {
@@ -69,7 +71,7 @@ export function claimTiles(
 }
 
 /** Runs the tiles of one unit: decodes where they lie in their grids and calls their program. */
-export function runUnit({ words, functions }: TileJob, unit: number): void {
+export function runUnit({ words, functions }: TileJob, unit: number, thread: number): void {
   const word = (index: number): number => words[index] ?? 0;
   const perUnit = word(4);
   const grids = word(5);
@@ -82,7 +84,7 @@ export function runUnit({ words, functions }: TileJob, unit: number): void {
     const parameters = word(at + 3);
     const extents = at + 4;
     const firstArgument = extents + axes;
-    at = firstArgument + parameters * (axes + 1);
+    at = firstArgument + parameters * (axes + 2);
     if (tile >= tiles) {
       tile -= tiles;
       continue;
@@ -91,15 +93,15 @@ export function runUnit({ words, functions }: TileJob, unit: number): void {
     for (; tile < tiles && left > 0; tile++, left--) {
       const pointers: number[] = [];
       for (let p = 0; p < parameters; p++) {
-        const argument = firstArgument + p * (axes + 1);
-        let pointer = word(argument);
+        const argument = firstArgument + p * (axes + 2);
+        let pointer = word(argument) + thread * word(argument + 1);
         let index = tile;
         // Innermost axis last, as the extents are given.
         for (let axis = axes - 1; axis >= 0; axis--) {
           const extent = word(extents + axis);
           const position = index % extent;
           index = (index - position) / extent;
-          pointer += position * word(argument + 1 + axis);
+          pointer += position * word(argument + 2 + axis);
         }
         pointers.push(pointer);
       }

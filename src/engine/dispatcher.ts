@@ -27,6 +27,12 @@ const CALLING_THREAD = 0;
 const LEAST_STALL_MS = 500;
 const STALL_UNITS = 20;
 
+/**
+ * Between two looks no more than this counts as waiting: while this thread was away, the whole
+ * process may have been suspended.
+ */
+const MOST_LOOK_MS = 50;
+
 /** Polls before the calling thread goes to sleep: about the time that waking up takes. */
 const SPINS = 2000;
 const SLEEP_MS = 20;
@@ -39,7 +45,8 @@ export class PublishedPhase {
   readonly #description: Block;
   #longestUnitMs = 0;
   #lastDone = 0;
-  #lastProgress = performance.now();
+  #lastLook = performance.now();
+  #waitedMs = 0;
   #lostThread = false;
 
   constructor(shared: SharedMemory, job: TileJob, units: number, description: Block) {
@@ -58,7 +65,7 @@ export class PublishedPhase {
   help(mayGoOn: () => boolean): void {
     const run = (job: TileJob, unit: number) => {
       const start = performance.now();
-      runUnit(job, unit);
+      runUnit(job, unit, CALLING_THREAD);
       this.#longestUnitMs = Math.max(this.#longestUnitMs, performance.now() - start);
     };
     claimTiles(this.#shared.control, this.#job, CALLING_THREAD, run, mayGoOn);
@@ -74,14 +81,14 @@ export class PublishedPhase {
     const done = Atomics.load(this.#shared.control, CONTROL.done) & 0xffff;
     if (done >= this.#units || this.#lostThread) return true;
     const now = performance.now();
+    this.#waitedMs += Math.min(MOST_LOOK_MS, now - this.#lastLook);
+    this.#lastLook = now;
     if (done !== this.#lastDone || this.hasUnclaimed) {
       this.#lastDone = done;
-      this.#lastProgress = now;
+      this.#waitedMs = 0;
       return false;
     }
-    if (now - this.#lastProgress < Math.max(LEAST_STALL_MS, STALL_UNITS * this.#longestUnitMs)) {
-      return false;
-    }
+    if (this.#waitedMs < Math.max(LEAST_STALL_MS, STALL_UNITS * this.#longestUnitMs)) return false;
     this.#takeOver();
     return true;
   }
@@ -110,7 +117,7 @@ export class PublishedPhase {
     for (let unit = 0; unit < this.#units; unit++) {
       const state = Atomics.load(this.#shared.control, CONTROL.states + unit);
       const done = state >>> 16 === generation && (state & 1) === 1;
-      if (!done) runUnit(this.#job, unit);
+      if (!done) runUnit(this.#job, unit, CALLING_THREAD);
     }
   }
 }
@@ -139,7 +146,7 @@ export class Dispatcher {
     const job: TileJob = { generation: this.#nextGeneration(), words, functions };
     const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
     if (description === null) {
-      for (let unit = 0; unit < units; unit++) runUnit(job, unit);
+      for (let unit = 0; unit < units; unit++) runUnit(job, unit, CALLING_THREAD);
       return null;
     }
     const { control } = this.#shared;

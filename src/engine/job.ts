@@ -30,7 +30,7 @@ function tilesPerUnit(tiles: number): number {
 /**
  * Encodes a job:
  * `[module id, code address, code bytes, units, tiles per unit, grids]`, then for each grid
- * `[program, tiles, axes, parameters, extents..., (pointer, steps...) per parameter]`.
+ * `[program, tiles, axes, parameters, extents..., (pointer, thread step, steps...) per parameter]`.
  *
  * @param phase The tiles.
  * @param bases Address of each buffer.
@@ -57,8 +57,9 @@ export function encodeJob(
       grid.extents.length,
       grid.args.length,
       ...grid.extents,
-      ...grid.args.flatMap(({ buffer, offset, steps }) => [
+      ...grid.args.flatMap(({ buffer, offset, threadStep, steps }) => [
         (bases[buffer] ?? 0) + offset,
+        threadStep,
         ...steps,
       ]),
     );

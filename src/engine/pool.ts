@@ -23,6 +23,7 @@ const MOST_REPLACEMENTS = 16;
 export class Pool {
   readonly #start: Omit<WorkerStart, "thread">;
   readonly #source: string;
+  readonly #count: number;
   readonly #workers = new Map<number, Worker>();
   #replacements = 0;
   #open = true;
@@ -35,7 +36,13 @@ export class Pool {
   constructor(count: number, start: Omit<WorkerStart, "thread">, source: string = WORKER_SOURCE) {
     this.#start = start;
     this.#source = source;
+    this.#count = count;
     for (let thread = 1; thread <= count; thread++) this.#spawn(thread);
+  }
+
+  /** Threads that can ever be at work at once, the calling one included. */
+  get threads(): number {
+    return this.#count + 1;
   }
 
   /** Workers that run, or are about to. */

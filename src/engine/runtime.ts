@@ -4,7 +4,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { type Target, WASM_TARGET } from "../codegen/target.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Dispatcher, type PhaseRun, type PublishedPhase } from "./dispatcher.ts";
@@ -12,12 +11,10 @@ import type { Block } from "./heap.ts";
 import type { Pool } from "./pool.ts";
 import { Residents } from "./residents.ts";
 import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
+import { eventLoopTurn, TimeSlice } from "./time_slice.ts";
 
 /** A computation: yields each phase to be run, returns the result. */
 export type Task<T> = Generator<PhaseRun, T, void>;
-
-/** How long an asynchronous call may keep the event loop from other things. */
-const SLICE_MS = 4;
 
 /** Starts the workers; tests start others. */
 export type StartPool = (shared: SharedMemory) => Pool;
@@ -29,11 +26,14 @@ interface Workshop {
   readonly code: CodeCache;
   readonly residents: Residents;
   readonly dispatcher: Dispatcher;
+  /** Whether a worker had to be given up, which may still write into the memory one day. */
+  lostThread: boolean;
 }
 
 /** Runs tasks, one at a time, on the calling thread and the workers. */
 export class Runtime {
   readonly #startPool: StartPool;
+  readonly #slice = new TimeSlice();
   #workshop: Workshop;
   /** The task whose phases are being run; a synchronous call finishes it before its own. */
   #active: Turn<unknown> | null = null;
@@ -50,6 +50,11 @@ export class Runtime {
   /** Worker threads that run or are about to. */
   get workers(): number {
     return this.#workshop.pool.size;
+  }
+
+  /** Threads that a task's buffers must provide for. */
+  get threads(): number {
+    return this.#workshop.pool.threads;
   }
 
   /** What programs are written for. */
@@ -88,6 +93,7 @@ export class Runtime {
    * @throws {RangeError} If the memory is too small.
    */
   allocate(bytes: number): Block {
+    if (this.#workshop.lostThread) this.#leaveIfUnused();
     const { shared: { heap }, residents, code } = this.#workshop;
     let block = heap.allocate(bytes);
     for (const kept of [residents, code]) {
@@ -119,13 +125,10 @@ export class Runtime {
    */
   runSync<T>(task: Task<T>): T {
     this.#assertOpen();
-    if (this.#active !== null) {
-      this.#active.finish();
-      this.#repair(this.#active);
-    }
-    const turn = new Turn(task, this.#workshop);
+    this.#active?.finish();
+    const turn = this.#turn(task);
     turn.finish();
-    this.#repair(turn);
+    this.#repair();
     return turn.result();
   }
 
@@ -142,12 +145,12 @@ export class Runtime {
     this.#queue = over.promise;
     const take = async () => {
       if (!first) await before;
-      const turn = new Turn(task, this.#workshop);
+      const turn = this.#turn(task);
       this.#active = turn;
-      await proceed(turn);
+      await this.#proceed(turn);
       this.#active = null;
       this.#queued--;
-      this.#repair(turn);
+      this.#repair();
       this.#endIfClosed();
       over.resolve();
       return turn.result();
@@ -162,19 +165,51 @@ export class Runtime {
     this.#endIfClosed();
   }
 
-  #endIfClosed(): void {
-    if (!this.#closed || this.#queued > 0) return;
-    this.#workshop.pool.close();
-    this.#workshop.dispatcher.end();
+  #turn<T>(task: Task<T>): Turn<T> {
+    this.#repair();
+    return new Turn(task, () => this.#workshop);
   }
 
-  /** A lost thread may still write into its memory one day: leave it all of it. */
-  #repair(turn: Turn<unknown>): void {
-    if (!turn.lostThread || this.#workshop !== turn.workshop) return;
+  /** Works in slices, between which the event loop goes round. */
+  async #proceed(turn: Turn<unknown>): Promise<void> {
+    while (!turn.over) {
+      turn.work(() => this.#slice.hasTime());
+      if (!turn.over) await eventLoopTurn();
+    }
+  }
+
+  #endIfClosed(): void {
+    if (!this.#closed || this.#queued > 0) return;
+    const { pool, dispatcher } = this.#workshop;
+    pool.close();
+    dispatcher.end();
+  }
+
+  /** Between two tasks: makes good the loss of a thread. */
+  #repair(): void {
+    if (this.#workshop.lostThread) this.#moveOut();
+  }
+
+  /** The same inside a task, as soon as it holds nothing: what it takes next must be its own. */
+  #leaveIfUnused(): void {
+    const { shared: { heap }, residents, code } = this.#workshop;
+    residents.evict();
+    code.evict();
+    if (heap.freeBytes === heap.bytes) this.#moveOut();
+  }
+
+  /** A lost thread may still write into its memory one day: leaves it all of it. */
+  #moveOut(): void {
     const { shared, pool } = this.#workshop;
     pool.terminate();
-    const fresh = new SharedMemory(shared.pages * PAGE_BYTES);
-    this.#workshop = openWorkshop(fresh, this.#startPool);
+    this.#workshop.lostThread = false;
+    try {
+      const fresh = new SharedMemory(shared.pages * PAGE_BYTES);
+      this.#workshop = openWorkshop(fresh, this.#startPool);
+    } catch (error) {
+      // The host has no more memory to give: the calling thread goes on alone in the old one.
+      if (!(error instanceof RangeError)) throw error;
+    }
   }
 
   #assertOpen(): void {
@@ -190,37 +225,39 @@ function openWorkshop(shared: SharedMemory, startPool: StartPool): Workshop {
     pool: startPool(shared),
     residents: new Residents(shared.heap),
     dispatcher: new Dispatcher(shared, code),
+    lostThread: false,
   };
 }
 
 /** A task on its way through its phases. */
 class Turn<T> {
-  readonly workshop: Workshop;
   readonly #task: Task<T>;
+  readonly #workshop: () => Workshop;
   #phase: PublishedPhase | null = null;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
-  #lostThread = false;
 
-  constructor(task: Task<T>, workshop: Workshop) {
+  /**
+   * @param task What is to be done.
+   * @param workshop Where, at the time: it changes when a thread gets lost.
+   */
+  constructor(task: Task<T>, workshop: () => Workshop) {
     this.#task = task;
-    this.workshop = workshop;
+    this.#workshop = workshop;
   }
 
   get over(): boolean {
     return this.#outcome !== null;
   }
 
-  /** Whether a worker had to be given up. */
-  get lostThread(): boolean {
-    return this.#lostThread;
-  }
-
-  /** Works until the task is over, others hold all that is left, or `mayGoOn` says no. */
+  /**
+   * Works until the task is over, others hold all that is left, or `mayGoOn` says no. The first time
+   * the task comes to its first phase in any case.
+   */
   work(mayGoOn: () => boolean): void {
-    while (!this.over && mayGoOn()) {
+    do {
       if (!this.#isPhaseComplete((phase) => phase.help(mayGoOn))) return;
       this.#next();
-    }
+    } while (!this.over && mayGoOn());
   }
 
   /** Works and waits until the task is over. */
@@ -245,7 +282,7 @@ class Turn<T> {
       return this.#phase.isComplete();
     } catch (error) {
       // Others may still be at work in the task's buffers.
-      this.#lostThread = true;
+      this.#workshop().lostThread = true;
       this.#fail(error);
       return false;
     }
@@ -265,7 +302,7 @@ class Turn<T> {
 
   #leavePhase(): void {
     if (this.#phase === null) return;
-    this.#lostThread ||= this.#phase.lostThread;
+    if (this.#phase.lostThread) this.#workshop().lostThread = true;
     this.#phase.release();
     this.#phase = null;
   }
@@ -282,25 +319,8 @@ class Turn<T> {
   }
 
   #begin(run: PhaseRun): void {
-    const { dispatcher, pool } = this.workshop;
-    // After a thread got lost, the rest of the task runs on this one.
-    this.#phase = dispatcher.begin(run, this.#lostThread ? 0 : pool.size);
+    const { dispatcher, pool, lostThread } = this.#workshop();
+    // After a thread got lost, this one works alone until the task can move to other memory.
+    this.#phase = dispatcher.begin(run, lostThread ? 0 : pool.size);
   }
-}
-
-/** Works in slices, between which the event loop goes round. */
-async function proceed(turn: Turn<unknown>): Promise<void> {
-  for (;;) {
-    const end = performance.now() + SLICE_MS;
-    turn.work(() => performance.now() < end);
-    if (turn.over) return;
-    await eventLoopTurn();
-  }
-}
-
-/** Lets everything else that is due run first. An immediate, unlike a timer, comes at once. */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(() => resolve());
-  });
 }

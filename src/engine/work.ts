@@ -11,6 +11,13 @@ export interface BufferSpec {
   readonly name: string;
   /** Size, what vector loads read beyond the last element included. */
   readonly bytes: number;
+  /** Whether every thread has one of its own; it lies `bytes` behind that of the thread before. */
+  readonly perThread?: boolean;
+}
+
+/** Bytes that a buffer takes with a number of threads. */
+export function bufferBytes({ bytes, perThread = false }: BufferSpec, threads: number): number {
+  return perThread ? bytes * threads : bytes;
 }
 
 /** One pointer argument as a function of the tile's place in its grid. */
@@ -19,6 +26,8 @@ export interface GridArgument {
   readonly buffer: number;
   /** Byte offset for the first tile. */
   readonly offset: number;
+  /** Bytes from one thread's buffer to the next, where every thread has one of its own. */
+  readonly threadStep: number;
   /** Bytes from one tile to the next, for each axis of the grid. */
   readonly steps: readonly number[];
 }

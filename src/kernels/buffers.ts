@@ -15,11 +15,13 @@ import type { PlanRequest } from "./plan.ts";
  * @param request What is planned.
  * @param paddedElements Elements of the packed input, 0 if the input is used where it lies.
  * @param packedElements Elements of the packed weights, 0 if they are used as they are.
+ * @param scratchBytes Scratch memory of one tile.
  */
 export function planBuffers(
   { geometry: g, hasBias, target }: PlanRequest,
   paddedElements: number,
   packedElements: number,
+  scratchBytes: number,
 ): BufferSpec[] {
   const slack = target.lanes;
   const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
@@ -34,5 +36,6 @@ export function planBuffers(
     spec("output", g.batch * g.outChannels * product(g.output)),
     spec("padded", paddedElements),
     spec("packedWeight", packedElements),
+    { name: "scratch", bytes: scratchBytes, perThread: true },
   ];
 }

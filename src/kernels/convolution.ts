@@ -9,7 +9,7 @@ import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
-import type { DirectShape } from "./direct.ts";
+import { directScratchBytes, type DirectShape } from "./direct.ts";
 import { type PadAxis, type PaddedLayout, paddedLayout, padPhase } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { addTiles, familyOf } from "./tile_phase.ts";
@@ -61,7 +61,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
   const paddedElements = layout === null ? 0 : g.batch * g.inChannels * layout.channelPitch;
   return {
     family: familyOf(shape),
-    buffers: planBuffers(request, paddedElements, 0),
+    buffers: planBuffers(request, paddedElements, 0, directScratchBytes(shape)),
     preparation: [],
     phases,
   };

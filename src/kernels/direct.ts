@@ -54,12 +54,13 @@ export interface DirectShape {
 }
 
 /** The pointer parameters of a tile's program, in order. */
-export const DIRECT_PARAMETERS = ["input", "weight", "bias", "output"] as const;
+export const DIRECT_PARAMETERS = ["input", "weight", "bias", "output", "scratch"] as const;
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
 const BIAS: Pointer = 2;
 const OUTPUT: Pointer = 3;
+const SCRATCH: Pointer = 4;
 
 /** Output channels of a register tile, by its vectors of pixels (index 0 is not used). */
 const CHANNELS_BY_VECTORS = [0, 6, 4, 3, 2, 2, 1, 1, 1];
@@ -185,25 +186,133 @@ function writeRows(
   });
 }
 
-/** All output channels of one set of pixels, a register tile at a time. */
+/**
+ * All output channels of one set of pixels. Where the pixels' window on all input channels is too much
+ * for the first-level cache, the sum is taken over a block of input channels at a time, for all output
+ * channels, and kept in scratch memory in between.
+ */
 function writeChannels(
   code: ProgramBuilder,
   shape: DirectShape,
   outChannels: number,
   vectors: readonly TileVector[],
 ): void {
+  const block = inputChannelBlock(shape, outChannels, vectors);
+  if (block >= shape.inChannels) {
+    return writeRegisterTiles(code, shape, outChannels, vectors, {
+      channels: shape.inChannels,
+      partial: false,
+    });
+  }
+  const sum = code.register();
+  const vectorBytes = shape.lanes * FLOAT_BYTES;
+  const scratchPitch = vectors.length * vectorBytes;
+  code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, scratchPitch]], () => {
+    writeInitialSum(code, shape, sum, 0);
+    vectors.forEach((_, index) => code.store(sum, SCRATCH, index * vectorBytes));
+  });
+  const steps = [
+    [INPUT, block * shape.channelPitch],
+    [WEIGHT, block * shape.taps.length * FLOAT_BYTES],
+  ] as const;
+  const full = Math.floor(shape.inChannels / block);
+  const rest = shape.inChannels % block;
+  code.sweep(full, steps, () => {
+    writeRegisterTiles(code, shape, outChannels, vectors, { channels: block, partial: true });
+  });
+  if (rest > 0) {
+    code.displaced(steps, full, () => {
+      writeRegisterTiles(code, shape, outChannels, vectors, { channels: rest, partial: true });
+    });
+  }
+  const output = [[OUTPUT, shape.outputChannelPitch], [SCRATCH, scratchPitch]] as const;
+  code.sweep(outChannels, output, () => {
+    vectors.forEach(({ output, lanes }, index) => {
+      code.load(sum, SCRATCH, index * vectorBytes);
+      writePixels(code, sum, OUTPUT, output, shape.pixelStep, lanes);
+    });
+  });
+}
+
+/** Which part of the sum a register tile takes, and whether it comes from and goes to scratch memory. */
+interface SumPart {
+  /** Input channels. */
+  readonly channels: number;
+  readonly partial: boolean;
+}
+
+/** Bytes of scratch memory that the program of a tile may use. */
+export function directScratchBytes({ outChannels, lanes }: DirectShape): number {
+  return outChannels * (CHANNELS_BY_VECTORS.length - 1) * lanes * FLOAT_BYTES;
+}
+
+/** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
+const WINDOW_BYTES = 20 * 1024;
+
+/** Pages that it may touch: translations are cached for 64 to 96 of them. */
+const WINDOW_PAGES = 48;
+
+const CACHE_LINE_BYTES = 64;
+const PAGE_BYTES = 4096;
+
+/** Fewer output channels do not make up for bringing the sums back. */
+const LEAST_REUSE_CHANNELS = 9;
+
+/** Input channels that the sum is taken over at a time. */
+function inputChannelBlock(
+  { inChannels, taps, channelPitch, lanes }: DirectShape,
+  outChannels: number,
+  vectors: readonly TileVector[],
+): number {
+  if (outChannels < LEAST_REUSE_CHANNELS) return inChannels;
+  const lines = new Set<number>();
+  const pages = new Set<number>();
+  for (const tap of taps) {
+    for (const { input } of vectors) {
+      for (const byte of [tap + input, tap + input + lanes * FLOAT_BYTES - 1]) {
+        lines.add(Math.floor(byte / CACHE_LINE_BYTES));
+        pages.add(Math.floor(byte / PAGE_BYTES));
+      }
+    }
+  }
+  const pagesPerChannel = Math.min(pages.size, Math.max(1, channelPitch / PAGE_BYTES));
+  const sharedPages = Math.min(1, channelPitch / PAGE_BYTES);
+  const most = Math.min(
+    WINDOW_BYTES / (lines.size * CACHE_LINE_BYTES),
+    WINDOW_PAGES / (pagesPerChannel * sharedPages),
+  );
+  if (most >= inChannels) return inChannels;
+  const blocks = Math.ceil(inChannels / Math.max(1, most));
+  return Math.ceil(inChannels / blocks);
+}
+
+/** Some part of the sums of all output channels, a register tile at a time. */
+function writeRegisterTiles(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  outChannels: number,
+  vectors: readonly TileVector[],
+  part: SumPart,
+): void {
   const block = Math.min(outChannels, CHANNELS_BY_VECTORS[vectors.length] ?? 1);
   const full = Math.floor(outChannels / block);
-  const weightPitch = shape.inChannels * shape.taps.length * FLOAT_BYTES;
-  const steps = [
-    [WEIGHT, block * weightPitch],
-    [BIAS, block * FLOAT_BYTES],
-    [OUTPUT, block * shape.outputChannelPitch],
-  ] as const;
-  code.sweep(full, steps, () => writeRegisterTile(code, shape, block, vectors));
+  const weight = [WEIGHT, block * weightPitch(shape)] as const;
+  const steps = part.partial
+    ? [weight, [SCRATCH, block * vectors.length * shape.lanes * FLOAT_BYTES] as const]
+    : [
+      weight,
+      [BIAS, block * FLOAT_BYTES] as const,
+      [OUTPUT, block * shape.outputChannelPitch] as const,
+    ];
+  code.sweep(full, steps, () => writeRegisterTile(code, shape, block, vectors, part));
   const rest = outChannels - full * block;
   if (rest === 0) return;
-  code.displaced(steps, full, () => writeRegisterTile(code, shape, rest, vectors));
+  code.displaced(steps, full, () => writeRegisterTile(code, shape, rest, vectors, part));
+}
+
+/** Bytes from the weights of one output channel to the next. */
+function weightPitch({ inChannels, taps }: DirectShape): number {
+  return inChannels * taps.length * FLOAT_BYTES;
 }
 
 /** The sums of `channels` output channels by some vectors of pixels, in registers throughout. */
@@ -212,23 +321,33 @@ function writeRegisterTile(
   shape: DirectShape,
   channels: number,
   vectors: readonly TileVector[],
+  part: SumPart,
 ): void {
   const sums = Array.from({ length: channels }, () => code.registers(vectors.length));
-  writeInitialSums(code, shape, sums);
+  const scratch = (channel: number, vector: number) =>
+    (channel * vectors.length + vector) * shape.lanes * FLOAT_BYTES;
+  sums.forEach((row, channel) => {
+    if (part.partial) row.forEach((sum, v) => code.load(sum, SCRATCH, scratch(channel, v)));
+    else {
+      const [first, ...others] = row;
+      if (first === undefined) return;
+      writeInitialSum(code, shape, first, channel);
+      for (const other of others) code.copy(other, first);
+    }
+  });
   const inputs = code.registers(vectors.length);
   const quads = code.registers(channels);
   const weights = code.registers(channels);
-  const weightPitch = shape.inChannels * shape.taps.length * FLOAT_BYTES;
   const input = code.pointer(INPUT);
   const weight = code.pointer(WEIGHT);
-  writeReduction(code, input, weight, reductionOffsets(shape), (offsets) => {
+  writeReduction(code, input, weight, reductionOffsets(shape, part.channels), (offsets) => {
     offsets.forEach((offset, step) => {
       zip(vectors, inputs, (vector, register) => {
         code.load(register, input, offset + vector.input);
       });
       const lane = step % shape.lanes;
       zip(sums, quads, (row, quad, channel) => {
-        if (lane === 0) code.load(quad, weight, channel * weightPitch + step * FLOAT_BYTES);
+        if (lane === 0) code.load(quad, weight, channel * weightPitch(shape) + step * FLOAT_BYTES);
         const broadcast = weights[channel] ?? quad;
         code.lane(broadcast, quad, lane);
         zip(row, inputs, (sum, register) => code.fma(sum, register, broadcast));
@@ -236,30 +355,30 @@ function writeRegisterTile(
     });
   });
   sums.forEach((row, channel) => {
-    zip(row, vectors, (sum, { output, lanes }) => {
-      const offset = output + channel * shape.outputChannelPitch;
-      writePixels(code, sum, OUTPUT, offset, shape.pixelStep, lanes);
+    zip(row, vectors, (sum, { output, lanes }, v) => {
+      if (part.partial) code.store(sum, SCRATCH, scratch(channel, v));
+      else {
+        const offset = output + channel * shape.outputChannelPitch;
+        writePixels(code, sum, OUTPUT, offset, shape.pixelStep, lanes);
+      }
     });
   });
 }
 
-/** Every sum starts as its channel's bias. */
-function writeInitialSums(
+/** A sum starts as its channel's bias. */
+function writeInitialSum(
   code: ProgramBuilder,
   { hasBias }: DirectShape,
-  sums: readonly (readonly Register[])[],
+  sum: Register,
+  channel: number,
 ): void {
-  sums.forEach(([first, ...others], channel) => {
-    if (first === undefined) return;
-    if (hasBias) code.broadcast(first, BIAS, channel * FLOAT_BYTES);
-    else code.zero(first);
-    for (const other of others) code.copy(other, first);
-  });
+  if (hasBias) code.broadcast(sum, BIAS, channel * FLOAT_BYTES);
+  else code.zero(sum);
 }
 
-/** Input offsets of a whole sum, in the order of the weights: channels, then taps. */
-function reductionOffsets({ inChannels, channelPitch, taps }: DirectShape): number[] {
-  return Array.from({ length: inChannels }, (_, c) => taps.map((tap) => c * channelPitch + tap))
+/** Input offsets of a sum, in the order of the weights: channels, then taps. */
+function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): number[] {
+  return Array.from({ length: channels }, (_, c) => taps.map((tap) => c * channelPitch + tap))
     .flat();
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Target } from "../codegen/target.ts";
-import type { BufferSpec, Phase, Work } from "../engine/work.ts";
+import { bufferBytes, type Phase, type Work } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { collapse } from "./collapse.ts";
 import { planConvolution } from "./convolution.ts";
@@ -23,6 +23,7 @@ export const BUFFER = {
   output: 3,
   padded: 4,
   packedWeight: 5,
+  scratch: 6,
 } as const;
 
 /** How a convolution is computed. */
@@ -75,7 +76,7 @@ function makePlan(request: PlanRequest): PlanBody {
   return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
 }
 
-/** Bytes of shared memory that a plan's buffers take. */
-export function planBytes({ buffers }: { readonly buffers: readonly BufferSpec[] }): number {
-  return buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+/** Bytes of shared memory that a plan's buffers take with a number of threads. */
+export function planBytes({ buffers }: Pick<Plan, "buffers">, threads: number): number {
+  return buffers.reduce((sum, buffer) => sum + bufferBytes(buffer, threads), 0);
 }

@@ -6,7 +6,13 @@
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import { depthwiseProgram, isDepthwise } from "./depthwise.ts";
-import { directProgram, directRows, type DirectShape, type TileBlock } from "./direct.ts";
+import {
+  directProgram,
+  directRows,
+  directScratchBytes,
+  type DirectShape,
+  type TileBlock,
+} from "./direct.ts";
 import { BUFFER, type Family } from "./plan.ts";
 import type { PhaseBuilder } from "./tiles.ts";
 
@@ -54,7 +60,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
       {
         count: batch,
         block: 1,
-        steps: [space.inputBatchPitch, 0, 0, space.outputBatchPitch],
+        steps: [space.inputBatchPitch, 0, 0, space.outputBatchPitch, 0],
       },
       {
         count: groups,
@@ -64,22 +70,24 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
           outChannels * weightPitch,
           outChannels * FLOAT_BYTES,
           outChannels * outputChannelPitch,
+          0,
         ],
       },
       {
         count: outChannels,
         block: block.outChannels,
-        steps: [0, weightPitch, FLOAT_BYTES, outputChannelPitch],
+        steps: [0, weightPitch, FLOAT_BYTES, outputChannelPitch, 0],
       },
-      { count: depth, block: 1, steps: [space.inputDepthStep, 0, 0, space.outputDepthStep] },
-      { count: rows, block: block.rows, steps: [shape.rowStep, 0, 0, shape.outputRowStep] },
-      { count: columns, block: block.columns, steps: [FLOAT_BYTES, 0, 0, shape.pixelStep] },
+      { count: depth, block: 1, steps: [space.inputDepthStep, 0, 0, space.outputDepthStep, 0] },
+      { count: rows, block: block.rows, steps: [shape.rowStep, 0, 0, shape.outputRowStep, 0] },
+      { count: columns, block: block.columns, steps: [FLOAT_BYTES, 0, 0, shape.pixelStep, 0] },
     ],
     [
       space.input,
       space.weight,
       { buffer: BUFFER.bias, offset: 0 },
       { buffer: BUFFER.output, offset: space.outputOffset },
+      { buffer: BUFFER.scratch, offset: 0, threadStep: directScratchBytes(shape) },
     ],
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
       write(shape, { groups, outChannels, rows, columns }),
@@ -96,51 +104,51 @@ const TILES = 256;
 /** Weights of one tile: they stay in a second-level cache while its pixels pass by. */
 const TILE_WEIGHT_BYTES = 512 * 1024;
 
-/** Longest piece of a row that one tile takes. */
-const TILE_COLUMNS = 4096;
+/** Output channels come in multiples of this: both of four and of three channels a register tile. */
+const CHANNEL_STEP = 12;
+
+/** Pieces of a row are multiples of this many vectors: of the widest register tile. */
+const COLUMN_VECTORS = 8;
 
 /**
- * Sizes of a tile. A tile takes as many output channels as its weights allow, then rows, then groups,
- * until it is large enough.
+ * Sizes of a tile of about the work that is wanted. Of pixels and output channels it takes what moves
+ * the least memory: a pixel brings its share of the input, a channel its weights. Rows are cut only
+ * where they are much longer than that.
  */
-function tileBlock(space: TileSpace): TileBlock {
-  const { shape, batch, groups, depth, rows } = space;
-  const { lanes, outChannels } = shape;
-  const reduction = Math.max(1, shape.inChannels * shape.taps.length);
-  const total = batch * groups * outChannels * depth * rows * space.columns * reduction;
-  const wanted = clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK);
-  const columns = columnBlock(space, wanted / reduction);
-  const together = Math.min(rows, directRows(lanes, outChannels, columns));
-  const pixelWork = reduction * columns;
+export function tileBlock(space: TileSpace): TileBlock {
+  const { shape, batch, groups, depth, rows, columns } = space;
+  const { lanes, outChannels, inChannels, taps } = shape;
+  const reduction = Math.max(1, inChannels * taps.length);
+  const total = batch * groups * outChannels * depth * rows * columns * reduction;
+  const work = clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK);
+  const outputs = work / reduction;
+  const pixels = Math.sqrt(outputs * Math.max(1, taps.length));
+  const columnStep = COLUMN_VECTORS * lanes;
+  const cut = columns >= 2 * Math.max(columnStep, pixels);
+  const blockColumns = cut ? roundTo(columnStep, pixels) : columns;
+  const together = Math.min(rows, directRows(lanes, outChannels, blockColumns));
   const channels = clamp(
     roundTo(
       CHANNEL_STEP,
-      Math.min(TILE_WEIGHT_BYTES / FLOAT_BYTES / reduction, wanted / (pixelWork * together)),
+      Math.min(
+        TILE_WEIGHT_BYTES / FLOAT_BYTES / reduction,
+        outputs / Math.max(Math.min(pixels, rows * blockColumns), together * blockColumns),
+      ),
     ),
     Math.min(CHANNEL_STEP, outChannels),
     outChannels,
   );
-  const fewerRows = roundTo(together, wanted / (pixelWork * channels));
-  const blockRows = clamp(fewerRows, together, rows);
-  const whole = channels === outChannels && blockRows === rows && columns === space.columns;
+  const blockRows = clamp(
+    roundTo(together, outputs / (blockColumns * channels)),
+    together,
+    rows,
+  );
+  const whole = channels === outChannels && blockRows === rows && !cut;
   const blockGroups = whole
-    ? clamp(Math.floor(wanted / (pixelWork * channels * blockRows)), 1, groups)
+    ? clamp(Math.floor(outputs / (blockColumns * channels * blockRows)), 1, groups)
     : 1;
-  return { groups: blockGroups, outChannels: channels, rows: blockRows, columns };
+  return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
 }
-
-/** Output channels come in multiples of a register tile's. */
-const CHANNEL_STEP = 12;
-
-/** A row is cut only where there is too little else to share out. */
-function columnBlock({ shape, columns, rows, depth }: TileSpace, wantedOutputs: number): number {
-  if (columns <= TILE_COLUMNS && rows * depth > 1) return columns;
-  const step = COLUMN_VECTORS * shape.lanes;
-  return clamp(roundTo(step, Math.min(TILE_COLUMNS, wantedOutputs)), step, columns);
-}
-
-/** A row's pieces are a whole number of the widest register tiles. */
-const COLUMN_VECTORS = 16;
 
 function roundTo(step: number, value: number): number {
   return Math.max(step, Math.floor(value / step) * step);

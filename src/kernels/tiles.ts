@@ -21,6 +21,8 @@ export interface TileAxis {
 export interface TileBase {
   readonly buffer: number;
   readonly offset: number;
+  /** Bytes from one thread's buffer to the next. */
+  readonly threadStep?: number;
 }
 
 /** Collects the programs and grids of one phase; equal programs are kept once. */
@@ -49,8 +51,9 @@ export class PhaseBuilder {
     for (const parts of cartesian(axes.map(axisParts))) {
       const program = this.#programs.length;
       this.#programs.push(write(parts.map(({ block }) => block)));
-      const args: GridArgument[] = bases.map(({ buffer, offset }, arg) => ({
+      const args: GridArgument[] = bases.map(({ buffer, offset, threadStep = 0 }, arg) => ({
         buffer,
+        threadStep,
         offset: axes.reduce(
           (sum, { steps }, axis) => sum + (steps[arg] ?? 0) * (parts[axis]?.start ?? 0),
           offset,

@@ -12,7 +12,7 @@ import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
-import type { DirectShape } from "./direct.ts";
+import { directScratchBytes, type DirectShape } from "./direct.ts";
 import { type PadAxis, paddedLayout, padPhase } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
@@ -133,7 +133,12 @@ export function planTransposed(request: PlanRequest): PlanBody {
   const paddedElements = packed ? g.batch * g.inChannels * layout.channelPitch : 0;
   return {
     family,
-    buffers: planBuffers(request, paddedElements, packedElements),
+    buffers: planBuffers(
+      request,
+      paddedElements,
+      packedElements,
+      directScratchBytes({ ...EMPTY_SHAPE, lanes: target.lanes, outChannels }),
+    ),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
   };

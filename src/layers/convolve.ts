@@ -8,7 +8,7 @@
 import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
-import type { Phase } from "../engine/work.ts";
+import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { BUFFER, type Plan, planBytes, planFor } from "../kernels/plan.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
@@ -75,7 +75,8 @@ function snapshot({ input, weight, bias, frozenKey }: Operands): Operands {
 const USABLE_SHARE = 0.9;
 
 function cut(runtime: Runtime, geometry: Geometry, { bias }: Operands): Piece[] {
-  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, bias !== null));
+  const bytesOf = (part: Geometry) =>
+    planBytes(planOf(runtime, part, bias !== null), runtime.threads);
   return piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
 }
 
@@ -117,7 +118,7 @@ function* runPiece(
 }
 
 const WEIGHTS = [BUFFER.weight, BUFFER.bias, BUFFER.packedWeight];
-const ACTIVATIONS = [BUFFER.input, BUFFER.padded, BUFFER.output];
+const ACTIVATIONS = [BUFFER.input, BUFFER.padded, BUFFER.output, BUFFER.scratch];
 
 /** Brings the weights to where the kernels read them, unless they are known to be there. */
 function* stageWeights(
@@ -131,7 +132,7 @@ function* stageWeights(
   const name = plan.preparation.length === 0 ? "weights" : plan.id;
   const kept = frozenKey === null ? undefined : runtime.residents.get(frozenKey, name);
   if (kept !== undefined) {
-    locate(plan, WEIGHTS, kept.address, bases);
+    locate(runtime, plan, WEIGHTS, kept.address, bases);
     return;
   }
   const block = place(runtime, plan, WEIGHTS, bases);
@@ -153,8 +154,8 @@ function place(
   buffers: readonly number[],
   bases: number[],
 ): Block {
-  const block = runtime.allocate(locate(plan, buffers, 0, bases));
-  locate(plan, buffers, block.address, bases);
+  const block = runtime.allocate(locate(runtime, plan, buffers, 0, bases));
+  locate(runtime, plan, buffers, block.address, bases);
   return block;
 }
 
@@ -162,6 +163,7 @@ const CACHE_LINE_BYTES = 64;
 
 /** Lays some buffers side by side from an address on; returns the bytes they take. */
 function locate(
+  { threads }: Runtime,
   plan: Plan,
   buffers: readonly number[],
   address: number,
@@ -170,7 +172,8 @@ function locate(
   let end = address;
   for (const buffer of buffers) {
     bases[buffer] = end;
-    const bytes = plan.buffers[buffer]?.bytes ?? 0;
+    const spec = plan.buffers[buffer];
+    const bytes = spec === undefined ? 0 : bufferBytes(spec, threads);
     end += Math.ceil(bytes / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
   }
   return end - address;
