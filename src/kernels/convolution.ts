@@ -10,7 +10,8 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
-import { type PadAxis, type PaddedLayout, paddedLayout, padPhase } from "./pad.ts";
+import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
+import { layoutOf, padInput } from "./packing.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { addTiles, familyOf } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
@@ -18,7 +19,7 @@ import { PhaseBuilder } from "./tiles.ts";
 /** Plans a convolution whose axes have been collapsed. */
 export function planConvolution(request: PlanRequest): PlanBody {
   const { geometry: g, hasBias, target } = request;
-  const layout = needsPacking(g) ? packedLayout(g) : null;
+  const layout = needsPacking(g) ? layoutOf(packedAxes(g), g) : null;
   const view = layout === null ? plainView(g) : packedView(g, layout);
   const [outDepth, outHeight, outWidth] = g.output;
   const inChannels = g.inChannels / g.groups;
@@ -37,9 +38,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
   };
   const phases: Phase[] = [];
   if (layout !== null) {
-    const planes = g.batch * g.inChannels;
-    const buffers = { input: BUFFER.input, padded: BUFFER.padded };
-    phases.push(padPhase(layout, g.input, g.paddingMode, planes, target.lanes, buffers));
+    phases.push(padInput(request, layout));
   }
   const tiles = new PhaseBuilder("convolve");
   addTiles(tiles, {
@@ -49,7 +48,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
     depth: outDepth,
     rows: outHeight,
     columns: outWidth,
-    inputBatchPitch: g.inChannels * view.channelPitch,
+    inputBatchPitch: view.itemPitch,
     inputDepthStep: view.depthStep,
     outputBatchPitch: g.outChannels * shape.outputChannelPitch,
     outputDepthStep: outHeight * row,
@@ -58,7 +57,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
     outputOffset: 0,
   });
   phases.push(tiles.build());
-  const paddedElements = layout === null ? 0 : g.batch * g.inChannels * layout.channelPitch;
+  const paddedElements = layout === null ? 0 : g.batch * layout.itemPitch;
   return {
     family: familyOf(shape),
     buffers: planBuffers(request, paddedElements, 0, directScratchBytes(shape)),
@@ -69,6 +68,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
 
 /** How the kernels see the input: everything in bytes. */
 interface InputView {
+  readonly itemPitch: number;
   readonly channelPitch: number;
   /** From the window of one output to the next. */
   readonly depthStep: number;
@@ -92,6 +92,7 @@ function plainView(g: Geometry): InputView {
   const plane = inHeight * row;
   const [dilationD, dilationH, dilationW] = g.dilation;
   return {
+    itemPitch: g.inChannels * inDepth * plane,
     channelPitch: inDepth * plane,
     depthStep: g.stride[0] * plane,
     rowStep: g.stride[1] * row,
@@ -101,8 +102,8 @@ function plainView(g: Geometry): InputView {
   };
 }
 
-function packedLayout(g: Geometry): PaddedLayout {
-  return paddedLayout(plainAxis(g, 0), plainAxis(g, 1), columnAxes(g));
+function packedAxes(g: Geometry): PadAxes {
+  return { depth: plainAxis(g, 0), height: plainAxis(g, 1), columns: columnAxes(g) };
 }
 
 /** Packed positions of the depth or the height: all, or every `stride`-th for a single tap. */
@@ -152,6 +153,7 @@ function packedView(g: Geometry, layout: PaddedLayout): InputView {
   const plane = layout.planePitch * FLOAT_BYTES;
   const row = layout.rowPitch * FLOAT_BYTES;
   return {
+    itemPitch: layout.itemPitch * FLOAT_BYTES,
     channelPitch: layout.channelPitch * FLOAT_BYTES,
     depthStep: g.stride[0] / packedStep(g, 0) * plane,
     rowStep: g.stride[1] / packedStep(g, 1) * row,

@@ -2,8 +2,8 @@
  * Packing of the input: a copy with its padding in place and, for a stride, its columns sorted by
  * their remainder, so that the kernels read consecutive pixels at constant offsets and test nothing.
  *
- * A packed plane is `[depth][height][residue][column]`, one after the other for every channel of
- * every batch item.
+ * A packed row is `[residue][column]`; how rows, planes and channels follow one another is up to who
+ * reads them.
  *
  * @module
  */
@@ -78,87 +78,101 @@ function outside(
   }
 }
 
-/** A packed plane: which input positions it holds, and its layout in elements. */
+/** A packed input: which positions it holds, and its layout in elements. */
 export interface PaddedLayout {
   readonly depth: PadAxis;
   readonly height: PadAxis;
   /** One per remainder of the column stride in use; they lie side by side in a row. */
   readonly columns: readonly PadAxis[];
+  /** Elements of one row. */
+  readonly rowLength: number;
+  readonly channelPitch: number;
   readonly rowPitch: number;
   readonly planePitch: number;
-  readonly channelPitch: number;
+  readonly itemPitch: number;
 }
 
-/** Bytes after which addresses compete for the same places of a first-level cache. */
-const CACHE_ALIAS_BYTES = 4096;
-const CACHE_LINE_BYTES = 64;
+/** The positions that a packed input holds. */
+export type PadAxes = Pick<PaddedLayout, "depth" | "height" | "columns">;
 
 /**
- * Lays out a packed plane. The channel pitch keeps away from multiples of 4 KiB, at which the
- * windows of all channels would fall into the same cache sets.
+ * `[batch][depth][height][channel][residue][column]`: for sums over channels. What a row of outputs
+ * sees lies together, on few pages.
  */
-export function paddedLayout(
-  depth: PadAxis,
-  height: PadAxis,
-  columns: readonly PadAxis[],
-): PaddedLayout {
-  const rowPitch = columns.reduce((sum, { count }) => sum + count, 0);
-  const planePitch = rowPitch * height.count;
-  const dense = planePitch * depth.count;
-  const beyond = (dense * FLOAT_BYTES) % CACHE_ALIAS_BYTES;
-  const aliased = dense * FLOAT_BYTES >= CACHE_ALIAS_BYTES &&
-    Math.min(beyond, CACHE_ALIAS_BYTES - beyond) < CACHE_LINE_BYTES;
-  const channelPitch = aliased ? dense + 2 * CACHE_LINE_BYTES / FLOAT_BYTES : dense;
-  return { depth, height, columns, rowPitch, planePitch, channelPitch };
+export function rowMajorLayout(axes: PadAxes, channels: number): PaddedLayout {
+  const rowLength = lengthOf(axes.columns);
+  const rowPitch = channels * rowLength;
+  const planePitch = axes.height.count * rowPitch;
+  const itemPitch = axes.depth.count * planePitch;
+  return { ...axes, rowLength, channelPitch: rowLength, rowPitch, planePitch, itemPitch };
+}
+
+/** `[batch][channel][depth][height][residue][column]`: for channels that stay by themselves. */
+export function channelMajorLayout(axes: PadAxes, channels: number): PaddedLayout {
+  const rowLength = lengthOf(axes.columns);
+  const planePitch = axes.height.count * rowLength;
+  const channelPitch = axes.depth.count * planePitch;
+  const itemPitch = channels * channelPitch;
+  return { ...axes, rowLength, channelPitch, rowPitch: rowLength, planePitch, itemPitch };
+}
+
+function lengthOf(columns: readonly PadAxis[]): number {
+  return columns.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** Bytes that one tile should write: enough to be worth claiming, few enough to share out. */
 const TILE_BYTES = 64 * 1024;
 
+/** The input that is packed. */
+export interface PadInput {
+  readonly batch: number;
+  readonly channels: number;
+  readonly size: Triple;
+  /** What lies outside of it. */
+  readonly mode: PaddingMode;
+}
+
 /**
- * The phase that packs `planes` planes.
+ * The phase that packs an input.
  *
- * @param layout What a packed plane is.
- * @param input Spatial size of the input.
- * @param mode What lies outside of it.
- * @param planes Batch items times channels.
+ * @param layout What the packed input is.
+ * @param input What it is made of.
  * @param lanes Lanes of the target.
  * @param buffers Indices of the input's and the packed copy's buffer.
  */
 export function padPhase(
   layout: PaddedLayout,
-  input: Triple,
-  mode: PaddingMode,
-  planes: number,
+  { batch, channels, size, mode }: PadInput,
   lanes: number,
   buffers: { readonly input: number; readonly padded: number },
 ): Phase {
-  const [inDepth, inHeight, inWidth] = input;
+  const [inDepth, inHeight, inWidth] = size;
   const inRow = inWidth * FLOAT_BYTES;
   const inPlane = inHeight * inRow;
   const inChannel = inDepth * inPlane;
   const row = layout.rowPitch * FLOAT_BYTES;
   const plane = layout.planePitch * FLOAT_BYTES;
-  const channel = layout.channelPitch * FLOAT_BYTES;
   const columns = columnSegments(layout, inWidth, mode);
   const phase = new PhaseBuilder("pad");
   for (const d of padSegments(layout.depth, inDepth, mode)) {
     for (const h of padSegments(layout.height, inHeight, mode)) {
       const zero = d.source === null || h.source === null;
-      const blockRows = clamp(Math.floor(TILE_BYTES / row), 1, h.count);
-      const blockPlanes = h.count > blockRows
-        ? 1
-        : clamp(Math.floor(TILE_BYTES / (row * h.count * d.count)), 1, planes);
       const steps = {
-        channel: [inChannel, channel],
+        item: [channels * inChannel, layout.itemPitch * FLOAT_BYTES],
+        channel: [inChannel, layout.channelPitch * FLOAT_BYTES],
         depth: [zero ? 0 : d.step * inPlane, plane],
         row: [zero ? 0 : h.step * inRow, row],
       } as const;
+      const most = TILE_BYTES / (layout.rowLength * FLOAT_BYTES);
+      const rowBlock = clamp(Math.floor(most), 1, h.count);
+      const depthBlock = clamp(Math.floor(most / rowBlock), 1, d.count);
+      const channelBlock = clamp(Math.floor(most / rowBlock / depthBlock), 1, channels);
       phase.add(
         [
-          { count: planes, block: blockPlanes, steps: steps.channel },
-          { count: d.count, block: blockPlanes === 1 ? 1 : d.count, steps: steps.depth },
-          { count: h.count, block: blockRows, steps: steps.row },
+          { count: batch, block: 1, steps: steps.item },
+          { count: channels, block: channelBlock, steps: steps.channel },
+          { count: d.count, block: depthBlock, steps: steps.depth },
+          { count: h.count, block: rowBlock, steps: steps.row },
         ],
         [
           {
@@ -167,16 +181,16 @@ export function padPhase(
           },
           { buffer: buffers.padded, offset: d.start * plane + h.start * row },
         ],
-        ([channels = 1, depth = 1, rows = 1]) => {
+        ([, channels = 1, depth = 1, rows = 1]) => {
           const code = new ProgramBuilder(
-            `pad ${channels}x${depth}x${rows}x${layout.rowPitch}`,
+            `pad ${channels}x${depth}x${rows}x${layout.rowLength}`,
             lanes,
             PARAMETERS.length,
           );
           sweep(code, channels, steps.channel, () => {
             sweep(code, depth, steps.depth, () => {
               sweep(code, rows, steps.row, () => {
-                if (zero) writeZeros(code, OUTPUT, 0, layout.rowPitch);
+                if (zero) writeZeros(code, OUTPUT, 0, layout.rowLength);
                 else for (const segment of columns) writeSegment(code, segment);
               });
             });
@@ -204,7 +218,7 @@ function sweep(
 
 /** The segments of a whole packed row, all residues. */
 function columnSegments(
-  { columns }: PaddedLayout,
+  { columns }: PadAxes,
   inWidth: number,
   mode: PaddingMode,
 ): PadSegment[] {

@@ -13,7 +13,8 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
-import { type PadAxis, paddedLayout, padPhase } from "./pad.ts";
+import { layoutOf, padInput } from "./packing.ts";
+import { channelMajorLayout, type PadAxis } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
 import { addTiles, familyOf } from "./tile_phase.ts";
@@ -62,8 +63,8 @@ export function planTransposed(request: PlanRequest): PlanBody {
   const [seenDepth, seenHeight, seenWidth] = packed
     ? [depth, height, width]
     : [whole(g.input[0]), whole(g.input[1]), whole(g.input[2])];
-  const layout = paddedLayout(seenDepth, seenHeight, [seenWidth]);
-  const channelPitch = packed ? layout.channelPitch : layout.planePitch * g.input[0];
+  const pads = { depth: seenDepth, height: seenHeight, columns: [seenWidth] };
+  const layout = packed ? layoutOf(pads, g) : channelMajorLayout(pads, g.inChannels);
   const row = layout.rowPitch * FLOAT_BYTES;
   const plane = layout.planePitch * FLOAT_BYTES;
   const [outDepth, outHeight, outWidth] = g.output;
@@ -92,7 +93,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
           outChannels,
           taps: offsets.map((offset) => offset - first),
           hasBias,
-          channelPitch: channelPitch * FLOAT_BYTES,
+          channelPitch: layout.channelPitch * FLOAT_BYTES,
           rowStep: row,
           pixelStep: g.stride[2] * FLOAT_BYTES,
           outputRowStep: g.stride[1] * outRow,
@@ -110,7 +111,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
           depth: d.count,
           rows: h.count,
           columns: w.count,
-          inputBatchPitch: g.inChannels * shape.channelPitch,
+          inputBatchPitch: layout.itemPitch * FLOAT_BYTES,
           inputDepthStep: plane,
           outputBatchPitch: g.outChannels * shape.outputChannelPitch,
           outputDepthStep: g.stride[0] * outPlane,
@@ -123,14 +124,9 @@ export function planTransposed(request: PlanRequest): PlanBody {
     }
   }
 
-  const phases: Phase[] = [];
-  if (packed) {
-    const planes = g.batch * g.inChannels;
-    const buffers = { input: BUFFER.input, padded: BUFFER.padded };
-    phases.push(padPhase(layout, g.input, "zeros", planes, target.lanes, buffers));
-  }
+  const phases: Phase[] = packed ? [padInput(request, layout)] : [];
   phases.push(tiles.build());
-  const paddedElements = packed ? g.batch * g.inChannels * layout.channelPitch : 0;
+  const paddedElements = packed ? g.batch * layout.itemPitch : 0;
   return {
     family,
     buffers: planBuffers(

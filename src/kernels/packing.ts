@@ -1,0 +1,34 @@
+/**
+ * Packing of a plan's input: the layout that suits its kernels, and the phase.
+ *
+ * @module
+ */
+
+import type { Phase } from "../engine/work.ts";
+import type { Geometry } from "../geometry.ts";
+import {
+  channelMajorLayout,
+  type PadAxes,
+  type PaddedLayout,
+  padPhase,
+  rowMajorLayout,
+} from "./pad.ts";
+import { BUFFER, type PlanRequest } from "./plan.ts";
+
+/** The layout of the packed input: rows of all channels together where a sum runs over them. */
+export function layoutOf(axes: PadAxes, { inChannels, groups }: Geometry): PaddedLayout {
+  return inChannels === groups
+    ? channelMajorLayout(axes, inChannels)
+    : rowMajorLayout(axes, inChannels);
+}
+
+/** The phase that packs the input of a plan. */
+export function padInput({ geometry, target }: PlanRequest, layout: PaddedLayout): Phase {
+  const { batch, inChannels, input, paddingMode } = geometry;
+  return padPhase(
+    layout,
+    { batch, channels: inChannels, size: input, mode: paddingMode },
+    target.lanes,
+    { input: BUFFER.input, padded: BUFFER.padded },
+  );
+}
