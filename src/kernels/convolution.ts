@@ -11,7 +11,7 @@ import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
-import { layoutOf, padInput } from "./packing.ts";
+import { competesForCache, layoutOf, padInput } from "./packing.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { addTiles, familyOf } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
@@ -82,7 +82,7 @@ interface InputView {
 
 function needsPacking(g: Geometry): boolean {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  return padded || g.stride[2] > 1;
+  return padded || g.stride[2] > 1 || competesForCache(g);
 }
 
 /** The input where it lies. */

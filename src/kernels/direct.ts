@@ -29,6 +29,7 @@ import {
   ProgramBuilder,
   type Register,
 } from "../codegen/program.ts";
+import { CACHE_LINE_BYTES, cacheSets, WAYS } from "./cache.ts";
 import { writeReduction } from "./reduction.ts";
 
 /** One convolution of one group of channels: what the program of a tile is made from. */
@@ -252,7 +253,6 @@ const WINDOW_BYTES = 20 * 1024;
 /** Pages that it may touch: translations are cached for 64 to 96 of them. */
 const WINDOW_PAGES = 48;
 
-const CACHE_LINE_BYTES = 64;
 const PAGE_BYTES = 4096;
 
 /** Fewer output channels do not make up for bringing the sums back. */
@@ -279,6 +279,7 @@ function inputChannelBlock(
   const sharedPages = Math.min(1, channelPitch / PAGE_BYTES);
   const most = Math.min(
     WINDOW_BYTES / (lines.size * CACHE_LINE_BYTES),
+    cacheSets(channelPitch) * WAYS / lines.size,
     WINDOW_PAGES / (pagesPerChannel * sharedPages),
   );
   if (most >= inChannels) return inChannels;

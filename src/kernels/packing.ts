@@ -4,8 +4,10 @@
  * @module
  */
 
+import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
+import { isAliased } from "./cache.ts";
 import {
   channelMajorLayout,
   type PadAxes,
@@ -20,6 +22,15 @@ export function layoutOf(axes: PadAxes, { inChannels, groups }: Geometry): Padde
   return inChannels === groups
     ? channelMajorLayout(axes, inChannels)
     : rowMajorLayout(axes, inChannels);
+}
+
+/** Sums over fewer channels than this fit into a cache however they lie. */
+const MANY_CHANNELS = 32;
+
+/** Whether the channels of an input, as they lie, drive each other out of the cache. */
+export function competesForCache({ inChannels, groups, input }: Geometry): boolean {
+  const pitch = input[0] * input[1] * input[2] * FLOAT_BYTES;
+  return inChannels / groups >= MANY_CHANNELS && isAliased(pitch);
 }
 
 /** The phase that packs the input of a plan. */

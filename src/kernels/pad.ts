@@ -11,6 +11,7 @@
 import { FLOAT_BYTES, type Pointer, ProgramBuilder, type Register } from "../codegen/program.ts";
 import type { Phase } from "../engine/work.ts";
 import type { PaddingMode, Triple } from "../geometry.ts";
+import { CACHE_LINE_BYTES, isAliased } from "./cache.ts";
 import { PhaseBuilder } from "./tiles.ts";
 
 /** A run of packed positions that come from evenly spaced input positions, or are zero. */
@@ -101,10 +102,18 @@ export type PadAxes = Pick<PaddedLayout, "depth" | "height" | "columns">;
  */
 export function rowMajorLayout(axes: PadAxes, channels: number): PaddedLayout {
   const rowLength = lengthOf(axes.columns);
-  const rowPitch = channels * rowLength;
+  const channelPitch = spread(rowLength);
+  const rowPitch = channels * channelPitch;
   const planePitch = axes.height.count * rowPitch;
   const itemPitch = axes.depth.count * planePitch;
-  return { ...axes, rowLength, channelPitch: rowLength, rowPitch, planePitch, itemPitch };
+  return { ...axes, rowLength, channelPitch, rowPitch, planePitch, itemPitch };
+}
+
+/** A pitch of at least `elements` at which channels do not compete for the same cache sets. */
+function spread(elements: number): number {
+  let pitch = elements;
+  while (isAliased(pitch * FLOAT_BYTES)) pitch += CACHE_LINE_BYTES / FLOAT_BYTES;
+  return pitch;
 }
 
 /** `[batch][channel][depth][height][residue][column]`: for channels that stay by themselves. */

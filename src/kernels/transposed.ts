@@ -13,7 +13,7 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
-import { layoutOf, padInput } from "./packing.ts";
+import { competesForCache, layoutOf, padInput } from "./packing.ts";
 import { channelMajorLayout, type PadAxis } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
@@ -56,9 +56,10 @@ export function planTransposed(request: PlanRequest): PlanBody {
   const depth = seenPositions(axes[0], g.input[0]);
   const height = seenPositions(axes[1], g.input[1]);
   const width = seenPositions(axes[2], g.input[2]);
-  const packed = [depth, height, width].some(({ first, count }, axis) =>
+  const outside = [depth, height, width].some(({ first, count }, axis) =>
     first < 0 || first + count > (g.input[axis] ?? 0)
   );
+  const packed = outside || competesForCache(g);
   const whole = (size: number): PadAxis => ({ count: size, step: 1, first: 0 });
   const [seenDepth, seenHeight, seenWidth] = packed
     ? [depth, height, width]
