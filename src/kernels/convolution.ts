@@ -10,38 +10,34 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
+import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
 import { competesForCache, layoutOf, padInput } from "./packing.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
-import { addTiles, familyOf } from "./tile_phase.ts";
+import { addTiles, familyOf, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
 
 /** Plans a convolution whose axes have been collapsed. */
 export function planConvolution(request: PlanRequest): PlanBody {
   const { geometry: g, hasBias, target } = request;
-  const layout = needsPacking(g) ? layoutOf(packedAxes(g), g) : null;
+  const packing = packingOf(g);
+  const layout = packedLayout(g, packing);
   const view = layout === null ? plainView(g) : packedView(g, layout);
   const [outDepth, outHeight, outWidth] = g.output;
-  const inChannels = g.inChannels / g.groups;
   const row = outWidth * FLOAT_BYTES;
   const shape: DirectShape = {
     lanes: target.lanes,
-    inChannels,
+    inChannels: g.inChannels / g.groups,
     outChannels: g.outChannels / g.groups,
     taps: tapOffsets(g, view),
     hasBias,
     channelPitch: view.channelPitch,
     rowStep: view.rowStep,
     pixelStep: FLOAT_BYTES,
-    outputRowStep: row,
+    outputRowStep: packing === "folded" ? FOLD_COLUMNS * FLOAT_BYTES : row,
     outputChannelPitch: outDepth * outHeight * row,
   };
-  const phases: Phase[] = [];
-  if (layout !== null) {
-    phases.push(padInput(request, layout));
-  }
-  const tiles = new PhaseBuilder("convolve");
-  addTiles(tiles, {
+  const space: TileSpace = {
     shape,
     batch: g.batch,
     groups: g.groups,
@@ -55,7 +51,13 @@ export function planConvolution(request: PlanRequest): PlanBody {
     input: { buffer: layout === null ? BUFFER.input : BUFFER.padded, offset: 0 },
     weight: { buffer: BUFFER.weight, offset: 0 },
     outputOffset: 0,
-  });
+  };
+  const phases: Phase[] = [];
+  if (layout !== null) {
+    phases.push(packing === "folded" ? foldPhase(request, layout) : padInput(request, layout));
+  }
+  const tiles = new PhaseBuilder("convolve");
+  for (const part of packing === "folded" ? foldedSpaces(space) : [space]) addTiles(tiles, part);
   phases.push(tiles.build());
   const paddedElements = layout === null ? 0 : g.batch * layout.itemPitch;
   return {
@@ -64,6 +66,17 @@ export function planConvolution(request: PlanRequest): PlanBody {
     preparation: [],
     phases,
   };
+}
+
+/** The tiles of folded rows: those that are full, and the last one if it is not. */
+function foldedSpaces(space: TileSpace): TileSpace[] {
+  const rows = Math.floor(space.columns / FOLD_COLUMNS);
+  const rest = space.columns % FOLD_COLUMNS;
+  const full = { ...space, rows, columns: FOLD_COLUMNS };
+  if (rest === 0) return [full];
+  const input = { ...space.input, offset: space.input.offset + rows * space.shape.rowStep };
+  const outputOffset = space.outputOffset + rows * space.shape.outputRowStep;
+  return [full, { ...space, rows: 1, columns: rest, input, outputOffset }];
 }
 
 /** How the kernels see the input: everything in bytes. */
@@ -80,9 +93,24 @@ interface InputView {
   readonly columnTaps: readonly number[];
 }
 
-function needsPacking(g: Geometry): boolean {
+/** How the input is packed, if it is. */
+type Packing = "none" | "padded" | "folded";
+
+function packingOf(g: Geometry): Packing {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  return padded || g.stride[2] > 1 || competesForCache(g);
+  if (!padded && g.stride[2] === 1 && !competesForCache(g)) return "none";
+  return isFoldable(g) ? "folded" : "padded";
+}
+
+function packedLayout(g: Geometry, packing: Packing): PaddedLayout | null {
+  switch (packing) {
+    case "none":
+      return null;
+    case "padded":
+      return layoutOf(packedAxes(g), g);
+    case "folded":
+      return foldedLayout(g, columnAxes(g));
+  }
 }
 
 /** The input where it lies. */

@@ -130,7 +130,7 @@ function lengthOf(columns: readonly PadAxis[]): number {
 }
 
 /** Bytes that one tile should write: enough to be worth claiming, few enough to share out. */
-const TILE_BYTES = 64 * 1024;
+export const PAD_TILE_BYTES = 64 * 1024;
 
 /** The input that is packed. */
 export interface PadInput {
@@ -161,7 +161,7 @@ export function padPhase(
   const inChannel = inDepth * inPlane;
   const row = layout.rowPitch * FLOAT_BYTES;
   const plane = layout.planePitch * FLOAT_BYTES;
-  const columns = columnSegments(layout, inWidth, mode);
+  const columns = columnSegments(layout.columns, inWidth, mode);
   const phase = new PhaseBuilder("pad");
   for (const d of padSegments(layout.depth, inDepth, mode)) {
     for (const h of padSegments(layout.height, inHeight, mode)) {
@@ -172,7 +172,7 @@ export function padPhase(
         depth: [zero ? 0 : d.step * inPlane, plane],
         row: [zero ? 0 : h.step * inRow, row],
       } as const;
-      const most = TILE_BYTES / (layout.rowLength * FLOAT_BYTES);
+      const most = PAD_TILE_BYTES / (layout.rowLength * FLOAT_BYTES);
       const rowBlock = clamp(Math.floor(most), 1, h.count);
       const depthBlock = clamp(Math.floor(most / rowBlock), 1, d.count);
       const channelBlock = clamp(Math.floor(most / rowBlock / depthBlock), 1, channels);
@@ -194,11 +194,11 @@ export function padPhase(
           const code = new ProgramBuilder(
             `pad ${channels}x${depth}x${rows}x${layout.rowLength}`,
             lanes,
-            PARAMETERS.length,
+            PAD_PARAMETERS.length,
           );
-          sweep(code, channels, steps.channel, () => {
-            sweep(code, depth, steps.depth, () => {
-              sweep(code, rows, steps.row, () => {
+          sweepCopies(code, channels, steps.channel, () => {
+            sweepCopies(code, depth, steps.depth, () => {
+              sweepCopies(code, rows, steps.row, () => {
                 if (zero) writeZeros(code, OUTPUT, 0, layout.rowLength);
                 else for (const segment of columns) writeSegment(code, segment);
               });
@@ -212,11 +212,14 @@ export function padPhase(
   return phase.build();
 }
 
-const PARAMETERS = ["input", "padded"] as const;
+/** The pointer parameters of a packing program, in order. */
+export const PAD_PARAMETERS = ["input", "padded"] as const;
+
 const INPUT: Pointer = 0;
 const OUTPUT: Pointer = 1;
 
-function sweep(
+/** Repeats `body` with the input and the packed copy moving on. */
+export function sweepCopies(
   code: ProgramBuilder,
   count: number,
   [input, output]: readonly [number, number],
@@ -226,8 +229,8 @@ function sweep(
 }
 
 /** The segments of a whole packed row, all residues. */
-function columnSegments(
-  { columns }: PadAxes,
+export function columnSegments(
+  columns: readonly PadAxis[],
   inWidth: number,
   mode: PaddingMode,
 ): PadSegment[] {
@@ -239,7 +242,11 @@ function columnSegments(
   });
 }
 
-function writeSegment(code: ProgramBuilder, { count, start, source, step }: PadSegment): void {
+/** Writes one segment of a packed row. */
+export function writeSegment(
+  code: ProgramBuilder,
+  { count, start, source, step }: PadSegment,
+): void {
   const to = start * FLOAT_BYTES;
   if (source === null) return writeZeros(code, OUTPUT, to, count);
   const { lanes } = code;
@@ -248,23 +255,31 @@ function writeSegment(code: ProgramBuilder, { count, start, source, step }: PadS
     code.broadcast(value, INPUT, source * FLOAT_BYTES);
     return writeRun(code, OUTPUT, to, count, (offset, n) => code.store(value, OUTPUT, offset, n));
   }
-  // A descending run is read from its lowest element: offsets are never negative.
   const bytes = step * FLOAT_BYTES;
-  const from = code.pointer(INPUT, source * FLOAT_BYTES + Math.min(0, bytes * (lanes - 1)));
-  const origin = Math.max(0, -bytes * (lanes - 1));
-  const to_ = code.pointer(OUTPUT, to);
-  const vector = (n: number) => {
-    if (step === 1) code.load(value, from, 0, n);
-    else code.gather(value, from, Array.from({ length: n }, (_, i) => origin + i * bytes));
-    code.store(value, to_, 0, n);
+  const turn = COPY_VECTORS * lanes;
+  // A descending run is read from its lowest element: offsets are never negative.
+  const origin = Math.max(0, -bytes * (turn - 1));
+  const from = code.pointer(INPUT, source * FLOAT_BYTES - origin);
+  const output = code.pointer(OUTPUT, to);
+  const copy = (elements: number) => {
+    for (let first = 0; first < elements; first += lanes) {
+      const n = Math.min(lanes, elements - first);
+      const at = origin + first * bytes;
+      if (step === 1) code.load(value, from, at, n);
+      else code.gather(value, from, Array.from({ length: n }, (_, i) => at + i * bytes));
+      code.store(value, output, first * FLOAT_BYTES, n);
+    }
   };
-  code.loop(Math.floor(count / lanes), () => {
-    vector(lanes);
-    code.advance(from, lanes * bytes);
-    code.advance(to_, lanes * FLOAT_BYTES);
+  code.loop(Math.floor(count / turn), () => {
+    copy(turn);
+    code.advance(from, turn * bytes);
+    code.advance(output, turn * FLOAT_BYTES);
   });
-  if (count % lanes > 0) vector(count % lanes);
+  copy(count % turn);
 }
+
+/** Vectors that one turn of a copying loop moves. */
+const COPY_VECTORS = 8;
 
 function writeZeros(code: ProgramBuilder, ptr: Pointer, offset: number, count: number): void {
   if (count === 0) return;
