@@ -2,8 +2,9 @@
  * Depthwise convolution: every input channel has output channels of its own.
  *
  * There is no sum over channels, so what is loaded serves few multiplications. The tile is therefore
- * some output rows by one vector of pixels: an input vector is loaded once for all the rows that see
- * it, and the weights of all taps stay in registers along the whole row.
+ * some output rows by one vector of pixels, or some vectors of a single row: an input vector is loaded
+ * once for all the outputs that see it, and the weights of all taps stay in registers (or, where they
+ * are many, on the stack, which is read without a check) along the whole row.
  *
  * @module
  */
@@ -20,6 +21,8 @@ import {
   sweepGroups,
   type TileBlock,
   tileBuilder,
+  type TileVector,
+  tileVectors,
   writePixels,
 } from "./direct.ts";
 
@@ -31,7 +34,7 @@ const OUTPUT: Pointer = 3;
 /** Beyond this many taps their weights no longer pay for being held. */
 const MOST_TAPS = 49;
 
-/** Output rows of a register tile. */
+/** Output rows of a register tile, and vectors of pixels where there are fewer rows. */
 const ROWS = 4;
 
 /** Whether the family applies: one input channel, and taps few enough to be held. */
@@ -91,55 +94,59 @@ function writeRows(
   rows: number,
   columns: number,
 ): void {
-  const { lanes, pixelStep } = shape;
-  const full = Math.floor(columns / lanes);
-  const rest = columns % lanes;
-  const steps = [[INPUT, lanes * FLOAT_BYTES], [OUTPUT, lanes * pixelStep]] as const;
-  code.sweep(full, steps, () => writeTile(code, shape, channel, rows, lanes));
+  const pixels = Math.max(1, Math.floor(ROWS / rows)) * shape.lanes;
+  const full = Math.floor(columns / pixels);
+  const rest = columns % pixels;
+  const steps = [[INPUT, pixels * FLOAT_BYTES], [OUTPUT, pixels * shape.pixelStep]] as const;
+  code.sweep(full, steps, () => writeTile(code, shape, channel, tileVectors(shape, rows, pixels)));
   if (rest === 0) return;
-  code.displaced(steps, full, () => writeTile(code, shape, channel, rows, rest));
+  code.displaced(steps, full, () => {
+    writeTile(code, shape, channel, tileVectors(shape, rows, rest));
+  });
 }
 
-/** `rows` rows by one vector of `lanes` pixels. */
+/** Some vectors of pixels at once. */
 function writeTile(
   code: ProgramBuilder,
   shape: DirectShape,
   { bias, weights }: Channel,
-  rows: number,
-  lanes: number,
+  vectors: readonly TileVector[],
 ): void {
-  const sums = code.registers(rows);
+  const sums = code.registers(vectors.length);
   for (const sum of sums) code.copy(sum, bias);
   const pixels = code.register();
-  for (const [offset, uses] of inputUses(shape, rows)) {
+  for (const [offset, uses] of inputUses(shape, vectors)) {
     code.load(pixels, INPUT, offset);
-    for (const { row, tap } of uses) {
-      const sum = sums[row];
+    for (const { vector, tap } of uses) {
+      const sum = sums[vector];
       const weight = weights[tap];
       if (sum !== undefined && weight !== undefined) code.fma(sum, pixels, weight);
     }
   }
-  sums.forEach((sum, row) => {
-    writePixels(code, sum, OUTPUT, row * shape.outputRowStep, shape.pixelStep, lanes);
+  vectors.forEach(({ output, lanes }, vector) => {
+    const sum = sums[vector];
+    if (sum !== undefined) writePixels(code, sum, OUTPUT, output, shape.pixelStep, lanes);
   });
 }
 
-/** One multiplication: which row's sum an input vector goes to, and with which tap. */
+/** One multiplication: which vector's sum an input vector goes to, and with which tap. */
 interface Use {
-  readonly row: number;
+  readonly vector: number;
   readonly tap: number;
 }
 
-/** Every input vector that `rows` rows see, in memory order, with what it is used for. */
-function inputUses({ taps, rowStep }: DirectShape, rows: number): [offset: number, uses: Use[]][] {
+/** Every input vector that some vectors of outputs see, in memory order, with its uses. */
+function inputUses(
+  { taps }: DirectShape,
+  vectors: readonly TileVector[],
+): [offset: number, uses: Use[]][] {
   const uses = new Map<number, Use[]>();
-  for (let row = 0; row < rows; row++) {
+  vectors.forEach(({ input }, vector) => {
     taps.forEach((tapOffset, tap) => {
-      const offset = row * rowStep + tapOffset;
-      const known = uses.get(offset);
-      if (known === undefined) uses.set(offset, [{ row, tap }]);
-      else known.push({ row, tap });
+      const known = uses.get(input + tapOffset);
+      if (known === undefined) uses.set(input + tapOffset, [{ vector, tap }]);
+      else known.push({ vector, tap });
     });
-  }
+  });
   return [...uses].sort(([a], [b]) => a - b);
 }

@@ -142,11 +142,26 @@ export function sweepGroups(
 }
 
 /** One vector of output pixels in a register tile. */
-interface TileVector {
+export interface TileVector {
   readonly input: number;
   readonly output: number;
   /** Pixels it holds; fewer than all at the end of a row. */
   readonly lanes: number;
+}
+
+/** The vectors of the first `pixels` pixels of `rows` rows. */
+export function tileVectors(shape: DirectShape, rows: number, pixels: number): TileVector[] {
+  const { lanes, pixelStep, rowStep, outputRowStep } = shape;
+  const perRow = Math.ceil(pixels / lanes);
+  return Array.from({ length: rows * perRow }, (_, i) => {
+    const row = Math.floor(i / perRow);
+    const first = (i % perRow) * lanes;
+    return {
+      input: row * rowStep + first * FLOAT_BYTES,
+      output: row * outputRowStep + first * pixelStep,
+      lanes: Math.min(lanes, pixels - first),
+    };
+  });
 }
 
 /** `rows` output rows at once, from the first pixel to the last. */
@@ -165,25 +180,16 @@ function writeRows(
   // The last tile holds the row's end, where a vector may be partly empty.
   const last = rest === 0 ? perTile : joined ? perTile + rest : rest;
   const full = (vectors - last) / perTile;
-  const tile = (count: number, pixels: number): TileVector[] =>
-    Array.from({ length: rows * count }, (_, i) => {
-      const row = Math.floor(i / count);
-      const first = (i % count) * lanes;
-      return {
-        input: row * shape.rowStep + first * FLOAT_BYTES,
-        output: row * shape.outputRowStep + first * pixelStep,
-        lanes: Math.min(lanes, pixels - first),
-      };
-    });
+  const tile = (pixels: number) => tileVectors(shape, rows, pixels);
   const steps = [
     [INPUT, perTile * lanes * FLOAT_BYTES],
     [OUTPUT, perTile * lanes * pixelStep],
   ] as const;
   code.sweep(full, steps, () => {
-    writeChannels(code, shape, outChannels, tile(perTile, perTile * lanes));
+    writeChannels(code, shape, outChannels, tile(perTile * lanes));
   });
   code.displaced(steps, full, () => {
-    writeChannels(code, shape, outChannels, tile(last, columns - full * perTile * lanes));
+    writeChannels(code, shape, outChannels, tile(columns - full * perTile * lanes));
   });
 }
 
