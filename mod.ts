@@ -42,6 +42,8 @@ export {
   type ConvTransposeFunctionOptions,
   convTransposeSync,
 } from "./src/layers/functional.ts";
+export type { Family } from "./src/kernels/plan.ts";
+export type { ExplainedPhase, Explanation } from "./src/layers/explain.ts";
 export { Layer, type LayerOptions } from "./src/layers/layer.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";

@@ -14,6 +14,7 @@ import { parseArguments } from "./args.ts";
 import { checkCommand } from "./check.ts";
 import type { Command, Output } from "./command.ts";
 import { demoCommand } from "./demo.ts";
+import { explainCommand } from "./explain.ts";
 import { filterCommand } from "./filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
 import { infoCommand } from "./info.ts";
@@ -27,6 +28,7 @@ export type { Output } from "./command.ts";
 const COMMANDS: readonly Command[] = [
   runCommand,
   shapeCommand,
+  explainCommand,
   filterCommand,
   checkCommand,
   infoCommand,

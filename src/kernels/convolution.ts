@@ -12,7 +12,7 @@ import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
 import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
-import { competesForCache, layoutOf, padInput } from "./packing.ts";
+import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { addTiles, familyOf, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
@@ -62,6 +62,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
   const paddedElements = layout === null ? 0 : g.batch * layout.itemPitch;
   return {
     family: familyOf(shape),
+    inputLayout: layout?.name ?? PLAIN_LAYOUT,
     buffers: planBuffers(request, paddedElements, 0, directScratchBytes(shape)),
     preparation: [],
     phases,

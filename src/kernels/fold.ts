@@ -48,11 +48,12 @@ function foldedColumns(g: Geometry, columns: readonly PadAxis[]): PadAxis[] {
 /** The layout of a folded input: folded rows stand in for the height. */
 export function foldedLayout(g: Geometry, columns: readonly PadAxis[]): PaddedLayout {
   const rows = Math.ceil(g.output[2] / FOLD_COLUMNS);
-  return rowMajorLayout({
+  const layout = rowMajorLayout({
     depth: { count: 1, step: 1, first: 0 },
     height: { count: rows, step: 1, first: 0 },
     columns: foldedColumns(g, columns),
   }, g.inChannels);
+  return { ...layout, name: "[batch][folded row][channel][residue][column], padded" };
 }
 
 /** Folded rows that are made in the same way, each from `FOLD_COLUMNS` outputs further on. */

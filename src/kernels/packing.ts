@@ -24,6 +24,9 @@ export function layoutOf(axes: PadAxes, { inChannels, groups }: Geometry): Padde
     : rowMajorLayout(axes, inChannels);
 }
 
+/** The layout of an input that is used as it is. */
+export const PLAIN_LAYOUT = "[batch][channel][depth][height][width], as it is";
+
 /** Sums over fewer channels than this fit into a cache however they lie. */
 const MANY_CHANNELS = 32;
 

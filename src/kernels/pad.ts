@@ -81,6 +81,8 @@ function outside(
 
 /** A packed input: which positions it holds, and its layout in elements. */
 export interface PaddedLayout {
+  /** The order of its axes. */
+  readonly name: string;
   readonly depth: PadAxis;
   readonly height: PadAxis;
   /** One per remainder of the column stride in use; they lie side by side in a row. */
@@ -106,7 +108,8 @@ export function rowMajorLayout(axes: PadAxes, channels: number): PaddedLayout {
   const rowPitch = channels * channelPitch;
   const planePitch = axes.height.count * rowPitch;
   const itemPitch = axes.depth.count * planePitch;
-  return { ...axes, rowLength, channelPitch, rowPitch, planePitch, itemPitch };
+  const name = "[batch][depth][height][channel][residue][column], padded";
+  return { ...axes, name, rowLength, channelPitch, rowPitch, planePitch, itemPitch };
 }
 
 /** A pitch of at least `elements` at which channels do not compete for the same cache sets. */
@@ -122,7 +125,8 @@ export function channelMajorLayout(axes: PadAxes, channels: number): PaddedLayou
   const planePitch = axes.height.count * rowLength;
   const channelPitch = axes.depth.count * planePitch;
   const itemPitch = channels * channelPitch;
-  return { ...axes, rowLength, channelPitch, rowPitch: rowLength, planePitch, itemPitch };
+  const name = "[batch][channel][depth][height][residue][column], padded";
+  return { ...axes, name, rowLength, channelPitch, rowPitch: rowLength, planePitch, itemPitch };
 }
 
 function lengthOf(columns: readonly PadAxis[]): number {

@@ -32,6 +32,8 @@ export interface Plan extends Work {
   readonly id: string;
   /** The family of its kernels. */
   readonly family: Family;
+  /** The layout in which the kernels read the input. */
+  readonly inputLayout: string;
   /**
    * Phases that depend on the weights alone and write {@linkcode BUFFER}`.packedWeight`: while the
    * weights stay as they are, once is enough.

@@ -13,7 +13,7 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
-import { competesForCache, layoutOf, padInput } from "./packing.ts";
+import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { channelMajorLayout, type PadAxis } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
@@ -130,6 +130,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
   const paddedElements = packed ? g.batch * layout.itemPitch : 0;
   return {
     family,
+    inputLayout: packed ? layout.name : PLAIN_LAYOUT,
     buffers: planBuffers(
       request,
       paddedElements,

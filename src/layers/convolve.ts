@@ -38,7 +38,7 @@ export function convolveSync(
 ): Float32Array {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return newOutput(geometry);
-  const pieces = cut(runtime, geometry, operands);
+  const pieces = cut(runtime, geometry, operands.bias !== null);
   return runtime.runSync(convolution(runtime, geometry, pieces, operands));
 }
 
@@ -56,7 +56,7 @@ export function convolve(
 ): Promise<Float32Array> {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return Promise.resolve(newOutput(geometry));
-  const pieces = cut(runtime, geometry, operands);
+  const pieces = cut(runtime, geometry, operands.bias !== null);
   const readAtOnce = runtime.idle && pieces.length === 1;
   const own = readAtOnce ? operands : snapshot(operands);
   return runtime.run(convolution(runtime, geometry, pieces, own));
@@ -74,13 +74,14 @@ function snapshot({ input, weight, bias, frozenKey }: Operands): Operands {
 /** The rest of the memory is for code, job descriptions and what is kept between calls. */
 const USABLE_SHARE = 0.9;
 
-function cut(runtime: Runtime, geometry: Geometry, { bias }: Operands): Piece[] {
-  const bytesOf = (part: Geometry) =>
-    planBytes(planOf(runtime, part, bias !== null), runtime.threads);
+/** The pieces that a convolution is done in. */
+export function cut(runtime: Runtime, geometry: Geometry, hasBias: boolean): Piece[] {
+  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, hasBias), runtime.threads);
   return piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
 }
 
-function planOf({ target }: Runtime, geometry: Geometry, hasBias: boolean): Plan {
+/** The plan for a convolution on what the runtime computes with. */
+export function planOf({ target }: Runtime, geometry: Geometry, hasBias: boolean): Plan {
   return planFor({ geometry, hasBias, target });
 }
 

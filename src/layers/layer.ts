@@ -7,6 +7,7 @@ import type { Call } from "./call.ts";
 import { checkAttached, checkTensor, resolveCall } from "./call.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
+import { explain, type Explanation } from "./explain.ts";
 import { drawInitialValues } from "./init.ts";
 import { Parameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";
@@ -268,6 +269,28 @@ export abstract class Layer {
     outputSize: Size | undefined,
   ): readonly number[] {
     return this.#resolveShape(inputShape, outputSize).outputShape;
+  }
+
+  /**
+   * How the layer would compute an input: kernel family, layout, tiles and memory.
+   *
+   * @param inputShape `(N, C, ...)` or, for one item, `(C, ...)`.
+   * @returns Plain data.
+   * @throws {TypeError} If it is not an array of numbers.
+   * @throws {RangeError} If it does not fit the layer, or the work not the engine's memory.
+   *
+   * @example
+   * ```ts
+   * import { Conv2d } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const layer = new Conv2d(32, 32, 3, { groups: 32, padding: 1 });
+   * assertEquals(layer.explain([1, 32, 14, 14]).family, "depthwise");
+   * ```
+   */
+  explain(inputShape: readonly number[]): Explanation {
+    const { geometry } = this.#resolveShape(inputShape, undefined);
+    return explain(this.#engine ?? defaultEngine(), geometry, this.bias !== null);
   }
 
   /**

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { runMain, spawnMain } from "./_cli.ts";
 
-const COMMANDS = ["run", "shape", "filter", "check", "info", "demo"];
+const COMMANDS = ["run", "shape", "explain", "filter", "check", "info", "demo"];
 
 Deno.test("--help of the program and of every command goes through a pipe", async () => {
   const endings = await Promise.all(
@@ -38,7 +38,7 @@ Deno.test("--version prints the package's version", async () => {
 
 Deno.test("A wrong command or flag is one line on standard error and exit code 2", async () => {
   const cases: readonly [string[], string][] = [
-    [[], "Name a command: run, shape, filter, check, info or demo"],
+    [[], "Name a command: run, shape, explain, filter, check, info or demo"],
     [["rum"], 'Unknown command "rum", did you mean "run"?'],
     [["fold"], 'Unknown command "fold", expected run,'],
     [["info", "--thread", "2"], 'Unknown option "--thread", did you mean "--threads"?'],

@@ -1,0 +1,67 @@
+import { describeBytes, describeShape } from "../checks.ts";
+import type { Explanation } from "../layers/explain.ts";
+import type { Arguments } from "./args.ts";
+import type { Command, Output } from "./command.ts";
+import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { buildLayer, LAYER_FLAGS, parseLayer, parseLayerKind } from "./layer_options.ts";
+import { formatFields, formatJson, formatTable } from "./report.ts";
+import { asUsage, UsageError } from "./usage_error.ts";
+import { checkNoMore, integersFlag } from "./values.ts";
+
+/** Says how a layer would be computed: family, layout, tiles. */
+export const explainCommand: Command = {
+  name: "explain",
+  summary: "Print how a layer is computed: kernel family, layout, tiles, memory",
+  usage: "<layer> --input-shape <sizes> [options]",
+  flags: [
+    { name: "input-shape", value: "sizes", description: "(N, C, ...) or (C, ...)" },
+    ...LAYER_FLAGS.filter(({ name }) => name !== "output-size"),
+    ...ENGINE_FLAGS,
+    { name: "json", description: "print the figures as JSON" },
+  ],
+  notes: `The layer is conv1d, conv2d, conv3d, convtranspose1d, convtranspose2d or convtranspose3d.
+The channels of the input need not be said twice.
+
+Example:
+  tileconv explain conv2d --input-shape 1,64,56,56 --out-channels 64 --kernel-size 3 --padding 1`,
+  run: runExplain,
+};
+
+async function runExplain(args: Arguments, output: Output): Promise<number> {
+  const kind = parseLayerKind(args.positionals[0]);
+  checkNoMore(args, 1);
+  const inputShape = integersFlag(args, "input-shape");
+  if (inputShape === undefined) throw new UsageError('Option "--input-shape" is missing');
+  const channels = inputShape[inputShape.length - kind.rank - 1];
+  const spec = parseLayer(args, kind, channels === undefined ? {} : { inChannels: channels });
+  using engine = await startEngine(args);
+  const explanation = asUsage(() => buildLayer(spec, engine).explain(inputShape));
+  output.print(
+    args.switches.has("json")
+      ? formatJson({ ...explanation })
+      : describeExplanation(inputShape, explanation),
+  );
+  return 0;
+}
+
+function describeExplanation(
+  inputShape: readonly number[],
+  { family, threads, pieces, bytes, inputLayout, phases }: Explanation,
+): string {
+  const fields = formatFields([
+    ["input", describeShape(inputShape)],
+    ["family", family],
+    ["read as", inputLayout],
+    ["memory", `${describeBytes(bytes)}, in ${pieces} ${pieces === 1 ? "piece" : "pieces"}`],
+    ["threads", String(threads)],
+  ]);
+  const table = formatTable(
+    ["phase", "tiles", "programs"],
+    phases.flatMap(({ name, tiles, programs }) =>
+      programs.map((program, index) =>
+        index === 0 ? [name, String(tiles), program] : ["", "", program]
+      )
+    ),
+  );
+  return `${fields}\n\n${table}`;
+}
