@@ -2,6 +2,7 @@ import { checkOptionNames, describe, describeShape } from "./checks.ts";
 import { formatTensor } from "./format.ts";
 import { createRandom, fillNormal, fillUniform } from "./random.ts";
 import { checkShape, countElements } from "./shape.ts";
+import { ArrayValues, type Values } from "./values.ts";
 
 /** Numbers in nested arrays, all rows of one axis equally long. */
 export type NestedNumbers = number | readonly NestedNumbers[];
@@ -35,6 +36,12 @@ export interface UniformOptions {
   readonly seed?: number;
 }
 
+const NO_VALUES = new Float32Array(0);
+const NO_SHAPE: readonly number[] = Object.freeze([0]);
+
+let tensorOfValues: (values: Values, shape: readonly number[]) => Tensor;
+let valuesOfTensor: (tensor: Tensor) => Values;
+
 /**
  * A dense array of float32 numbers with a shape, in row-major order: the last axis varies fastest.
  * Images are `(N, C, H, W)` or `(C, H, W)`. An axis may have size 0, and the shape `[]` holds one number.
@@ -51,8 +58,18 @@ export interface UniformOptions {
  * ```
  */
 export class Tensor {
-  readonly #data: Float32Array;
-  readonly #shape: readonly number[];
+  static {
+    tensorOfValues = (values, shape) => {
+      const tensor = new Tensor(NO_VALUES, NO_SHAPE);
+      tensor.#values = values;
+      tensor.#shape = shape;
+      return tensor;
+    };
+    valuesOfTensor = (tensor) => tensor.#values;
+  }
+
+  #values: Values;
+  #shape: readonly number[];
 
   /**
    * Makes a tensor of values in row-major order.
@@ -85,7 +102,7 @@ export class Tensor {
           `${values.length}`,
       );
     }
-    this.#data = values;
+    this.#values = new ArrayValues(values);
   }
 
   /** The size of each axis. Frozen. */
@@ -100,7 +117,7 @@ export class Tensor {
 
   /** The values in row-major order. The same live array on every read. */
   get data(): Float32Array {
-    return this.#data;
+    return this.#values.data;
   }
 
   /**
@@ -128,7 +145,7 @@ export class Tensor {
     const known = countElements(where, "a tensor", target);
     const missing = this.size / known;
     if (open >= 0 && Number.isInteger(missing)) {
-      return new Tensor(this.#data, target.with(open, missing));
+      return tensorOf(this.#values, checkShape("Tensor", target.with(open, missing)));
     }
     if (known !== this.size || open >= 0) {
       throw new RangeError(
@@ -136,7 +153,7 @@ export class Tensor {
           describeShape(this.#shape),
       );
     }
-    return new Tensor(this.#data, target);
+    return tensorOf(this.#values, target);
   }
 
   /**
@@ -296,13 +313,23 @@ export class Tensor {
 
   /** Shows the shape and the values, the middle of large tensors left out. */
   [Symbol.for("Deno.customInspect")](): string {
-    return formatTensor("Tensor", this.#data, this.#shape);
+    return formatTensor("Tensor", this.data, this.#shape);
   }
 
   /** The same for Node.js and what imitates it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return formatTensor("Tensor", this.#data, this.#shape);
+    return formatTensor("Tensor", this.data, this.#shape);
   }
+}
+
+/** A tensor of a checked shape over values that need not be in an array yet. */
+export function tensorOf(values: Values, shape: readonly number[]): Tensor {
+  return tensorOfValues(values, shape);
+}
+
+/** The values behind a tensor, without bringing them into an array. */
+export function valuesOf(tensor: Tensor): Values {
+  return valuesOfTensor(tensor);
 }
 
 function allocate(where: string, shape: readonly number[]): Tensor {

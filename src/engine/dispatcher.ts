@@ -37,8 +37,53 @@ const MOST_LOOK_MS = 50;
 const SPINS = 2000;
 const SLEEP_MS = 20;
 
+/** A phase that has begun. */
+export interface RunningPhase {
+  /** Whether a worker had to be given up, and may still write into the buffers one day. */
+  readonly lostThread: boolean;
+  /** Runs units on this thread while there are any and `mayGoOn` allows. */
+  help(mayGoOn: () => boolean): void;
+  /** Whether every unit is done. */
+  isComplete(): boolean;
+  /** Blocks until every unit is done. */
+  complete(): void;
+  /** Leaves the phase unfinished, with whoever is at work in it. */
+  giveUp(): void;
+  /** Gives back what the phase needed beyond its buffers. */
+  release(): void;
+}
+
+/** A phase of which the workers know nothing. */
+class LocalPhase implements RunningPhase {
+  readonly lostThread = false;
+  readonly #job: TileJob;
+  readonly #units: number;
+  #nextUnit = 0;
+
+  constructor(job: TileJob, units: number) {
+    this.#job = job;
+    this.#units = units;
+  }
+
+  help(mayGoOn: () => boolean): void {
+    while (!this.isComplete() && mayGoOn()) runUnit(this.#job, this.#nextUnit++, CALLING_THREAD);
+  }
+
+  isComplete(): boolean {
+    return this.#nextUnit >= this.#units;
+  }
+
+  complete(): void {
+    this.help(() => true);
+  }
+
+  giveUp(): void {}
+
+  release(): void {}
+}
+
 /** A phase that has been published to the workers. */
-export class PublishedPhase {
+class PublishedPhase implements RunningPhase {
   readonly #shared: SharedMemory;
   readonly #job: TileJob;
   readonly #units: number;
@@ -56,12 +101,10 @@ export class PublishedPhase {
     this.#description = description;
   }
 
-  /** Whether a worker had to be given up, and may still write into the buffers one day. */
   get lostThread(): boolean {
     return this.#lostThread;
   }
 
-  /** Claims and runs units on this thread while there are any and `mayGoOn` allows. */
   help(mayGoOn: () => boolean): void {
     const run = (job: TileJob, unit: number) => {
       const start = performance.now();
@@ -76,7 +119,7 @@ export class PublishedPhase {
     return (Atomics.load(this.#shared.control, CONTROL.claim) & 0xffff) < this.#units;
   }
 
-  /** Whether every unit is done. Takes over the units of a thread that got lost. */
+  /** Takes over the units of a thread that got lost. */
   isComplete(): boolean {
     const done = Atomics.load(this.#shared.control, CONTROL.done) & 0xffff;
     if (done >= this.#units || this.#lostThread) return true;
@@ -93,7 +136,6 @@ export class PublishedPhase {
     return true;
   }
 
-  /** Blocks until every unit is done. */
   complete(): void {
     this.help(() => true);
     for (let spin = 0; spin < SPINS; spin++) if (this.isComplete()) return;
@@ -104,7 +146,10 @@ export class PublishedPhase {
     }
   }
 
-  /** Gives back what the phase needed beyond its buffers. */
+  giveUp(): void {
+    this.#lostThread = true;
+  }
+
   release(): void {
     Atomics.store(this.#shared.control, CONTROL.readable, 0);
     this.#shared.heap.release(this.#description);
@@ -134,21 +179,22 @@ export class Dispatcher {
   }
 
   /**
-   * Publishes a phase to the workers, or runs it at once where there is nothing to share.
+   * Publishes a phase to the workers where there are any and there is something to share.
    *
-   * @returns The published phase, or `null` if it is done already.
+   * @returns The phase, or `null` if it was so small that it is done already.
    */
-  begin({ phase, bases }: PhaseRun, workers: number): PublishedPhase | null {
+  begin({ phase, bases }: PhaseRun, workers: number): RunningPhase | null {
     const functions = this.#code.functions(phase);
     const units = unitsOf(phase);
     const location = workers > 0 && units > 1 ? this.#code.publish(phase) : null;
     const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 });
     const job: TileJob = { generation: this.#nextGeneration(), words, functions };
-    const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
-    if (description === null) {
-      for (let unit = 0; unit < units; unit++) runUnit(job, unit, CALLING_THREAD);
+    if (units <= 1) {
+      if (units === 1) runUnit(job, 0, CALLING_THREAD);
       return null;
     }
+    const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
+    if (description === null) return new LocalPhase(job, units);
     const { control } = this.#shared;
     const address = description.address / words.BYTES_PER_ELEMENT;
     this.#shared.words.set(words, address);

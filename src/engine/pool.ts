@@ -50,14 +50,10 @@ export class Pool {
     return this.#workers.size;
   }
 
-  /** Lets go of the workers without waiting for them: for when they might never come back. */
-  terminate(): void {
-    this.#open = false;
-    for (const worker of this.#workers.values()) worker.terminate();
-    this.#workers.clear();
-  }
-
-  /** The workers are about to end by themselves. */
+  /**
+   * Lets go of the workers, which are about to be told to end. One that hangs cannot be helped: Deno
+   * does not stop a worker that is running, not even with `terminate()`.
+   */
   close(): void {
     this.#open = false;
     this.#workers.clear();

@@ -6,10 +6,11 @@
 
 import { type Target, WASM_TARGET } from "../codegen/target.ts";
 import { CodeCache } from "./code_cache.ts";
-import { Dispatcher, type PhaseRun, type PublishedPhase } from "./dispatcher.ts";
+import { Dispatcher, type PhaseRun, type RunningPhase } from "./dispatcher.ts";
 import type { Block } from "./heap.ts";
 import type { Pool } from "./pool.ts";
 import { Residents } from "./residents.ts";
+import { Results } from "./results.ts";
 import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
 import { eventLoopTurn, TimeSlice } from "./time_slice.ts";
 
@@ -25,6 +26,7 @@ interface Workshop {
   readonly pool: Pool;
   readonly code: CodeCache;
   readonly residents: Residents;
+  readonly results: Results;
   readonly dispatcher: Dispatcher;
   /** Whether a worker had to be given up, which may still write into the memory one day. */
   lostThread: boolean;
@@ -77,6 +79,16 @@ export class Runtime {
     return this.#workshop.residents;
   }
 
+  /** Results that nobody has read yet. */
+  get results(): Results {
+    return this.#workshop.results;
+  }
+
+  /** The memory that tasks run in. */
+  get shared(): SharedMemory {
+    return this.#workshop.shared;
+  }
+
   /** Whether a task submitted now starts before the call returns. */
   get idle(): boolean {
     return this.#queued === 0;
@@ -93,19 +105,28 @@ export class Runtime {
    * @throws {RangeError} If the memory is too small.
    */
   allocate(bytes: number): Block {
-    if (this.#workshop.lostThread) this.#leaveIfUnused();
-    const { shared: { heap }, residents, code } = this.#workshop;
-    let block = heap.allocate(bytes);
-    for (const kept of [residents, code]) {
-      if (block !== null) break;
-      kept.evict();
-      block = heap.allocate(bytes);
-    }
+    if (this.#workshop.lostThread) this.#moveOutIfUnused();
+    const { heap } = this.#workshop.shared;
+    const block = this.makeRoom(bytes) ? heap.allocate(bytes) : null;
     if (block !== null) return block;
     throw new RangeError(
       `Engine: ${bytes} bytes of shared memory are needed in one piece, ` +
         `but of ${this.memoryBytes} at most ${heap.largestFree} are free`,
     );
+  }
+
+  /**
+   * Sees to it that so many bytes are free in one piece, at the cost of what is kept there if need be.
+   *
+   * @returns Whether they are.
+   */
+  makeRoom(bytes: number): boolean {
+    const { shared: { heap }, residents, results, code } = this.#workshop;
+    for (const kept of [residents, results, code]) {
+      if (heap.largestFree >= bytes) return true;
+      kept.evict();
+    }
+    return heap.largestFree >= bytes;
   }
 
   /** Gives a block back. */
@@ -128,7 +149,6 @@ export class Runtime {
     this.#active?.finish();
     const turn = this.#turn(task);
     turn.finish();
-    this.#repair();
     return turn.result();
   }
 
@@ -145,15 +165,17 @@ export class Runtime {
     this.#queue = over.promise;
     const take = async () => {
       if (!first) await before;
-      const turn = this.#turn(task);
-      this.#active = turn;
-      await this.#proceed(turn);
-      this.#active = null;
-      this.#queued--;
-      this.#repair();
-      this.#endIfClosed();
-      over.resolve();
-      return turn.result();
+      try {
+        const turn = this.#turn(task);
+        this.#active = turn;
+        await this.#proceed(turn);
+        return turn.result();
+      } finally {
+        this.#active = null;
+        this.#queued--;
+        this.#endIfClosed();
+        over.resolve();
+      }
     };
     return take();
   }
@@ -166,7 +188,7 @@ export class Runtime {
   }
 
   #turn<T>(task: Task<T>): Turn<T> {
-    this.#repair();
+    if (this.#workshop.lostThread) this.#moveOut();
     return new Turn(task, () => this.#workshop);
   }
 
@@ -185,31 +207,27 @@ export class Runtime {
     dispatcher.end();
   }
 
-  /** Between two tasks: makes good the loss of a thread. */
-  #repair(): void {
-    if (this.#workshop.lostThread) this.#moveOut();
-  }
-
-  /** The same inside a task, as soon as it holds nothing: what it takes next must be its own. */
-  #leaveIfUnused(): void {
-    const { shared: { heap }, residents, code } = this.#workshop;
+  /** Moves out inside a task, as soon as it holds nothing. */
+  #moveOutIfUnused(): void {
+    const { shared: { heap }, residents, results, code } = this.#workshop;
     residents.evict();
+    results.evict();
     code.evict();
     if (heap.freeBytes === heap.bytes) this.#moveOut();
   }
 
-  /** A lost thread may still write into its memory one day: leaves it all of it. */
+  /**
+   * Leaves the memory to the thread that got lost in it, which nobody can stop and which may come back
+   * one day, and goes on with other workers in a new one.
+   *
+   * @throws {RangeError} If the host has no more memory to give.
+   */
   #moveOut(): void {
-    const { shared, pool } = this.#workshop;
-    pool.terminate();
-    this.#workshop.lostThread = false;
-    try {
-      const fresh = new SharedMemory(shared.pages * PAGE_BYTES);
-      this.#workshop = openWorkshop(fresh, this.#startPool);
-    } catch (error) {
-      // The host has no more memory to give: the calling thread goes on alone in the old one.
-      if (!(error instanceof RangeError)) throw error;
-    }
+    const { shared, pool, dispatcher } = this.#workshop;
+    const fresh = new SharedMemory(shared.pages * PAGE_BYTES);
+    pool.close();
+    dispatcher.end();
+    this.#workshop = openWorkshop(fresh, this.#startPool);
   }
 
   #assertOpen(): void {
@@ -224,6 +242,7 @@ function openWorkshop(shared: SharedMemory, startPool: StartPool): Workshop {
     code,
     pool: startPool(shared),
     residents: new Residents(shared.heap),
+    results: new Results(shared),
     dispatcher: new Dispatcher(shared, code),
     lostThread: false,
   };
@@ -233,7 +252,7 @@ function openWorkshop(shared: SharedMemory, startPool: StartPool): Workshop {
 class Turn<T> {
   readonly #task: Task<T>;
   readonly #workshop: () => Workshop;
-  #phase: PublishedPhase | null = null;
+  #phase: RunningPhase | null = null;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
 
   /**
@@ -275,14 +294,13 @@ class Turn<T> {
   }
 
   /** Advances the current phase; whether it is complete, as no phase is. */
-  #isPhaseComplete(advance: (phase: PublishedPhase) => void): boolean {
+  #isPhaseComplete(advance: (phase: RunningPhase) => void): boolean {
     if (this.#phase === null) return true;
     try {
       advance(this.#phase);
       return this.#phase.isComplete();
     } catch (error) {
-      // Others may still be at work in the task's buffers.
-      this.#workshop().lostThread = true;
+      this.#phase.giveUp();
       this.#fail(error);
       return false;
     }

@@ -4,7 +4,7 @@ import { convGeometry, convTransposeGeometry, outputShape } from "../geometry.ts
 import type { ConvSettings, Size } from "../settings.ts";
 import { resolveSize } from "../settings.ts";
 import { checkShape } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import { Tensor, valuesOf } from "../tensor.ts";
 
 /** One application of a convolution to an input of known shape. */
 export interface Call {
@@ -54,7 +54,7 @@ export function resolveCall(
   const geometry = transposed
     ? convTransposeGeometry(settings, batch, spatial, target)
     : convGeometry(settings, batch, spatial);
-  return { geometry, outputShape: outputShape(geometry).slice(batched ? 0 : 1) };
+  return { geometry, outputShape: Object.freeze(outputShape(geometry).slice(batched ? 0 : 1)) };
 }
 
 /** The spatial sizes of an `outputSize`; of a full shape only they are read, as in PyTorch. */
@@ -88,21 +88,26 @@ export function checkTensor(where: string, what: string, value: unknown): Tensor
   if (!(value instanceof Tensor)) {
     throw new TypeError(`${where}: ${what} must be a Tensor, but is ${describe(value)}`);
   }
-  checkAttached(where, what, value);
+  checkAttached(where, what, value, valuesOf(value).length);
   return value;
 }
 
 /**
  * Checks that the values of a tensor or parameter are still there: a transferred buffer leaves none.
  *
+ * @param where The layer's name.
+ * @param what The tensor's.
+ * @param tensor The tensor or parameter.
+ * @param length How many values there are.
  * @throws {TypeError} If they are gone.
  */
 export function checkAttached(
   where: string,
   what: string,
-  { data, shape, size }: Pick<Tensor, "data" | "shape" | "size">,
+  { shape, size }: Pick<Tensor, "shape" | "size">,
+  length: number,
 ): void {
-  if (data.length === size) return;
+  if (length === size) return;
   throw new TypeError(
     `${where}: ${what} of shape ${
       describeShape(shape)

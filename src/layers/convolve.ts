@@ -9,13 +9,15 @@ import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
+import { type Loan, SharedResult } from "../engine/results.ts";
 import type { Geometry } from "../geometry.ts";
 import { BUFFER, type Plan, planBytes, planFor } from "../kernels/plan.ts";
+import { ArrayValues, type Values } from "../values.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
 export interface Operands {
-  readonly input: Float32Array;
+  readonly input: Values;
   readonly weight: Float32Array;
   readonly bias: Float32Array | null;
   /**
@@ -28,16 +30,12 @@ export interface Operands {
 /**
  * Computes a convolution and blocks until it is done.
  *
- * @returns A new array of the geometry's output, row-major.
+ * @returns The geometry's output, row-major.
  * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
  */
-export function convolveSync(
-  engine: Engine,
-  geometry: Geometry,
-  operands: Operands,
-): Float32Array {
+export function convolveSync(engine: Engine, geometry: Geometry, operands: Operands): Values {
   const runtime = runtimeOf(engine);
-  if (geometry.batch === 0) return newOutput(geometry);
+  if (geometry.batch === 0) return new ArrayValues(newOutput(geometry));
   const pieces = cut(runtime, geometry, operands.bias !== null);
   return runtime.runSync(convolution(runtime, geometry, pieces, operands));
 }
@@ -46,29 +44,34 @@ export function convolveSync(
  * Computes a convolution in the background. The operands have been read when the call returns: they
  * may be changed from then on.
  *
- * @returns A new array of the geometry's output, row-major.
+ * @returns The geometry's output, row-major.
  * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
  */
 export function convolve(
   engine: Engine,
   geometry: Geometry,
   operands: Operands,
-): Promise<Float32Array> {
+): Promise<Values> {
   const runtime = runtimeOf(engine);
-  if (geometry.batch === 0) return Promise.resolve(newOutput(geometry));
+  if (geometry.batch === 0) return Promise.resolve(new ArrayValues(newOutput(geometry)));
   const pieces = cut(runtime, geometry, operands.bias !== null);
   const readAtOnce = runtime.idle && pieces.length === 1;
   const own = readAtOnce ? operands : snapshot(operands);
   return runtime.run(convolution(runtime, geometry, pieces, own));
 }
 
-function newOutput({ batch, outChannels, output }: Geometry): Float32Array {
-  return new Float32Array(output.reduce((a, b) => a * b, batch * outChannels));
+function newOutput(geometry: Geometry): Float32Array {
+  return new Float32Array(outputLength(geometry));
+}
+
+function outputLength({ batch, outChannels, output }: Geometry): number {
+  return output.reduce((a, b) => a * b, batch * outChannels);
 }
 
 function snapshot({ input, weight, bias, frozenKey }: Operands): Operands {
-  if (frozenKey !== null) return { input: input.slice(), weight, bias, frozenKey };
-  return { input: input.slice(), weight: weight.slice(), bias: bias && bias.slice(), frozenKey };
+  const own = new ArrayValues(input.data.slice());
+  if (frozenKey !== null) return { input: own, weight, bias, frozenKey };
+  return { input: own, weight: weight.slice(), bias: bias && bias.slice(), frozenKey };
 }
 
 /** The rest of the memory is for code, job descriptions and what is kept between calls. */
@@ -90,36 +93,74 @@ function* convolution(
   geometry: Geometry,
   pieces: readonly Piece[],
   operands: Operands,
-): Task<Float32Array> {
+): Task<Values> {
+  const [whole, ...others] = pieces;
+  if (whole !== undefined && others.length === 0) return yield* runWhole(runtime, whole, operands);
   const output = newOutput(geometry);
-  for (const piece of pieces) yield* runPiece(runtime, piece, operands, output);
-  return output;
+  for (const piece of pieces) {
+    const result = yield* runPiece(runtime, piece, operands);
+    piece.collectOutput(output, runtime.floats(result.address, outputLength(piece.geometry)));
+    runtime.release(result);
+  }
+  return new ArrayValues(output);
 }
 
+/** A convolution in one piece: input and output may stay in the shared memory. */
+function* runWhole(runtime: Runtime, piece: Piece, operands: Operands): Task<Values> {
+  const plan = planOf(runtime, piece.geometry, operands.bias !== null);
+  const bytes = planBytes(plan, runtime.threads);
+  const { input } = operands;
+  let loan = input instanceof SharedResult ? input.borrow(runtime.shared) : null;
+  if (loan !== null && !runtime.makeRoom(bytes - (plan.buffers[BUFFER.input]?.bytes ?? 0))) {
+    // It lies in the way: what else is needed does not fit beside it.
+    loan.giveBack();
+    loan = null;
+  }
+  try {
+    const result = yield* runPiece(runtime, piece, operands, loan);
+    return runtime.results.keep(result, outputLength(piece.geometry));
+  } finally {
+    loan?.giveBack();
+  }
+}
+
+/**
+ * Runs one piece.
+ *
+ * @param loan The input, if it lies in the shared memory already.
+ * @returns The block of the output.
+ */
 function* runPiece(
   runtime: Runtime,
-  { geometry, stageInput, collectOutput }: Piece,
+  { geometry, stageInput }: Piece,
   operands: Operands,
-  output: Float32Array,
-): Task<void> {
+  loan: Loan | null = null,
+): Task<Block> {
   const plan = planOf(runtime, geometry, operands.bias !== null);
   const bases: number[] = [];
   const blocks: Block[] = [];
+  if (loan === null) runtime.makeRoom(planBytes(plan, runtime.threads));
   try {
+    const output = place(runtime, plan, [BUFFER.output], bases);
+    blocks.push(output);
+    if (loan === null) blocks.push(place(runtime, plan, [BUFFER.input], bases));
+    else bases[BUFFER.input] = loan.address;
+    blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], bases));
+    // All operands are read before the first phase, which may run after the call has returned.
+    if (loan === null) {
+      stageInput(view(runtime, plan, bases, BUFFER.input), operands.input.data);
+    }
     // Weights come last: taking memory may cost the copy of them that is kept.
-    blocks.push(place(runtime, plan, ACTIVATIONS, bases));
     yield* stageWeights(runtime, plan, operands, bases, blocks);
-    stageInput(view(runtime, plan, bases, BUFFER.input), operands.input);
     yield* phasesOf(plan.phases, bases);
-    const result = view(runtime, plan, bases, BUFFER.output);
-    collectOutput(output, result.subarray(0, outputLength(geometry)));
+    blocks.splice(blocks.indexOf(output), 1);
+    return output;
   } finally {
     for (const block of blocks) runtime.release(block);
   }
 }
 
 const WEIGHTS = [BUFFER.weight, BUFFER.bias, BUFFER.packedWeight];
-const ACTIVATIONS = [BUFFER.input, BUFFER.padded, BUFFER.output, BUFFER.scratch];
 
 /** Brings the weights to where the kernels read them, unless they are known to be there. */
 function* stageWeights(
@@ -188,8 +229,4 @@ function view(
 ): Float32Array {
   const { bytes = 0 } = plan.buffers[buffer] ?? {};
   return runtime.floats(bases[buffer] ?? 0, bytes / Float32Array.BYTES_PER_ELEMENT);
-}
-
-function outputLength({ batch, outChannels, output }: Geometry): number {
-  return output.reduce((a, b) => a * b, batch * outChannels);
 }

@@ -5,7 +5,7 @@ import type { PaddingMode } from "../geometry.ts";
 import type { Padding, Size, SizeOptions } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import { sameShape } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import { type Tensor, tensorOf, valuesOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
 import { checkTensor, resolveCall } from "./call.ts";
 import type { Algorithm } from "./conv.ts";
@@ -208,11 +208,11 @@ export function convTransposeSync(
 }
 
 async function compute({ engine, geometry, operands, outputShape }: Work): Promise<Tensor> {
-  return new Tensor(await convolve(engine, geometry, operands), outputShape);
+  return tensorOf(await convolve(engine, geometry, operands), outputShape);
 }
 
 function computeSync({ engine, geometry, operands, outputShape }: Work): Tensor {
-  return new Tensor(convolveSync(engine, geometry, operands), outputShape);
+  return tensorOf(convolveSync(engine, geometry, operands), outputShape);
 }
 
 function prepareConv(
@@ -289,7 +289,7 @@ function prepare(
     `${inChannels}`;
   const call = resolveCall(settings, input.shape, options.outputSize, expected);
   const operands = {
-    input: input.data,
+    input: valuesOf(input),
     weight: weight.data,
     bias: bias?.data ?? null,
     frozenKey: null,

@@ -2,7 +2,7 @@ import { checkBoolean, describe, describeShape } from "../checks.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
 import type { ConvSettings, Padding, Size } from "../settings.ts";
 import { sameShape } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import { Tensor, tensorOf, valuesOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
 import { checkAttached, checkTensor, resolveCall } from "./call.ts";
 import type { Operands } from "./convolve.ts";
@@ -239,7 +239,7 @@ export abstract class Layer {
   protected async compute(input: Tensor, outputSize: Size | undefined): Promise<Tensor> {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
     const engine = this.#engine ?? defaultEngine();
-    return new Tensor(await convolve(engine, geometry, this.#operands(input)), outputShape);
+    return tensorOf(await convolve(engine, geometry, this.#operands(input)), outputShape);
   }
 
   /**
@@ -253,7 +253,7 @@ export abstract class Layer {
   protected computeSync(input: Tensor, outputSize: Size | undefined): Tensor {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
     const engine = this.#engine ?? defaultEngine();
-    return new Tensor(convolveSync(engine, geometry, this.#operands(input)), outputShape);
+    return tensorOf(convolveSync(engine, geometry, this.#operands(input)), outputShape);
   }
 
   /**
@@ -359,10 +359,10 @@ export abstract class Layer {
 
   #operands(input: Tensor): Operands {
     for (const [name, parameter] of this.#named()) {
-      checkAttached(this.#settings.name, name, parameter);
+      checkAttached(this.#settings.name, name, parameter, parameter.data.length);
     }
     return {
-      input: input.data,
+      input: valuesOf(input),
       weight: this.weight.data,
       bias: this.bias?.data ?? null,
       frozenKey: this.#frozenKey,

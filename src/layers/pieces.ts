@@ -42,7 +42,11 @@ export function piecesOf(
   const size = geometry.output[axis];
   const slab = (start: number, count: number) =>
     slabGeometry(geometry, axis, start, count).geometry;
-  const rows = largest(size, (count) => fits(slab(0, count)) && fits(slab(size - count, count)));
+  const cutsInto = (count: number) =>
+    starts(size, count).map((start) => slab(start, Math.min(count, size - start)));
+  // Inner rows may see more of the input than the first ones, and a smaller slab be packed otherwise.
+  let rows = largest(size, (count) => fits(slab(0, count)));
+  while (rows > 0 && !cutsInto(rows).every(fits)) rows--;
   if (rows === 0) {
     throw new RangeError(
       `One row of the output needs ${bytesOf(slab(0, 1))} bytes of shared memory, but the engine ` +

@@ -1,0 +1,134 @@
+/**
+ * Results that stay in the shared memory until somebody reads them: a layer that takes one as its input
+ * finds it where its kernels need it.
+ *
+ * @module
+ */
+
+import type { Values } from "../values.ts";
+import type { Block } from "./heap.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+
+/** A block with several users, given back when the last of them is done with it. */
+class Lease {
+  readonly block: Block;
+  readonly shared: SharedMemory;
+  readonly #onDisowned: (lease: Lease) => void;
+  #users = 1;
+  #owned = true;
+
+  constructor(shared: SharedMemory, block: Block, onDisowned: (lease: Lease) => void) {
+    this.shared = shared;
+    this.block = block;
+    this.#onDisowned = onDisowned;
+  }
+
+  /** One more user. */
+  take(): void {
+    this.#users++;
+  }
+
+  /** One user less. */
+  giveBack(): void {
+    if (--this.#users === 0) this.shared.heap.release(this.block);
+  }
+
+  /** The owner is done with it, whoever notices it first. */
+  disown(): void {
+    if (!this.#owned) return;
+    this.#owned = false;
+    this.#onDisowned(this);
+    this.giveBack();
+  }
+}
+
+/** Elements that a task reads in the shared memory. */
+export interface Loan {
+  /** Byte address of the first. */
+  readonly address: number;
+  /** To be called once, when they have been read. */
+  giveBack(): void;
+}
+
+/** Elements in the shared memory, which move to an array when they are read. */
+export class SharedResult implements Values {
+  readonly length: number;
+  #lease: Lease | null;
+  #data: Float32Array | null = null;
+
+  constructor(lease: Lease, length: number) {
+    this.#lease = lease;
+    this.length = length;
+  }
+
+  /** The elements in an array of their own: from now on they may be written. */
+  get data(): Float32Array {
+    this.moveOut();
+    return this.#data ?? new Float32Array(0);
+  }
+
+  /** Copies the elements to an array and leaves the shared memory. */
+  moveOut(): void {
+    if (this.#lease === null) return;
+    const { shared, block } = this.#lease;
+    this.#data = shared.floats(block.address, this.length).slice();
+    this.#lease.disown();
+    this.#lease = null;
+  }
+
+  /**
+   * The elements where they lie, whatever happens to the result meanwhile; `null` if they are not in
+   * that memory.
+   */
+  borrow(shared: SharedMemory): Loan | null {
+    const lease = this.#lease;
+    if (lease === null || lease.shared !== shared) return null;
+    lease.take();
+    return { address: lease.block.address, giveBack: () => lease.giveBack() };
+  }
+}
+
+/** Share of the memory that results may hold, before the oldest have to leave. */
+const RESULTS_SHARE = 0.25;
+
+/** The results that lie in one shared memory. */
+export class Results {
+  readonly #shared: SharedMemory;
+  /** Oldest first. */
+  readonly #results = new Map<Lease, WeakRef<SharedResult>>();
+  readonly #registry = new FinalizationRegistry<Lease>((lease) => lease.disown());
+  /** Bytes that they hold. */
+  #held = 0;
+
+  constructor(shared: SharedMemory) {
+    this.#shared = shared;
+  }
+
+  /** Makes a result of a block, which is given back when the result has been read or collected. */
+  keep(block: Block, length: number): SharedResult {
+    const lease = new Lease(this.#shared, block, () => {
+      this.#results.delete(lease);
+      this.#held -= block.bytes;
+    });
+    const result = new SharedResult(lease, length);
+    this.#results.set(lease, new WeakRef(result));
+    this.#held += block.bytes;
+    this.#registry.register(result, lease);
+    this.#makeRoom(this.#shared.heap.bytes * RESULTS_SHARE);
+    return result;
+  }
+
+  /** Moves every result out of the shared memory. */
+  evict(): void {
+    this.#makeRoom(0);
+  }
+
+  /** Moves the oldest results out until the others hold no more than some bytes. */
+  #makeRoom(bytes: number): void {
+    for (const [lease, reference] of this.#results) {
+      if (this.#held <= bytes) return;
+      reference.deref()?.moveOut();
+      lease.disown();
+    }
+  }
+}

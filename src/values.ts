@@ -1,0 +1,26 @@
+/**
+ * The elements behind a tensor, wherever they lie.
+ *
+ * @module
+ */
+
+/** Float32 elements that one or more tensors share. */
+export interface Values {
+  /** How many there are; 0 once the buffer behind them has been transferred. */
+  readonly length: number;
+  /** Where they can be read and written. The same live array on every read. */
+  readonly data: Float32Array;
+}
+
+/** Elements in an array of the user's or of our own. */
+export class ArrayValues implements Values {
+  readonly data: Float32Array;
+
+  constructor(data: Float32Array) {
+    this.data = data;
+  }
+
+  get length(): number {
+    return this.data.length;
+  }
+}
