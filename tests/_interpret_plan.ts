@@ -1,0 +1,186 @@
+import { interpret, type Region } from "../src/codegen/interpret.ts";
+import { type Target, WASM_TARGET } from "../src/codegen/target.ts";
+import type { Grid, Phase } from "../src/engine/work.ts";
+import type { Geometry } from "../src/geometry.ts";
+import { BUFFER, type Plan, planFor } from "../src/kernels/plan.ts";
+import { reference, referenceMagnitude } from "../src/kernels/reference.ts";
+import type { CaseOperands } from "./_arbitrary.ts";
+
+/** A plan's buffers, each of exactly the size that the plan asks for, as one thread has them. */
+export type PlanMemory = readonly Float32Array[];
+
+/** One call of a program: where each of its pointers points. */
+export interface Tile {
+  readonly program: number;
+  readonly args: readonly { readonly buffer: number; readonly offset: number }[];
+}
+
+/** The plan for a geometry, for WebAssembly unless another target is named. */
+export function planOf(
+  geometry: Geometry,
+  hasBias: boolean,
+  target: Target = WASM_TARGET,
+): Plan {
+  return planFor({ geometry, hasBias, target });
+}
+
+/** Buffers that hold the operands, and NaN wherever nothing has been written yet. */
+export function planMemory({ buffers }: Plan, operands: CaseOperands): PlanMemory {
+  const memory = buffers.map(({ bytes }) =>
+    new Float32Array(bytes / Float32Array.BYTES_PER_ELEMENT).fill(NaN)
+  );
+  memory[BUFFER.input]?.set(operands.input);
+  memory[BUFFER.weight]?.set(operands.weight);
+  if (operands.bias !== null) memory[BUFFER.bias]?.set(operands.bias);
+  return memory;
+}
+
+/** Every tile of a phase, in the order in which they are claimed. */
+export function tilesOf({ grids }: Phase): Tile[] {
+  return grids.flatMap((grid) =>
+    positionsOf(grid.extents).map((position) => tileAt(grid, position))
+  );
+}
+
+/** Runs tiles with every access checked; `before` comes before each of them. */
+export function interpretTiles(
+  { name, programs }: Phase,
+  tiles: readonly Tile[],
+  regions: readonly Region[],
+  before: () => void = () => {},
+): void {
+  for (const { program, args } of tiles) {
+    const code = programs[program];
+    if (code === undefined) throw new RangeError(`Phase "${name}" has no program ${program}`);
+    before();
+    interpret(
+      code,
+      args.map(({ buffer, offset }) => {
+        const region = regions[buffer];
+        if (region === undefined) throw new RangeError(`Phase "${name}" has no buffer ${buffer}`);
+        return { region, offset };
+      }),
+    );
+  }
+}
+
+/** Runs a plan's preparation: only the packed weights may be written. */
+export function prepareWeights(plan: Plan, memory: PlanMemory): void {
+  const regions = regionsOf(plan, memory, (buffer) => buffer === BUFFER.packedWeight);
+  for (const phase of plan.preparation) interpretTiles(phase, tilesOf(phase), regions);
+}
+
+/** Buffers that hold what a call is made on: the phases of a call only read them. */
+const OPERANDS: readonly number[] = [
+  BUFFER.input,
+  BUFFER.weight,
+  BUFFER.bias,
+  BUFFER.packedWeight,
+];
+
+/** Runs tiles of one of a plan's phases. */
+export function runTiles(
+  plan: Plan,
+  phase: Phase,
+  tiles: readonly Tile[],
+  memory: PlanMemory,
+): void {
+  const regions = regionsOf(plan, memory, (buffer) => !OPERANDS.includes(buffer));
+  interpretTiles(phase, tiles, regions, () => forgetScratch(plan, regions));
+}
+
+/** Runs a whole plan, the tiles of each phase as `order` arranges them. */
+export function runPlan(
+  plan: Plan,
+  operands: CaseOperands,
+  order: (tiles: Tile[]) => Tile[] = (tiles) => tiles,
+): PlanMemory {
+  const memory = planMemory(plan, operands);
+  prepareWeights(plan, memory);
+  for (const phase of plan.phases) runTiles(plan, phase, order(tilesOf(phase)), memory);
+  return memory;
+}
+
+/** The output in a plan's memory. */
+export function outputOf(memory: PlanMemory, geometry: Geometry): Float32Array {
+  return outputBuffer(memory).subarray(0, outputSize(geometry));
+}
+
+/** What a plan's memory has behind the output. */
+export function behindOutput(memory: PlanMemory, geometry: Geometry): Float32Array {
+  return outputBuffer(memory).subarray(outputSize(geometry));
+}
+
+/**
+ * Says which output is further from the reference than float32 may take a sum of so many products, or
+ * is infinite or not a number where the reference is not; `null` if none is.
+ */
+export function findWrongOutput(
+  geometry: Geometry,
+  operands: CaseOperands,
+  output: ArrayLike<number>,
+): string | null {
+  const expected = reference(geometry, operands);
+  const magnitude = referenceMagnitude(geometry, operands);
+  if (output.length !== expected.length) return `${output.length} outputs of ${expected.length}`;
+  const terms = product(geometry.kernel) * geometry.inChannels / geometry.groups + 1;
+  for (let index = 0; index < expected.length; index++) {
+    const [is, should, scale] = [output[index] ?? NaN, expected[index] ?? NaN, magnitude[index]];
+    const bound = terms * 2 ** -24 * (scale ?? NaN);
+    // A NaN never compares smaller: it must not pass.
+    if (!Object.is(is, should) && !(Math.abs(is - should) <= bound)) {
+      return `Output ${index} is ${is}, not ${should} (bound ${bound})`;
+    }
+  }
+  return null;
+}
+
+function outputBuffer(memory: PlanMemory): Float32Array {
+  return memory[BUFFER.output] ?? new Float32Array();
+}
+
+function outputSize({ batch, outChannels, output }: Geometry): number {
+  return batch * outChannels * product(output);
+}
+
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((a, b) => a * b, 1);
+}
+
+/** All points of a box, the last axis fastest. */
+function positionsOf(extents: readonly number[]): number[][] {
+  return extents.reduce<number[][]>(
+    (heads, extent) =>
+      heads.flatMap((head) => Array.from({ length: extent }, (_, index) => [...head, index])),
+    [[]],
+  );
+}
+
+function tileAt({ program, args }: Grid, position: readonly number[]): Tile {
+  return {
+    program,
+    args: args.map(({ buffer, offset, steps }) => ({
+      buffer,
+      offset: position.reduce((sum, index, axis) => sum + index * (steps[axis] ?? 0), offset),
+    })),
+  };
+}
+
+function regionsOf(
+  { buffers }: Plan,
+  memory: PlanMemory,
+  writable: (buffer: number) => boolean,
+): Region[] {
+  return memory.map((data, buffer) => ({
+    name: buffers[buffer]?.name ?? "",
+    data,
+    writable: writable(buffer),
+  }));
+}
+
+/** The tile before it may have been any other of the same thread: what it left there is no use. */
+function forgetScratch({ buffers }: Plan, regions: readonly Region[]): void {
+  regions.forEach(({ data }, buffer) => {
+    if (buffers[buffer]?.perThread) data.fill(NaN);
+  });
+}

@@ -1,0 +1,48 @@
+import type { Block } from "../../src/engine/heap.ts";
+import type { Runtime, Task } from "../../src/engine/runtime.ts";
+import { bufferBytes } from "../../src/engine/work.ts";
+import type { Geometry } from "../../src/geometry.ts";
+import { BUFFER, planFor } from "../../src/kernels/plan.ts";
+import type { CaseOperands } from "../_arbitrary.ts";
+
+/** A convolution to be done. */
+export interface Exercise {
+  readonly geometry: Geometry;
+  readonly operands: CaseOperands;
+}
+
+/**
+ * Convolutions one after the other as a task for a runtime of one's own, the memory of each being
+ * given back before the next, as the pieces of a large one are computed.
+ */
+export function* convolutionTask(
+  runtime: Runtime,
+  exercises: readonly Exercise[],
+): Task<Float32Array[]> {
+  const outputs: Float32Array[] = [];
+  for (const exercise of exercises) outputs.push(yield* convolution(runtime, exercise));
+  return outputs;
+}
+
+function* convolution(
+  runtime: Runtime,
+  { geometry, operands: { input, weight, bias } }: Exercise,
+): Task<Float32Array> {
+  const plan = planFor({ geometry, hasBias: bias !== null, target: runtime.target });
+  const blocks: Block[] = [];
+  try {
+    for (const spec of plan.buffers) {
+      blocks.push(runtime.allocate(bufferBytes(spec, runtime.threads)));
+    }
+    const bases = blocks.map(({ address }) => address);
+    const view = (buffer: number, length: number) => runtime.floats(bases[buffer] ?? 0, length);
+    view(BUFFER.input, input.length).set(input);
+    view(BUFFER.weight, weight.length).set(weight);
+    if (bias !== null) view(BUFFER.bias, bias.length).set(bias);
+    for (const phase of [...plan.preparation, ...plan.phases]) yield { phase, bases };
+    const { batch, outChannels, output } = geometry;
+    return view(BUFFER.output, output.reduce((a, b) => a * b, batch * outChannels)).slice();
+  } finally {
+    for (const block of blocks) runtime.release(block);
+  }
+}

@@ -1,0 +1,324 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
+import { Runtime } from "../../src/engine/runtime.ts";
+import { CONTROL, SharedMemory } from "../../src/engine/shared_memory.ts";
+import { claimTiles, runUnit, serveTiles } from "../../workers/tiles.ts";
+import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
+import { convolutionTask, type Exercise } from "./_convolution_task.ts";
+import { sameBits } from "./_same.ts";
+
+const MEMORY_BYTES = 2 ** 24;
+const WORKERS = 2;
+const WAYS = ["sync", "async"] as const;
+
+/** Some tens of units in each of its phases. */
+const CASE: LayerCase = {
+  transposed: false,
+  rank: 2,
+  batch: 6,
+  inChannels: 16,
+  outChannels: 24,
+  spatial: [40, 40],
+  kernelSize: 3,
+  bias: true,
+  options: { padding: 1 },
+  seed: 0,
+};
+
+/** An exercise and what one thread makes of it. */
+interface SolvedExercise extends Exercise {
+  readonly expected: Float32Array;
+}
+
+const alone = runtimeWith(0, [WORKER_SOURCE]);
+const solved = new Map<number, SolvedExercise>();
+
+/** An exercise, another one for each number: odd ones lie in the memory in another way. */
+function exercise(number: number): SolvedExercise {
+  const known = solved.get(number);
+  if (known !== undefined) return known;
+  const layerCase = { ...CASE, seed: number, inChannels: number % 2 === 0 ? 16 : 11 };
+  const given = { geometry: geometryOf(layerCase), operands: operandsOf(layerCase) };
+  const [expected] = alone.runSync(convolutionTask(alone, [given]));
+  if (expected === undefined) throw new Error("There is no output");
+  const exercise = { ...given, expected };
+  solved.set(number, exercise);
+  return exercise;
+}
+
+/** Whether exercises were solved rightly. */
+function areRight(outputs: readonly Float32Array[], exercises: readonly SolvedExercise[]): boolean {
+  return outputs.length === exercises.length && exercises.every(({ expected }, index) => {
+    const output = outputs[index];
+    return output !== undefined && sameBits(output, expected);
+  });
+}
+
+/** Solves exercises on a runtime, in one task. */
+function solve(
+  runtime: Runtime,
+  way: "sync" | "async",
+  exercises: readonly Exercise[],
+): Promise<Float32Array[]> {
+  const task = convolutionTask(runtime, exercises);
+  return way === "async" ? runtime.run(task) : Promise.resolve(runtime.runSync(task));
+}
+
+/**
+ * A runtime whose workers run given modules: those of the first pool the first one, those of the pool
+ * that replaces it the second, and so on; the last one stays.
+ */
+function runtimeWith(
+  workers: number,
+  sources: readonly string[],
+  seen: (pool: Pool, shared: SharedMemory) => void = () => {},
+): Runtime {
+  let pools = 0;
+  return new Runtime(new SharedMemory(MEMORY_BYTES), (shared) => {
+    const { memory, controlWords } = shared;
+    const source = sources[Math.min(pools++, sources.length - 1)];
+    const pool = new Pool(workers, { memory, control: 0, controlWords }, source);
+    seen(pool, shared);
+    return pool;
+  });
+}
+
+/**
+ * A worker that claims units as it should, but then runs `body` with `job`, `unit` and `thread`.
+ *
+ * @param afterJob What it does when a job has no more units for it.
+ */
+function sourceRunning(body: string, afterJob = ""): string {
+  return `import { workerData } from "node:worker_threads";
+import process from "node:process";
+const words = new Int32Array(workerData.memory.buffer);
+const realRunUnit = ${runUnit};
+const realClaimTiles = ${claimTiles};
+const runUnit = (job, unit, thread) => { ${body} };
+const claimTiles = (...all) => { realClaimTiles(...all); ${afterJob} };
+(${serveTiles})(workerData, { claimTiles, runUnit });`;
+}
+
+/**
+ * As good as for ever: much longer than it takes to be given up. Nobody can stop such a worker, so it
+ * would keep a core from the tests after it.
+ */
+const FOR_LONG = "for (const end = Date.now() + 2000; Date.now() < end;)";
+
+/** Waits until the workers are up, so that they have a part in what follows. */
+async function started(runtime: Runtime, count: number): Promise<void> {
+  for (let tries = 0; runtime.started < count; tries++) {
+    if (tries > 10_000) throw new Error("The workers do not start");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Computes several times, sync and async by turns. */
+async function computeRightly(runtime: Runtime, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const exercises = [exercise(round)];
+    for (const way of WAYS) {
+      assert(areRight(await solve(runtime, way, exercises), exercises), `${way}, round ${round}`);
+    }
+  }
+}
+
+const NEVER_STARTING = {
+  "do nothing": "",
+  "end at once": `import process from "node:process"; process.exit(3);`,
+  "wait for ever": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
+  "are busy for long": `${FOR_LONG};`,
+};
+
+for (const [what, source] of Object.entries(NEVER_STARTING)) {
+  Deno.test(`Runtime computes alone with workers that ${what}`, async () => {
+    const runtime = runtimeWith(WORKERS, [source]);
+    await computeRightly(runtime, 2);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await computeRightly(runtime, 1);
+    runtime.close();
+  });
+}
+
+Deno.test("Runtime counts no workers where none can be started", async () => {
+  const runtime = runtimeWith(WORKERS, [`import process from "node:process"; process.exit(1);`]);
+  assertEquals(runtime.workers, WORKERS);
+  const limit = performance.now() + 30_000;
+  // Each is replaced some times.
+  while (runtime.workers > 0) {
+    assert(performance.now() < limit, `There are still ${runtime.workers}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await computeRightly(runtime, 1);
+  runtime.close();
+});
+
+const LOSING = {
+  "end": "process.exit(1);",
+  "wait for ever": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
+  "are busy for long": `${FOR_LONG};`,
+};
+
+for (const [what, body] of Object.entries(LOSING)) {
+  for (const way of WAYS) {
+    Deno.test(`Runtime computes rightly, ${way}, when workers ${what} at a unit, and replaces them`, async () => {
+      const pools: Pool[] = [];
+      const runtime = runtimeWith(
+        WORKERS,
+        [sourceRunning(body), WORKER_SOURCE],
+        (pool) => pools.push(pool),
+      );
+      await started(runtime, WORKERS);
+      const exercises = [exercise(1), exercise(2)];
+      assert(areRight(await solve(runtime, way, exercises), exercises));
+      await computeRightly(runtime, 1);
+      assertEquals(pools.map(({ size }) => size), [0, WORKERS]);
+      await started(runtime, WORKERS);
+      await computeRightly(runtime, 1);
+      assertEquals(pools.length, 2);
+      runtime.close();
+    });
+  }
+}
+
+Deno.test("Runtime computes rightly when only one unit in all is lost", async () => {
+  // Word 8 of the control block is free.
+  const once =
+    "if (Atomics.add(new Int32Array(workerData.memory.buffer), 8, 1) === 0) process.exit();";
+  const runtime = runtimeWith(WORKERS, [
+    sourceRunning(`${once} realRunUnit(job, unit, thread);`),
+    WORKER_SOURCE,
+  ]);
+  await started(runtime, WORKERS);
+  await computeRightly(runtime, 3);
+  runtime.close();
+});
+
+Deno.test("Runtime keeps what a lost worker writes late out of what comes next", async () => {
+  // The same memory would be used again for each.
+  const exercises = [0, 1, 2, 3, 4, 5, 6, 7].map(exercise);
+  const late = `${FOR_LONG} realRunUnit(job, unit, thread);`;
+  for (const way of WAYS) {
+    const runtime = runtimeWith(WORKERS, [sourceRunning(late), WORKER_SOURCE]);
+    await started(runtime, WORKERS);
+    assert(areRight(await solve(runtime, way, exercises), exercises), way);
+    runtime.close();
+  }
+});
+
+Deno.test("Runtime keeps calls in flight right while workers are lost again and again", async () => {
+  const runtime = runtimeWith(WORKERS, [
+    sourceRunning("process.exit(1);"),
+    sourceRunning(`${FOR_LONG};`),
+    WORKER_SOURCE,
+  ]);
+  await started(runtime, WORKERS);
+  const exercises = [1, 2, 3, 4, 5, 6, 7, 8].map(exercise);
+  const results = exercises.map((exercise) => runtime.run(convolutionTask(runtime, [exercise])));
+  const first = exercise(9);
+  assert(areRight(runtime.runSync(convolutionTask(runtime, [first])), [first]));
+  assert(areRight((await Promise.all(results)).flat(), exercises));
+  runtime.close();
+});
+
+Deno.test("Runtime has workers replaced that end between two units", async () => {
+  const pools: Pool[] = [];
+  const runtime = runtimeWith(
+    WORKERS,
+    [sourceRunning(
+      "realRunUnit(job, unit, thread);",
+      `if (Atomics.add(words, 8, 1) < ${WORKERS}) process.exit();`,
+    )],
+    (pool) => pools.push(pool),
+  );
+  await started(runtime, WORKERS);
+  await computeRightly(runtime, 2);
+  await started(runtime, 2 * WORKERS);
+  await computeRightly(runtime, 1);
+  assertEquals(pools.map(({ size }) => size), [WORKERS]);
+  runtime.close();
+});
+
+Deno.test("Runtime refuses work while the host has no memory to replace a lost one", async () => {
+  const runtime = runtimeWith(WORKERS, [sourceRunning("process.exit(1);"), WORKER_SOURCE]);
+  await started(runtime, WORKERS);
+  const exercises = [exercise(1), exercise(2)];
+  const { Memory } = WebAssembly;
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super(descriptor);
+      throw new RangeError("could not allocate memory");
+    }
+  };
+  try {
+    // What is under way needs no more memory.
+    const [one] = exercises;
+    if (one !== undefined) assert(areRight(await solve(runtime, "async", [one]), [one]));
+    assertThrows(() => runtime.runSync(convolutionTask(runtime, exercises)), RangeError);
+    const results = await Promise.allSettled([
+      solve(runtime, "async", exercises),
+      solve(runtime, "async", exercises),
+    ]);
+    assertEquals(results.map(({ status }) => status), ["rejected", "rejected"]);
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+  await computeRightly(runtime, 2);
+  runtime.close();
+});
+
+Deno.test("Runtime throws what a task throws, gives back its memory and goes on", async () => {
+  const runtime = runtimeWith(WORKERS, [WORKER_SOURCE]);
+  await started(runtime, WORKERS);
+  const exercises = [exercise(1)];
+  function* failing() {
+    yield* convolutionTask(runtime, exercises);
+    const block = runtime.allocate(1000);
+    try {
+      throw new TypeError("on purpose");
+    } finally {
+      runtime.release(block);
+    }
+  }
+  assertThrows(() => runtime.runSync(failing()), TypeError, "on purpose");
+  const results = await Promise.allSettled([
+    runtime.run(failing()),
+    solve(runtime, "async", exercises),
+    runtime.run(failing()),
+  ]);
+  assertEquals(results.map(({ status }) => status), ["rejected", "fulfilled", "rejected"]);
+  runtime.release(runtime.allocate(runtime.capacity));
+  await computeRightly(runtime, 1);
+  runtime.close();
+});
+
+Deno.test("Runtime throws where the code of a phase traps, and goes on", async () => {
+  // Only the calling thread runs the code: what a worker throws is written to standard error.
+  const runtime = runtimeWith(WORKERS, [sourceRunning(""), WORKER_SOURCE]);
+  await started(runtime, WORKERS);
+  function* trapping() {
+    // Addresses beyond the end of the memory.
+    for (const run of convolutionTask(runtime, [exercise(1)])) {
+      yield { ...run, bases: run.bases.map(() => 2 ** 31 - 2 ** 16) };
+    }
+  }
+  assertThrows(() => runtime.runSync(trapping()), WebAssembly.RuntimeError);
+  await computeRightly(runtime, 1);
+  runtime.close();
+});
+
+Deno.test("Runtime has its workers take part once they have started", async () => {
+  const controls: Int32Array[] = [];
+  const runtime = runtimeWith(WORKERS, [WORKER_SOURCE], (_, { control }) => controls.push(control));
+  await started(runtime, WORKERS);
+  const seen = new Set<number>();
+  const limit = performance.now() + 30_000;
+  while (seen.size < WORKERS + 1 && performance.now() < limit) {
+    runtime.runSync(convolutionTask(runtime, [exercise(0)]));
+    for (const control of controls) {
+      for (const state of control.slice(CONTROL.states)) seen.add((state & 0xffff) >>> 1);
+    }
+  }
+  assertEquals([...seen].sort(), [0, 1, 2]);
+  runtime.close();
+});

@@ -1,0 +1,182 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { TestFolder } from "../_folder.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const MOD = new URL("mod.ts", ROOT).href;
+const ENGINE = new URL("src/engine/engine.ts", ROOT).href;
+
+/** How a program ended. */
+interface Ending {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Far more than any of the programs needs: one that takes so long does not end by itself. */
+const LIMIT_MS = 60_000;
+
+/** Runs a program as a process of its own, with nothing to read from. */
+async function runProgram(
+  source: string,
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ending> {
+  using folder = new TestFolder();
+  const file = folder.file("program.ts");
+  Deno.writeTextFileSync(file, source);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...flags, file],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(limit);
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** Sync, async, and async with nobody waiting for it. */
+const ALL_WAYS = `
+import { Conv2d, Tensor } from "${MOD}";
+const layer = new Conv2d(16, 32, 3, { seed: 1, padding: 1 });
+const input = Tensor.randn([4, 16, 48, 48], { seed: 0 });
+const sync = layer.forwardSync(input);
+const async = await layer.forward(input);
+layer.forward(input).then(({ data }) => console.log("later", data.join() === sync.data.join()));
+console.log("now", async.data.join() === sync.data.join());
+`;
+
+for (const flag of ["-A", "--allow-read", "--no-prompt", "--quiet"]) {
+  Deno.test(`A program that calls layers ends by itself under deno run ${flag}`, async () => {
+    const ending = await runProgram(ALL_WAYS, [flag]);
+    assertEquals(ending, { code: 0, out: "now true\nlater true\n", err: "" });
+  });
+}
+
+Deno.test("A program that starts an engine and does nothing with it ends by itself", async () => {
+  const source = `import { Engine } from "${MOD}"; new Engine({ threads: 3 });`;
+  assertEquals(await runProgram(source, []), { code: 0, out: "", err: "" });
+});
+
+Deno.test("A program that throws with calls in flight ends with its error", async () => {
+  const { code, out, err } = await runProgram(
+    `
+import { Conv2d, Tensor } from "${MOD}";
+const layer = new Conv2d(16, 32, 3);
+layer.forward(Tensor.ones([4, 16, 48, 48])).then(() => console.log("too late"));
+throw new TypeError("on purpose");
+`,
+    [],
+  );
+  assertEquals([code, out], [1, ""]);
+  assertStringIncludes(err, "TypeError: on purpose");
+});
+
+Deno.test("A program ends although a worker hangs with a part of the work", async () => {
+  const source = `
+import { Pool } from "${new URL("src/engine/pool.ts", ROOT)}";
+import { Runtime } from "${new URL("src/engine/runtime.ts", ROOT)}";
+import { SharedMemory } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
+import { convGeometry } from "${new URL("src/geometry.ts", ROOT)}";
+import { resolveSettings } from "${new URL("src/settings.ts", ROOT)}";
+import { claimTiles, serveTiles } from "${new URL("workers/tiles.ts", ROOT)}";
+import { convolutionTask } from "${new URL("tests/engine/_convolution_task.ts", ROOT)}";
+const evil = \`import { workerData } from "node:worker_threads";
+(\${serveTiles})(workerData, { claimTiles: \${claimTiles}, runUnit: () => { for (;;); } });\`;
+const runtime = new Runtime(
+  new SharedMemory(2 ** 24),
+  ({ memory, controlWords }) => new Pool(1, { memory, control: 0, controlWords }, evil),
+);
+const subject = {
+  name: "Conv2d",
+  transposed: false,
+  rank: 2,
+  inChannels: 8,
+  outChannels: 8,
+  kernelSize: 3,
+} as const;
+const exercise = {
+  geometry: convGeometry(resolveSettings(subject, {}, []), 4, [66, 66]),
+  operands: {
+    input: new Float32Array(4 * 8 * 66 * 66).fill(1),
+    weight: new Float32Array(8 * 8 * 9).fill(1),
+    bias: null,
+  },
+};
+while (runtime.started < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+for (let call = 0; call < 2; call++) {
+  const [output] = await runtime.run(convolutionTask(runtime, [exercise]));
+  console.log(output?.length, output?.every((sum) => sum === 72));
+}
+`;
+  const ending = await runProgram(source, []);
+  assertEquals(ending, { code: 0, out: `${4 * 8 * 64 * 64} true\n`.repeat(2), err: "" });
+});
+
+Deno.test("An owner that is collected gives back its memory, an engine its workers", async () => {
+  const source = `
+import { Conv2d, Engine, Tensor } from "${MOD}";
+import { runtimeOf } from "${ENGINE}";
+import { Heap } from "${new URL("src/engine/heap.ts", ROOT)}";
+import { Residents } from "${new URL("src/engine/residents.ts", ROOT)}";
+const until = async (condition: () => boolean) => {
+  for (let tries = 0; tries < 1000 && !condition(); tries++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return condition();
+};
+const heap = new Heap(0, 4096);
+const residents = new Residents(heap);
+const stays = {};
+(() => {
+  for (const owner of [{}, {}, stays]) {
+    const block = heap.allocate(1024);
+    if (block !== null) residents.keep(owner, "weights", block);
+  }
+})();
+console.log(heap.freeBytes, await until(() => heap.freeBytes === 3072));
+console.log(residents.get(stays, "weights")?.bytes);
+const runtime = (() => {
+  const engine = new Engine({ threads: 2 });
+  new Conv2d(1, 1, 3, { engine }).forwardSync(Tensor.ones([1, 8, 8]));
+  return runtimeOf(engine);
+})();
+console.log(runtime.workers, await until(() => runtime.workers === 0));
+`.replaceAll("gc()", "(globalThis as unknown as { gc(): void }).gc()");
+  const ending = await runProgram(source, ["--v8-flags=--expose-gc"]);
+  assertEquals(ending, { code: 0, out: "1024 true\n1024\n1 true\n", err: "" });
+});
+
+/** Serves the files of the repository. */
+function serveFiles(): Deno.HttpServer<Deno.NetAddr> {
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
+    try {
+      const text = await Deno.readTextFile(new URL(`.${new URL(url).pathname}`, ROOT));
+      return new Response(text, { headers: { "content-type": "application/typescript" } });
+    } catch {
+      return new Response(null, { status: 404 });
+    }
+  });
+}
+
+Deno.test("A program that imports the module over HTTP has workers, without any permission", async () => {
+  await using server = serveFiles();
+  using cache = new TestFolder();
+  const host = `127.0.0.1:${server.addr.port}`;
+  const source = `
+import { Conv2d, Engine, Tensor } from "http://${host}/mod.ts";
+import { runtimeOf } from "http://${host}/src/engine/engine.ts";
+const engine = new Engine({ threads: 2 });
+await engine.ready;
+const layer = new Conv2d(16, 32, 3, { engine });
+const output = await layer.forward(Tensor.ones([4, 16, 48, 48]));
+console.log(output.shape.join(), engine.threads, runtimeOf(engine).started);
+`;
+  const flags = ["--quiet", "--no-prompt", `--allow-import=${host}`];
+  const ending = await runProgram(source, flags, { DENO_DIR: cache.path });
+  assertEquals(ending, { code: 0, out: "4,32,46,46 2 1\n", err: "" });
+});

@@ -1,0 +1,216 @@
+import { assert, assertEquals } from "@std/assert";
+import { Worker } from "node:worker_threads";
+import { CodeCache } from "../../src/engine/code_cache.ts";
+import { Dispatcher } from "../../src/engine/dispatcher.ts";
+import { encodeJob, unitsOf } from "../../src/engine/job.ts";
+import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
+import { CONTROL, LEAST_MEMORY_BYTES, SharedMemory } from "../../src/engine/shared_memory.ts";
+import type { Phase } from "../../src/engine/work.ts";
+import { claimTiles, serveTiles, type TileJob } from "../../workers/tiles.ts";
+
+const UNITS = 12;
+const GO_ON = () => true;
+
+/** A phase of so many tiles; there is no code for it. */
+function phaseOf(tiles: number): Phase {
+  return { name: "test", programs: [], grids: [{ program: 0, extents: [tiles], args: [] }] };
+}
+
+/** A control block on which a job has been published, and the job. */
+function published(generation: number, control = newControl()): [Int32Array, TileJob] {
+  const words = encodeJob(phaseOf(UNITS), [], { id: 1, address: 0, bytes: 0 });
+  control[CONTROL.done] = generation << 16;
+  control[CONTROL.claim] = generation << 16;
+  control[CONTROL.readable] = generation;
+  control[CONTROL.generation] = generation;
+  return [control, { generation, words, functions: [] }];
+}
+
+function newControl(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4 * (CONTROL.states + UNITS)));
+}
+
+/** Counts the runs of each unit; `during` happens while a unit is being run. */
+function counter(during: (unit: number) => void = () => {}) {
+  const runs = new Array<number>(UNITS).fill(0);
+  const run = (_: TileJob, unit: number) => {
+    runs[unit] = (runs[unit] ?? 0) + 1;
+    during(unit);
+  };
+  return { runs, run };
+}
+
+const ONCE = new Array<number>(UNITS).fill(1);
+const NEVER = new Array<number>(UNITS).fill(0);
+
+function doneUnits(control: Int32Array): number {
+  return (control[CONTROL.done] ?? 0) & 0xffff;
+}
+
+// The sign bit of the words and the largest generation included.
+for (const generation of [1, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff]) {
+  Deno.test(`claimTiles() runs each unit once and counts it, generation ${generation}`, () => {
+    const [control, job] = published(generation);
+    const { runs, run } = counter();
+    claimTiles(control, job, 255, run, GO_ON);
+    assertEquals(runs, ONCE);
+    assertEquals(doneUnits(control), UNITS);
+    claimTiles(control, job, 1, run, GO_ON);
+    assertEquals(runs, ONCE);
+  });
+}
+
+Deno.test("claimTiles() shares the units among all who claim", () => {
+  const [control, job] = published(5);
+  // Each claimer comes in while the one before is at its third unit.
+  const claimer = (thread: number): void => {
+    let claimed = 0;
+    const run = (job: TileJob, unit: number) => {
+      all.run(job, unit);
+      if (++claimed === 3 && thread < 3) claimer(thread + 1);
+    };
+    claimTiles(control, job, thread, run, GO_ON);
+  };
+  const all = counter();
+  claimer(0);
+  assertEquals(all.runs, ONCE);
+  assertEquals(doneUnits(control), UNITS);
+});
+
+Deno.test("claimTiles() asks before each claim whether to go on", () => {
+  const [control, job] = published(5);
+  const { runs, run } = counter();
+  let left = 4;
+  claimTiles(control, job, 0, run, () => left-- > 0);
+  assertEquals(runs.reduce((a, b) => a + b), 4);
+  assertEquals(doneUnits(control), 4);
+  claimTiles(control, job, 0, run, () => false);
+  assertEquals(doneUnits(control), 4);
+  claimTiles(control, job, 1, run, GO_ON);
+  assertEquals(runs, ONCE);
+});
+
+Deno.test("claimTiles() claims nothing of a job that came after its own", () => {
+  const [control, stale] = published(5);
+  published(6, control);
+  const before = control.slice();
+  const { runs, run } = counter();
+  claimTiles(control, stale, 1, run, GO_ON);
+  assertEquals(runs, NEVER);
+  assertEquals(control, before);
+});
+
+Deno.test("claimTiles() claims nothing of a job that is over", () => {
+  const [control, job] = published(5);
+  control[CONTROL.readable] = 0;
+  const { runs, run } = counter();
+  claimTiles(control, job, 1, run, GO_ON);
+  assertEquals(runs, NEVER);
+});
+
+Deno.test("claimTiles() claims nothing of the job 65536 jobs later", () => {
+  const [control, stale] = published(5);
+  published(5 + 0x10000, control);
+  const before = control.slice();
+  const { runs, run } = counter();
+  claimTiles(control, stale, 1, run, GO_ON);
+  assertEquals(runs, NEVER);
+  assertEquals(control, before);
+});
+
+Deno.test("claimTiles() counts nothing for a job that was replaced while it ran a unit", () => {
+  const [control, slow] = published(5);
+  const nextJobs: TileJob[] = [];
+  const late = counter(() => {
+    const [, next] = published(6, control);
+    nextJobs.push(next);
+    // The next job is half done when the slow thread comes back.
+    let left = UNITS / 2;
+    claimTiles(control, next, 0, timely.run, () => left-- > 0);
+  });
+  const timely = counter();
+  claimTiles(control, slow, 1, late.run, GO_ON);
+  assertEquals(late.runs.reduce((a, b) => a + b), 1);
+  assertEquals(doneUnits(control), UNITS / 2);
+  for (const next of nextJobs) claimTiles(control, next, 0, timely.run, GO_ON);
+  assertEquals(timely.runs, ONCE);
+  assertEquals(doneUnits(control), UNITS);
+});
+
+Deno.test("claimTiles() does not count a unit that another thread took over and finished", () => {
+  const [control, job] = published(5);
+  const TAKEN = 3;
+  const { runs, run } = counter((unit) => {
+    if (unit === TAKEN) control[CONTROL.states + TAKEN] = 5 << 16 | 0 << 1 | 1;
+  });
+  claimTiles(control, job, 1, run, GO_ON);
+  assertEquals(runs, ONCE);
+  assertEquals(doneUnits(control), UNITS - 1);
+});
+
+/** A worker that counts in word `counters + unit` instead of running a unit. */
+function countingSource(counters: number): string {
+  const runUnit = `(job, unit) => {
+    const words = new Int32Array(workerData.memory.buffer);
+    Atomics.add(words, ${counters} + unit, 1);
+  }`;
+  return `import { workerData } from "node:worker_threads";
+(${serveTiles})(workerData, { claimTiles: ${claimTiles}, runUnit: ${runUnit} });`;
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let tries = 0; tries < 10_000; tries++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  throw new Error(`${what} did not come about`);
+}
+
+Deno.test("serveTiles() runs every unit of every job once over several threads", async () => {
+  const WORKERS = 3;
+  const shared = new SharedMemory(LEAST_MEMORY_BYTES);
+  const { control, words, controlWords, memory } = shared;
+  const counters = shared.heap.allocate(4 * 1000);
+  if (counters === null) throw new Error("There is no memory");
+  const first = counters.address / 4;
+  const source = countingSource(first);
+  const pool = new Pool(WORKERS, { memory, control: 0, controlWords }, source);
+  const dispatcher = new Dispatcher(shared, new CodeCache(shared));
+  await until(() => Atomics.load(control, CONTROL.started) === WORKERS, "A start");
+  const phases = new Map<number, Phase>();
+  for (let round = 0; round < 400; round++) {
+    // Different phases, hence different modules, come round again and again.
+    const tiles = 2 + round * 7 % 100;
+    const phase = phases.get(tiles) ?? phaseOf(tiles);
+    phases.set(tiles, phase);
+    const units = unitsOf(phase);
+    words.fill(0, first, first + 1000);
+    const run = dispatcher.begin({ phase, bases: [] }, WORKERS);
+    if (run === null) throw new Error("It was not published");
+    const limit = performance.now() + 20_000;
+    while ((Atomics.load(control, CONTROL.done) & 0xffff) < units) {
+      if (performance.now() > limit) throw new Error(`Round ${round} does not end`);
+    }
+    run.release();
+    const counts = words.slice(first, first + units);
+    assert(counts.every((count) => count === 1), `Round ${round}: ${counts}`);
+    assertEquals(words[first + units], 0);
+  }
+  pool.close();
+  dispatcher.end();
+});
+
+Deno.test("WORKER_SOURCE stands alone: it starts, and ends when it is told to", async () => {
+  const { memory, control, controlWords } = new SharedMemory(LEAST_MEMORY_BYTES);
+  const url = new URL("data:text/javascript," + encodeURIComponent(WORKER_SOURCE));
+  const worker = new Worker(url, { workerData: { memory, control: 0, controlWords, thread: 1 } });
+  const ended = new Promise((resolve, reject) => {
+    worker.on("exit", resolve);
+    worker.on("error", reject);
+  });
+  await until(() => Atomics.load(control, CONTROL.started) === 1, "The start");
+  Atomics.store(control, CONTROL.end, 1);
+  Atomics.store(control, CONTROL.generation, 1);
+  Atomics.notify(control, CONTROL.generation);
+  assertEquals(await ended, 0);
+});
