@@ -31,8 +31,9 @@ export {
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
+  type ConvTransposeForwardOptions,
   type ConvTransposeOptions,
-  type ForwardOptions,
+  type OutputSizeOptions,
 } from "./src/layers/conv_transpose.ts";
 export {
   conv,
@@ -42,9 +43,11 @@ export {
   type ConvTransposeFunctionOptions,
   convTransposeSync,
 } from "./src/layers/functional.ts";
+export type { ActivationOptions } from "./src/layers/activation.ts";
+export type { Activation } from "./src/kernels/epilogue.ts";
 export type { Family } from "./src/kernels/plan.ts";
 export type { ExplainedPhase, Explanation } from "./src/layers/explain.ts";
-export { Layer, type LayerOptions } from "./src/layers/layer.ts";
+export { type ForwardOptions, Layer, type LayerOptions } from "./src/layers/layer.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";
 export type { Padding, Size } from "./src/settings.ts";

@@ -91,6 +91,25 @@ function run(instruction: Instruction, state: State): void {
       for (let i = 0; i < lanes; i++) acc[i] = lane(a, i) * lane(b, i) + lane(acc, i);
       return;
     }
+    case "constant":
+      register(state, instruction.dst).fill(instruction.value);
+      return;
+    case "add":
+      return combine(state, instruction, (a, b) => a + b);
+    case "sub":
+      return combine(state, instruction, (a, b) => a - b);
+    case "mul":
+      return combine(state, instruction, (a, b) => a * b);
+    case "max":
+      return combine(state, instruction, Math.max);
+    case "min":
+      return combine(state, instruction, Math.min);
+    case "shuffle": {
+      const both = [...register(state, instruction.a), ...register(state, instruction.b)];
+      const values = instruction.lanes.map((index) => lane(both, index));
+      register(state, instruction.dst).set(values);
+      return;
+    }
     case "copy":
       register(state, instruction.dst).set(register(state, instruction.src));
       return;
@@ -102,6 +121,17 @@ function run(instruction: Instruction, state: State): void {
       for (let turn = 0; turn < instruction.count; turn++) runBlock(instruction.body, state);
       return;
   }
+}
+
+/** Lane by lane; one operation in float64, rounded, is that operation in float32. */
+function combine(
+  state: State,
+  { dst, a, b }: { dst: number; a: number; b: number },
+  operation: (a: number, b: number) => number,
+): void {
+  const [left, right] = [register(state, a), register(state, b)];
+  const values = Array.from(left, (value, i) => operation(value, lane(right, i)));
+  register(state, dst).set(values);
 }
 
 function consecutive({ offset, lanes }: { offset: number; lanes: number }): number[] {
@@ -160,7 +190,7 @@ function register(state: State, index: number): Float32Array {
   return defined(state.registers[index], state, `register ${index}`);
 }
 
-function lane(values: Float32Array, index: number): number {
+function lane(values: ArrayLike<number>, index: number): number {
   const value = values[index];
   if (value === undefined) throw new RangeError(`Lane ${index} of a vector of ${values.length}`);
   return value;

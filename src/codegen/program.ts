@@ -60,6 +60,26 @@ export type Instruction =
   | { readonly op: "lane"; readonly dst: Register; readonly src: Register; readonly lane: number }
   /** `acc += a * b`, rounded once. */
   | { readonly op: "fma"; readonly acc: Register; readonly a: Register; readonly b: Register }
+  /** Every lane becomes `value`, rounded to float32. */
+  | { readonly op: "constant"; readonly dst: Register; readonly value: number }
+  /** `dst = a + b`. */
+  | { readonly op: "add"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = a - b`. */
+  | { readonly op: "sub"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = a * b`. */
+  | { readonly op: "mul"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = max(a, b)`, NaN if either is. */
+  | { readonly op: "max"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = min(a, b)`, NaN if either is. */
+  | { readonly op: "min"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** Lane `i` is lane `lanes[i]` of `a` followed by `b`. */
+  | {
+    readonly op: "shuffle";
+    readonly dst: Register;
+    readonly a: Register;
+    readonly b: Register;
+    readonly lanes: readonly number[];
+  }
   /** `dst = src`. */
   | { readonly op: "copy"; readonly dst: Register; readonly src: Register }
   /** `ptr += bytes`. */
@@ -163,6 +183,34 @@ export class ProgramBuilder {
 
   fma(acc: Register, a: Register, b: Register): void {
     this.#emit({ op: "fma", acc, a, b });
+  }
+
+  constant(dst: Register, value: number): void {
+    this.#emit({ op: "constant", dst, value });
+  }
+
+  add(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "add", dst, a, b });
+  }
+
+  sub(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "sub", dst, a, b });
+  }
+
+  mul(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "mul", dst, a, b });
+  }
+
+  max(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "max", dst, a, b });
+  }
+
+  min(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "min", dst, a, b });
+  }
+
+  shuffle(dst: Register, a: Register, b: Register, lanes: readonly number[]): void {
+    this.#emit({ op: "shuffle", dst, a, b, lanes });
   }
 
   copy(dst: Register, src: Register): void {

@@ -70,9 +70,7 @@ class Emitter {
   #instruction(instruction: Instruction, depth: number): void {
     switch (instruction.op) {
       case "zero":
-        this.out.bytes(OP.v128Const);
-        for (let byte = 0; byte < LANES * FLOAT_BYTES; byte++) this.out.byte(0);
-        return this.#setRegister(instruction.dst);
+        return this.#constant(instruction.dst, 0);
       case "load":
         return this.#load(instruction.dst, instruction.ptr, instruction.offset, instruction.lanes);
       case "store":
@@ -98,19 +96,32 @@ class Emitter {
         this.#memory(OP.v128Load32Splat, instruction.offset);
         return this.#setRegister(instruction.dst);
       case "lane":
-        this.#getRegister(instruction.src);
-        this.#getRegister(instruction.src);
-        this.out.bytes(OP.i8x16Shuffle);
-        for (let byte = 0; byte < LANES * FLOAT_BYTES; byte++) {
-          this.out.byte(instruction.lane * FLOAT_BYTES + byte % FLOAT_BYTES);
-        }
-        return this.#setRegister(instruction.dst);
+        return this.#shuffle(
+          instruction.dst,
+          instruction.src,
+          instruction.src,
+          new Array<number>(LANES).fill(instruction.lane),
+        );
       case "fma":
         this.#getRegister(instruction.a);
         this.#getRegister(instruction.b);
         this.#getRegister(instruction.acc);
         this.out.bytes(OP.f32x4RelaxedMadd);
         return this.#setRegister(instruction.acc);
+      case "constant":
+        return this.#constant(instruction.dst, instruction.value);
+      case "add":
+        return this.#binary(OP.f32x4Add, instruction);
+      case "sub":
+        return this.#binary(OP.f32x4Sub, instruction);
+      case "mul":
+        return this.#binary(OP.f32x4Mul, instruction);
+      case "max":
+        return this.#binary(OP.f32x4Max, instruction);
+      case "min":
+        return this.#binary(OP.f32x4Min, instruction);
+      case "shuffle":
+        return this.#shuffle(instruction.dst, instruction.a, instruction.b, instruction.lanes);
       case "copy":
         this.#getRegister(instruction.src);
         return this.#setRegister(instruction.dst);
@@ -121,6 +132,31 @@ class Emitter {
       case "loop":
         return this.#loop(instruction.count, instruction.body, depth);
     }
+  }
+
+  #constant(dst: number, value: number): void {
+    this.out.bytes(OP.v128Const);
+    const bytes = new Uint8Array(FLOAT_BYTES);
+    new DataView(bytes.buffer).setFloat32(0, value, true);
+    for (let lane = 0; lane < LANES; lane++) this.out.bytes(bytes);
+    this.#setRegister(dst);
+  }
+
+  #binary(op: readonly number[], { dst, a, b }: { dst: number; a: number; b: number }): void {
+    this.#getRegister(a);
+    this.#getRegister(b);
+    this.out.bytes(op);
+    this.#setRegister(dst);
+  }
+
+  #shuffle(dst: number, a: number, b: number, lanes: readonly number[]): void {
+    this.#getRegister(a);
+    this.#getRegister(b);
+    this.out.bytes(OP.i8x16Shuffle);
+    for (const lane of lanes) {
+      for (let byte = 0; byte < FLOAT_BYTES; byte++) this.out.byte(lane * FLOAT_BYTES + byte);
+    }
+    this.#setRegister(dst);
   }
 
   #load(dst: number, ptr: number, offset: number, lanes: number): void {

@@ -107,6 +107,11 @@ export const OP = {
   v128Store64Lane: [SIMD, 0x5b],
   v128Load32Zero: [SIMD, 0x5c],
   v128Load64Zero: [SIMD, 0x5d],
+  f32x4Add: [SIMD, 0xe4, 0x01],
+  f32x4Sub: [SIMD, 0xe5, 0x01],
+  f32x4Mul: [SIMD, 0xe6, 0x01],
+  f32x4Min: [SIMD, 0xe8, 0x01],
+  f32x4Max: [SIMD, 0xe9, 0x01],
   f32x4RelaxedMadd: [SIMD, 0x85, 0x02],
 } as const;
 

@@ -62,7 +62,8 @@ export class Pool {
   #spawn(thread: number): void {
     const url = new URL("data:text/javascript," + encodeURIComponent(this.#source));
     try {
-      const worker = new Worker(url, { workerData: { ...this.#start, thread } });
+      // Without an environment of its own it would copy this one, for which the user would be asked.
+      const worker = new Worker(url, { workerData: { ...this.#start, thread }, env: {} });
       worker.unref();
       worker.on("error", () => this.#replace(thread, worker));
       worker.on("exit", () => this.#replace(thread, worker));

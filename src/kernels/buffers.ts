@@ -18,7 +18,7 @@ import type { PlanRequest } from "./plan.ts";
  * @param scratchBytes Scratch memory of one tile.
  */
 export function planBuffers(
-  { geometry: g, hasBias, target }: PlanRequest,
+  { geometry: g, hasBias, epilogue, target }: PlanRequest,
   paddedElements: number,
   packedElements: number,
   scratchBytes: number,
@@ -29,13 +29,15 @@ export function planBuffers(
     name,
     bytes: elements === 0 ? 0 : (elements + slack) * FLOAT_BYTES,
   });
+  const outputs = g.batch * g.outChannels * product(g.output);
   return [
     spec("input", g.batch * g.inChannels * product(g.input)),
     spec("weight", g.outChannels * g.inChannels / g.groups * product(g.kernel)),
     spec("bias", hasBias ? g.outChannels : 0),
-    spec("output", g.batch * g.outChannels * product(g.output)),
+    spec("output", outputs),
     spec("padded", paddedElements),
     spec("packedWeight", packedElements),
     { name: "scratch", bytes: scratchBytes, perThread: true },
+    spec("add", epilogue.add ? outputs : 0),
   ];
 }

@@ -19,7 +19,7 @@ import { PhaseBuilder } from "./tiles.ts";
 
 /** Plans a convolution whose axes have been collapsed. */
 export function planConvolution(request: PlanRequest): PlanBody {
-  const { geometry: g, hasBias, target } = request;
+  const { geometry: g, hasBias, epilogue, target } = request;
   const packing = packingOf(g);
   const layout = packedLayout(g, packing);
   const view = layout === null ? plainView(g) : packedView(g, layout);
@@ -31,6 +31,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
     outChannels: g.outChannels / g.groups,
     taps: tapOffsets(g, view),
     hasBias,
+    epilogue,
     channelPitch: view.channelPitch,
     rowStep: view.rowStep,
     pixelStep: FLOAT_BYTES,

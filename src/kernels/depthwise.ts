@@ -18,18 +18,18 @@ import {
 } from "../codegen/program.ts";
 import {
   type DirectShape,
+  outputSteps,
+  storePixels,
   sweepGroups,
   type TileBlock,
   tileBuilder,
   type TileVector,
   tileVectors,
-  writePixels,
 } from "./direct.ts";
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
 const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
 
 /** Beyond this many taps their weights no longer pay for being held. */
 const MOST_TAPS = 49;
@@ -54,7 +54,7 @@ export function depthwiseProgram(shape: DirectShape, block: TileBlock): Program 
   const steps = [
     [WEIGHT, shape.taps.length * FLOAT_BYTES],
     [BIAS, FLOAT_BYTES],
-    [OUTPUT, shape.outputChannelPitch],
+    ...outputSteps(shape, shape.outputChannelPitch),
   ] as const;
   sweepGroups(code, shape, block.groups, () => {
     code.sweep(block.outChannels, steps, () => writeChannel(code, shape, block));
@@ -74,7 +74,10 @@ function writeChannel(code: ProgramBuilder, shape: DirectShape, block: TileBlock
   const channel: Channel = { bias, weights };
   const full = Math.floor(block.rows / ROWS);
   const rest = block.rows % ROWS;
-  const steps = [[INPUT, ROWS * shape.rowStep], [OUTPUT, ROWS * shape.outputRowStep]] as const;
+  const steps = [
+    [INPUT, ROWS * shape.rowStep],
+    ...outputSteps(shape, ROWS * shape.outputRowStep),
+  ] as const;
   code.sweep(full, steps, () => writeRows(code, shape, channel, ROWS, block.columns));
   if (rest === 0) return;
   code.displaced(steps, full, () => writeRows(code, shape, channel, rest, block.columns));
@@ -97,7 +100,10 @@ function writeRows(
   const pixels = Math.max(1, Math.floor(ROWS / rows)) * shape.lanes;
   const full = Math.floor(columns / pixels);
   const rest = columns % pixels;
-  const steps = [[INPUT, pixels * FLOAT_BYTES], [OUTPUT, pixels * shape.pixelStep]] as const;
+  const steps = [
+    [INPUT, pixels * FLOAT_BYTES],
+    ...outputSteps(shape, pixels * shape.pixelStep),
+  ] as const;
   code.sweep(full, steps, () => writeTile(code, shape, channel, tileVectors(shape, rows, pixels)));
   if (rest === 0) return;
   code.displaced(steps, full, () => {
@@ -125,7 +131,7 @@ function writeTile(
   }
   vectors.forEach(({ output, lanes }, vector) => {
     const sum = sums[vector];
-    if (sum !== undefined) writePixels(code, sum, OUTPUT, output, shape.pixelStep, lanes);
+    if (sum !== undefined) storePixels(code, shape, sum, output, lanes);
   });
 }
 

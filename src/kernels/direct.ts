@@ -28,8 +28,10 @@ import {
   type Program,
   ProgramBuilder,
   type Register,
+  type Steps,
 } from "../codegen/program.ts";
 import { CACHE_LINE_BYTES, cacheSets, WAYS } from "./cache.ts";
+import { type Epilogue, writeOutput } from "./epilogue.ts";
 import { writeReduction } from "./reduction.ts";
 
 /** One convolution of one group of channels: what the program of a tile is made from. */
@@ -42,6 +44,7 @@ export interface DirectShape {
   /** For each tap, in the order of the weights: bytes from the pixel that tap 0 sees first. */
   readonly taps: readonly number[];
   readonly hasBias: boolean;
+  readonly epilogue: Epilogue;
   /** Input bytes from one channel to the next. */
   readonly channelPitch: number;
   /** Input bytes from the window of one output row to the next. */
@@ -55,13 +58,21 @@ export interface DirectShape {
 }
 
 /** The pointer parameters of a tile's program, in order. */
-export const DIRECT_PARAMETERS = ["input", "weight", "bias", "output", "scratch"] as const;
+export const DIRECT_PARAMETERS = [
+  "input",
+  "weight",
+  "bias",
+  "output",
+  "scratch",
+  "add",
+] as const;
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
 const BIAS: Pointer = 2;
 const OUTPUT: Pointer = 3;
 const SCRATCH: Pointer = 4;
+const ADD: Pointer = 5;
 
 /** Output channels of a register tile, by its vectors of pixels (index 0 is not used). */
 const CHANNELS_BY_VECTORS = [0, 6, 4, 3, 2, 2, 1, 1, 1];
@@ -102,7 +113,7 @@ export function directProgram(shape: DirectShape, block: TileBlock): Program {
   const rest = rows % together;
   const steps = [
     [INPUT, together * shape.rowStep],
-    [OUTPUT, together * shape.outputRowStep],
+    ...outputSteps(shape, together * shape.outputRowStep),
   ] as const;
   sweepGroups(code, shape, block.groups, () => {
     code.sweep(full, steps, () => writeRows(code, shape, { ...block, rows: together }));
@@ -137,7 +148,7 @@ export function sweepGroups(
     [INPUT, inChannels * channelPitch],
     [WEIGHT, outChannels * inChannels * taps.length * FLOAT_BYTES],
     [BIAS, outChannels * FLOAT_BYTES],
-    [OUTPUT, outChannels * outputChannelPitch],
+    ...outputSteps(shape, outChannels * outputChannelPitch),
   ], body);
 }
 
@@ -183,7 +194,7 @@ function writeRows(
   const tile = (pixels: number) => tileVectors(shape, rows, pixels);
   const steps = [
     [INPUT, perTile * lanes * FLOAT_BYTES],
-    [OUTPUT, perTile * lanes * pixelStep],
+    ...outputSteps(shape, perTile * lanes * pixelStep),
   ] as const;
   code.sweep(full, steps, () => {
     writeChannels(code, shape, outChannels, tile(perTile * lanes));
@@ -232,11 +243,14 @@ function writeChannels(
       writeRegisterTiles(code, shape, outChannels, vectors, { channels: rest, partial: true });
     });
   }
-  const output = [[OUTPUT, shape.outputChannelPitch], [SCRATCH, scratchPitch]] as const;
+  const output = [
+    ...outputSteps(shape, shape.outputChannelPitch),
+    [SCRATCH, scratchPitch],
+  ] as const;
   code.sweep(outChannels, output, () => {
     vectors.forEach(({ output, lanes }, index) => {
       code.load(sum, SCRATCH, index * vectorBytes);
-      writePixels(code, sum, OUTPUT, output, shape.pixelStep, lanes);
+      storePixels(code, shape, sum, output, lanes);
     });
   });
 }
@@ -309,7 +323,7 @@ function writeRegisterTiles(
     : [
       weight,
       [BIAS, block * FLOAT_BYTES] as const,
-      [OUTPUT, block * shape.outputChannelPitch] as const,
+      ...outputSteps(shape, block * shape.outputChannelPitch),
     ];
   code.sweep(full, steps, () => writeRegisterTile(code, shape, block, vectors, part));
   const rest = outChannels - full * block;
@@ -365,8 +379,7 @@ function writeRegisterTile(
     zip(row, vectors, (sum, { output, lanes }, v) => {
       if (part.partial) code.store(sum, SCRATCH, scratch(channel, v));
       else {
-        const offset = output + channel * shape.outputChannelPitch;
-        writePixels(code, sum, OUTPUT, offset, shape.pixelStep, lanes);
+        storePixels(code, shape, sum, output + channel * shape.outputChannelPitch, lanes);
       }
     });
   });
@@ -389,17 +402,20 @@ function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number)
     .flat();
 }
 
-/** Stores pixels: side by side, or `pixelStep` bytes apart in a stride phase. */
-export function writePixels(
+/** Finishes sums and stores them, `offset` bytes from the output's pointer. */
+export function storePixels(
   code: ProgramBuilder,
-  src: Register,
-  ptr: Pointer,
+  { pixelStep, epilogue }: DirectShape,
+  sum: Register,
   offset: number,
-  pixelStep: number,
   lanes: number,
 ): void {
-  if (pixelStep === FLOAT_BYTES) return code.store(src, ptr, offset, lanes);
-  code.scatter(src, ptr, Array.from({ length: lanes }, (_, i) => offset + i * pixelStep));
+  writeOutput(code, sum, { output: OUTPUT, add: ADD, offset, pixelStep, lanes }, epilogue);
+}
+
+/** How the output's pointer moves, and with it that of what is added. */
+export function outputSteps({ epilogue }: DirectShape, bytes: number): Steps {
+  return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
 }
 
 function zip<A, B>(a: readonly A[], b: readonly B[], each: (a: A, b: B, index: number) => void) {

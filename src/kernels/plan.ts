@@ -9,6 +9,7 @@ import type { Target } from "../codegen/target.ts";
 import { bufferBytes, type Phase, type Work } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { collapse } from "./collapse.ts";
+import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
 import { planTransposed } from "./transposed.ts";
 
@@ -24,6 +25,7 @@ export const BUFFER = {
   padded: 4,
   packedWeight: 5,
   scratch: 6,
+  add: 7,
 } as const;
 
 /** How a convolution is computed. */
@@ -44,10 +46,15 @@ export interface Plan extends Work {
 /** What a planner makes. */
 export type PlanBody = Omit<Plan, "id">;
 
-/** What a planner is given. */
-export interface PlanRequest {
-  readonly geometry: Geometry;
+/** What a convolution is besides its sizes. */
+export interface Form {
   readonly hasBias: boolean;
+  readonly epilogue: Epilogue;
+}
+
+/** What a planner is given. */
+export interface PlanRequest extends Form {
+  readonly geometry: Geometry;
   readonly target: Target;
 }
 

@@ -60,7 +60,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
       {
         count: batch,
         block: 1,
-        steps: [space.inputBatchPitch, 0, 0, space.outputBatchPitch, 0],
+        steps: [space.inputBatchPitch, 0, 0, space.outputBatchPitch, 0, space.outputBatchPitch],
       },
       {
         count: groups,
@@ -71,16 +71,29 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
           outChannels * FLOAT_BYTES,
           outChannels * outputChannelPitch,
           0,
+          outChannels * outputChannelPitch,
         ],
       },
       {
         count: outChannels,
         block: block.outChannels,
-        steps: [0, weightPitch, FLOAT_BYTES, outputChannelPitch, 0],
+        steps: [0, weightPitch, FLOAT_BYTES, outputChannelPitch, 0, outputChannelPitch],
       },
-      { count: depth, block: 1, steps: [space.inputDepthStep, 0, 0, space.outputDepthStep, 0] },
-      { count: rows, block: block.rows, steps: [shape.rowStep, 0, 0, shape.outputRowStep, 0] },
-      { count: columns, block: block.columns, steps: [FLOAT_BYTES, 0, 0, shape.pixelStep, 0] },
+      {
+        count: depth,
+        block: 1,
+        steps: [space.inputDepthStep, 0, 0, space.outputDepthStep, 0, space.outputDepthStep],
+      },
+      {
+        count: rows,
+        block: block.rows,
+        steps: [shape.rowStep, 0, 0, shape.outputRowStep, 0, shape.outputRowStep],
+      },
+      {
+        count: columns,
+        block: block.columns,
+        steps: [FLOAT_BYTES, 0, 0, shape.pixelStep, 0, shape.pixelStep],
+      },
     ],
     [
       space.input,
@@ -88,6 +101,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
       { buffer: BUFFER.bias, offset: 0 },
       { buffer: BUFFER.output, offset: space.outputOffset },
       { buffer: BUFFER.scratch, offset: 0, threadStep: directScratchBytes(shape) },
+      { buffer: BUFFER.add, offset: space.outputOffset },
     ],
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
       write(shape, { groups, outChannels, rows, columns }),

@@ -13,6 +13,7 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
+import { NO_EPILOGUE } from "./epilogue.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { channelMajorLayout, type PadAxis } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
@@ -51,7 +52,7 @@ export function axisPhases(g: Geometry, axis: 0 | 1 | 2): AxisPhase[] {
 
 /** Plans a transposed convolution whose axes have been collapsed. */
 export function planTransposed(request: PlanRequest): PlanBody {
-  const { geometry: g, hasBias, target } = request;
+  const { geometry: g, hasBias, epilogue, target } = request;
   const axes = [axisPhases(g, 0), axisPhases(g, 1), axisPhases(g, 2)] as const;
   const depth = seenPositions(axes[0], g.input[0]);
   const height = seenPositions(axes[1], g.input[1]);
@@ -94,6 +95,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
           outChannels,
           taps: offsets.map((offset) => offset - first),
           hasBias,
+          epilogue,
           channelPitch: layout.channelPitch * FLOAT_BYTES,
           rowStep: row,
           pixelStep: g.stride[2] * FLOAT_BYTES,
@@ -148,6 +150,7 @@ const EMPTY_SHAPE: DirectShape = {
   outChannels: 0,
   taps: [],
   hasBias: false,
+  epilogue: NO_EPILOGUE,
   channelPitch: 0,
   rowStep: 0,
   pixelStep: 0,

@@ -3,8 +3,9 @@ import type { Geometry } from "../geometry.ts";
 import { convGeometry, convTransposeGeometry, outputShape } from "../geometry.ts";
 import type { ConvSettings, Size } from "../settings.ts";
 import { resolveSize } from "../settings.ts";
-import { checkShape } from "../shape.ts";
+import { checkShape, sameShape } from "../shape.ts";
 import { Tensor, valuesOf } from "../tensor.ts";
+import type { Values } from "../values.ts";
 
 /** One application of a convolution to an input of known shape. */
 export interface Call {
@@ -90,6 +91,26 @@ export function checkTensor(where: string, what: string, value: unknown): Tensor
   }
   checkAttached(where, what, value, valuesOf(value).length);
   return value;
+}
+
+/**
+ * Checks a tensor that is to be added to an output.
+ *
+ * @returns Its values.
+ * @throws {TypeError} If it is not a tensor.
+ * @throws {RangeError} If its shape is not the output's.
+ */
+export function checkAddend(
+  where: string,
+  add: unknown,
+  outputShape: readonly number[],
+): Values {
+  const tensor = checkTensor(where, "add", add);
+  if (sameShape(tensor.shape, outputShape)) return valuesOf(tensor);
+  throw new RangeError(
+    `${where}: add must have the output's shape ${describeShape(outputShape)}, but has ` +
+      describeShape(tensor.shape),
+  );
 }
 
 /**

@@ -1,9 +1,10 @@
-import { checkChoice } from "../checks.ts";
+import { checkChoice, checkOptionNames } from "../checks.ts";
 import type { PaddingMode } from "../geometry.ts";
 import type { Padding, Size } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
-import type { LayerOptions } from "./layer.ts";
+import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
+import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { Layer } from "./layer.ts";
 
 /** How a convolution is computed: `"auto"` leaves the choice, `"direct"` is the formula itself. */
@@ -34,6 +35,7 @@ const OPTION_NAMES: readonly (keyof ConvOptions)[] = [
   "dilation",
   "groups",
   "bias",
+  ...ACTIVATION_OPTION_NAMES,
   "paddingMode",
   "algorithm",
   "seed",
@@ -50,6 +52,7 @@ const OPTION_NAMES: readonly (keyof ConvOptions)[] = [
  * `floor((in + pads - dilation * (k - 1) - 1) / stride) + 1`.
  */
 export abstract class Conv extends Layer {
+  readonly #name: string;
   readonly #paddingMode: PaddingMode;
   readonly #algorithm: Algorithm;
 
@@ -86,6 +89,7 @@ export abstract class Conv extends Layer {
       ALGORITHMS,
     );
     super(settings, options);
+    this.#name = settings.name;
     this.#paddingMode = settings.paddingMode;
     this.#algorithm = algorithm;
   }
@@ -106,24 +110,26 @@ export abstract class Conv extends Layer {
    * and the parameters may be changed at once.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+   * @param options What is added to the output.
    * @returns A new tensor, batched as the input is.
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
    */
-  override forward(input: Tensor): Promise<Tensor> {
-    return this.compute(input, undefined);
+  override async forward(input: Tensor, options: ForwardOptions = {}): Promise<Tensor> {
+    return await this.compute(input, this.#add(options));
   }
 
   /**
    * Computes the output for an input and returns it, the calling thread computing with the workers.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
+   * @param options What is added to the output.
    * @returns A new tensor, batched as the input is.
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If its shape does not fit the layer.
    */
-  override forwardSync(input: Tensor): Tensor {
-    return this.computeSync(input, undefined);
+  override forwardSync(input: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.computeSync(input, this.#add(options));
   }
 
   /**
@@ -136,6 +142,11 @@ export abstract class Conv extends Layer {
    */
   override outputShape(inputShape: readonly number[]): readonly number[] {
     return this.computeShape(inputShape, undefined);
+  }
+
+  #add(options: ForwardOptions): Tensor | undefined {
+    checkOptionNames(this.#name, options, ["add"]);
+    return options.add;
   }
 }
 

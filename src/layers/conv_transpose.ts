@@ -2,7 +2,8 @@ import { checkOptionNames } from "../checks.ts";
 import type { Padding, Size } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
-import type { LayerOptions } from "./layer.ts";
+import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
+import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { Layer } from "./layer.ts";
 
 /** Options of {@linkcode ConvTranspose1d}, {@linkcode ConvTranspose2d} and {@linkcode ConvTranspose3d}. */
@@ -19,8 +20,8 @@ export interface ConvTransposeOptions extends LayerOptions {
   readonly groups?: number;
 }
 
-/** Options of a forward pass of a transposed layer. */
-export interface ForwardOptions {
+/** Which of the possible sizes the output of a transposed layer has. */
+export interface OutputSizeOptions {
   /**
    * The output's spatial sizes, or its full shape, of which only the spatial sizes are read. It takes
    * the place of `outputPadding`: inputs of several sizes give the same convolution output, and this
@@ -29,6 +30,9 @@ export interface ForwardOptions {
   readonly outputSize?: Size;
 }
 
+/** Options of a forward pass of a transposed layer. */
+export interface ConvTransposeForwardOptions extends ForwardOptions, OutputSizeOptions {}
+
 const OPTION_NAMES: readonly (keyof ConvTransposeOptions)[] = [
   "stride",
   "padding",
@@ -36,6 +40,7 @@ const OPTION_NAMES: readonly (keyof ConvTransposeOptions)[] = [
   "dilation",
   "groups",
   "bias",
+  ...ACTIVATION_OPTION_NAMES,
   "seed",
   "engine",
 ];
@@ -97,26 +102,31 @@ export abstract class ConvTranspose extends Layer {
    * and the parameters may be changed at once.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @param options The output's size, where more than one is possible.
+   * @param options What is added to the output, and the output's size, where more than one is possible.
    * @returns A new tensor, batched as the input is.
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If the shapes do not fit the layer (the promise is rejected).
    */
-  override async forward(input: Tensor, options: ForwardOptions = {}): Promise<Tensor> {
-    return await this.compute(input, this.#outputSize(options));
+  override async forward(
+    input: Tensor,
+    options: ConvTransposeForwardOptions = {},
+  ): Promise<Tensor> {
+    checkOptionNames(this.#name, options, ["add", "outputSize"]);
+    return await this.compute(input, options.add, options.outputSize);
   }
 
   /**
    * Computes the output for an input and returns it, the calling thread computing with the workers.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @param options The output's size, where more than one is possible.
+   * @param options What is added to the output, and the output's size, where more than one is possible.
    * @returns A new tensor, batched as the input is.
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If the shapes do not fit the layer.
    */
-  override forwardSync(input: Tensor, options: ForwardOptions = {}): Tensor {
-    return this.computeSync(input, this.#outputSize(options));
+  override forwardSync(input: Tensor, options: ConvTransposeForwardOptions = {}): Tensor {
+    checkOptionNames(this.#name, options, ["add", "outputSize"]);
+    return this.computeSync(input, options.add, options.outputSize);
   }
 
   /**
@@ -130,14 +140,10 @@ export abstract class ConvTranspose extends Layer {
    */
   override outputShape(
     inputShape: readonly number[],
-    options: ForwardOptions = {},
+    options: OutputSizeOptions = {},
   ): readonly number[] {
-    return this.computeShape(inputShape, this.#outputSize(options));
-  }
-
-  #outputSize(options: ForwardOptions): Size | undefined {
     checkOptionNames(this.#name, options, ["outputSize"]);
-    return options.outputSize;
+    return this.computeShape(inputShape, options.outputSize);
   }
 }
 

@@ -11,7 +11,8 @@ import type { Runtime, Task } from "../engine/runtime.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import { type Loan, SharedResult } from "../engine/results.ts";
 import type { Geometry } from "../geometry.ts";
-import { BUFFER, type Plan, planBytes, planFor } from "../kernels/plan.ts";
+import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
+import type { ActivationSettings } from "./activation.ts";
 import { ArrayValues, type Values } from "../values.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
@@ -20,6 +21,10 @@ export interface Operands {
   readonly input: Values;
   readonly weight: Float32Array;
   readonly bias: Float32Array | null;
+  /** What is added to the output, of its shape. */
+  readonly add: Values | null;
+  /** What is applied to the output. */
+  readonly activation: ActivationSettings;
   /**
    * Where weight and bias will never change again, the identity under which the engine may keep its
    * copy of them and never look again.
@@ -36,7 +41,7 @@ export interface Operands {
 export function convolveSync(engine: Engine, geometry: Geometry, operands: Operands): Values {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return new ArrayValues(newOutput(geometry));
-  const pieces = cut(runtime, geometry, operands.bias !== null);
+  const pieces = cut(runtime, geometry, formOf(operands));
   return runtime.runSync(convolution(runtime, geometry, pieces, operands));
 }
 
@@ -54,7 +59,7 @@ export function convolve(
 ): Promise<Values> {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return Promise.resolve(new ArrayValues(newOutput(geometry)));
-  const pieces = cut(runtime, geometry, operands.bias !== null);
+  const pieces = cut(runtime, geometry, formOf(operands));
   const readAtOnce = runtime.idle && pieces.length === 1;
   const own = readAtOnce ? operands : snapshot(operands);
   return runtime.run(convolution(runtime, geometry, pieces, own));
@@ -68,24 +73,31 @@ function outputLength({ batch, outChannels, output }: Geometry): number {
   return output.reduce((a, b) => a * b, batch * outChannels);
 }
 
-function snapshot({ input, weight, bias, frozenKey }: Operands): Operands {
-  const own = new ArrayValues(input.data.slice());
-  if (frozenKey !== null) return { input: own, weight, bias, frozenKey };
-  return { input: own, weight: weight.slice(), bias: bias && bias.slice(), frozenKey };
+/** What a convolution with some operands is besides its sizes. */
+function formOf({ bias, add, activation }: Pick<Operands, "bias" | "add" | "activation">): Form {
+  return { hasBias: bias !== null, epilogue: { ...activation, add: add !== null } };
+}
+
+function snapshot(operands: Operands): Operands {
+  const { input, weight, bias, add, frozenKey } = operands;
+  const own = (values: Values) => new ArrayValues(values.data.slice());
+  const activations = { input: own(input), add: add && own(add) };
+  if (frozenKey !== null) return { ...operands, ...activations };
+  return { ...operands, ...activations, weight: weight.slice(), bias: bias && bias.slice() };
 }
 
 /** The rest of the memory is for code, job descriptions and what is kept between calls. */
 const USABLE_SHARE = 0.9;
 
 /** The pieces that a convolution is done in. */
-export function cut(runtime: Runtime, geometry: Geometry, hasBias: boolean): Piece[] {
-  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, hasBias), runtime.threads);
+export function cut(runtime: Runtime, geometry: Geometry, form: Form): Piece[] {
+  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, form), runtime.threads);
   return piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
 }
 
 /** The plan for a convolution on what the runtime computes with. */
-export function planOf({ target }: Runtime, geometry: Geometry, hasBias: boolean): Plan {
-  return planFor({ geometry, hasBias, target });
+export function planOf({ target }: Runtime, geometry: Geometry, form: Form): Plan {
+  return planFor({ geometry, ...form, target });
 }
 
 function* convolution(
@@ -105,50 +117,71 @@ function* convolution(
   return new ArrayValues(output);
 }
 
-/** A convolution in one piece: input and output may stay in the shared memory. */
+/** A convolution in one piece: what goes in and what comes out may stay in the shared memory. */
 function* runWhole(runtime: Runtime, piece: Piece, operands: Operands): Task<Values> {
-  const plan = planOf(runtime, piece.geometry, operands.bias !== null);
-  const bytes = planBytes(plan, runtime.threads);
-  const { input } = operands;
-  let loan = input instanceof SharedResult ? input.borrow(runtime.shared) : null;
-  if (loan !== null && !runtime.makeRoom(bytes - (plan.buffers[BUFFER.input]?.bytes ?? 0))) {
-    // It lies in the way: what else is needed does not fit beside it.
-    loan.giveBack();
-    loan = null;
-  }
+  const plan = planOf(runtime, piece.geometry, formOf(operands));
+  const loans = borrow(runtime, plan, operands);
   try {
-    const result = yield* runPiece(runtime, piece, operands, loan);
+    const result = yield* runPiece(runtime, piece, operands, loans);
     return runtime.results.keep(result, outputLength(piece.geometry));
   } finally {
-    loan?.giveBack();
+    for (const loan of loans.values()) loan.giveBack();
   }
+}
+
+/** Operands that lie in the shared memory already, by their buffers. */
+type Loans = ReadonlyMap<number, Loan>;
+
+const NO_LOANS: Loans = new Map();
+
+/** Borrows the operands that are results of earlier calls, unless they lie in the way of the rest. */
+function borrow(runtime: Runtime, plan: Plan, { input, add }: Operands): Loans {
+  const loans = new Map<number, Loan>();
+  let bytes = planBytes(plan, runtime.threads);
+  for (const [buffer, values] of [[BUFFER.input, input], [BUFFER.add, add]] as const) {
+    const loan = values instanceof SharedResult ? values.borrow(runtime.shared) : null;
+    if (loan === null) continue;
+    loans.set(buffer, loan);
+    bytes -= plan.buffers[buffer]?.bytes ?? 0;
+  }
+  if (loans.size === 0 || runtime.makeRoom(bytes)) return loans;
+  for (const loan of loans.values()) loan.giveBack();
+  return NO_LOANS;
 }
 
 /**
  * Runs one piece.
  *
- * @param loan The input, if it lies in the shared memory already.
+ * @param loans The operands that lie in the shared memory already.
  * @returns The block of the output.
  */
 function* runPiece(
   runtime: Runtime,
-  { geometry, stageInput }: Piece,
+  { geometry, stageInput, stageAdd }: Piece,
   operands: Operands,
-  loan: Loan | null = null,
+  loans: Loans = NO_LOANS,
 ): Task<Block> {
-  const plan = planOf(runtime, geometry, operands.bias !== null);
+  const plan = planOf(runtime, geometry, formOf(operands));
   const bases: number[] = [];
   const blocks: Block[] = [];
-  if (loan === null) runtime.makeRoom(planBytes(plan, runtime.threads));
+  if (loans.size === 0) runtime.makeRoom(planBytes(plan, runtime.threads));
+  /** Whether a buffer has been placed where the operand's values have yet to be copied to. */
+  const isToBeStaged = (buffer: number): boolean => {
+    const loan = loans.get(buffer);
+    if (loan === undefined) blocks.push(place(runtime, plan, [buffer], bases));
+    else bases[buffer] = loan.address;
+    return loan === undefined;
+  };
   try {
     const output = place(runtime, plan, [BUFFER.output], bases);
     blocks.push(output);
-    if (loan === null) blocks.push(place(runtime, plan, [BUFFER.input], bases));
-    else bases[BUFFER.input] = loan.address;
     blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], bases));
     // All operands are read before the first phase, which may run after the call has returned.
-    if (loan === null) {
+    if (isToBeStaged(BUFFER.input)) {
       stageInput(view(runtime, plan, bases, BUFFER.input), operands.input.data);
+    }
+    if (operands.add !== null && isToBeStaged(BUFFER.add)) {
+      stageAdd(view(runtime, plan, bases, BUFFER.add), operands.add.data);
     }
     // Weights come last: taking memory may cost the copy of them that is kept.
     yield* stageWeights(runtime, plan, operands, bases, blocks);

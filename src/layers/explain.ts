@@ -7,7 +7,7 @@
 import { type Engine, runtimeOf } from "../engine/engine.ts";
 import { phaseTiles } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
-import type { Family } from "../kernels/plan.ts";
+import type { Family, Form } from "../kernels/plan.ts";
 import { planBytes } from "../kernels/plan.ts";
 import { cut, planOf } from "./convolve.ts";
 
@@ -42,13 +42,13 @@ export interface ExplainedPhase {
  *
  * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
  */
-export function explain(engine: Engine, geometry: Geometry, hasBias: boolean): Explanation {
+export function explain(engine: Engine, geometry: Geometry, form: Form): Explanation {
   const { threads } = engine;
   const nothing = { family: "none", threads, pieces: 0, bytes: 0, inputLayout: "", phases: [] };
   if (geometry.batch === 0) return { ...nothing, family: "none" };
   const runtime = runtimeOf(engine);
-  const pieces = cut(runtime, geometry, hasBias);
-  const plan = planOf(runtime, pieces[0]?.geometry ?? geometry, hasBias);
+  const pieces = cut(runtime, geometry, form);
+  const plan = planOf(runtime, pieces[0]?.geometry ?? geometry, form);
   return {
     family: plan.family,
     threads,

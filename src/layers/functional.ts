@@ -7,15 +7,18 @@ import { resolveSettings } from "../settings.ts";
 import { sameShape } from "../shape.ts";
 import { type Tensor, tensorOf, valuesOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
-import { checkTensor, resolveCall } from "./call.ts";
+import type { ActivationOptions } from "./activation.ts";
+import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
+import { checkAddend, checkTensor, resolveCall } from "./call.ts";
 import type { Algorithm } from "./conv.ts";
 import { ALGORITHMS } from "./conv.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
+import type { ForwardOptions } from "./layer.ts";
 import { checkEngine } from "./layer.ts";
 
 /** Options of {@linkcode conv} and {@linkcode convSync}. */
-export interface ConvFunctionOptions {
+export interface ConvFunctionOptions extends ActivationOptions, ForwardOptions {
   /** How far the kernel moves from one output to the next. Default 1. */
   readonly stride?: Size;
   /** What is added around the input. Default 0. */
@@ -33,7 +36,7 @@ export interface ConvFunctionOptions {
 }
 
 /** Options of {@linkcode convTranspose} and {@linkcode convTransposeSync}. */
-export interface ConvTransposeFunctionOptions {
+export interface ConvTransposeFunctionOptions extends ActivationOptions, ForwardOptions {
   /** How far apart the kernels of neighbouring inputs lie in the output. Default 1. */
   readonly stride?: Size;
   /** What is cut off the full result's borders. Default 0. */
@@ -63,6 +66,8 @@ const CONV_OPTION_NAMES: readonly (keyof ConvFunctionOptions)[] = [
   "groups",
   "paddingMode",
   "algorithm",
+  ...ACTIVATION_OPTION_NAMES,
+  "add",
   "engine",
 ];
 
@@ -73,6 +78,8 @@ const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)
   "outputSize",
   "dilation",
   "groups",
+  ...ACTIVATION_OPTION_NAMES,
+  "add",
   "engine",
 ];
 
@@ -251,7 +258,7 @@ interface Arguments {
   readonly bias: Tensor | null;
 }
 
-interface CommonOptions extends SizeOptions {
+interface CommonOptions extends SizeOptions, ActivationOptions, ForwardOptions {
   readonly outputSize?: Size;
   readonly engine?: Engine;
 }
@@ -292,6 +299,8 @@ function prepare(
     input: valuesOf(input),
     weight: weight.data,
     bias: bias?.data ?? null,
+    add: options.add === undefined ? null : checkAddend(name, options.add, call.outputShape),
+    activation: resolveActivation(name, options),
     frozenKey: null,
   };
   return { ...call, operands, engine: engine ?? defaultEngine() };

@@ -4,7 +4,11 @@ import type { ConvSettings, Padding, Size } from "../settings.ts";
 import { sameShape } from "../shape.ts";
 import { Tensor, tensorOf, valuesOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
-import { checkAttached, checkTensor, resolveCall } from "./call.ts";
+import type { Activation } from "../kernels/epilogue.ts";
+import type { Values } from "../values.ts";
+import type { ActivationOptions, ActivationSettings } from "./activation.ts";
+import { resolveActivation } from "./activation.ts";
+import { checkAddend, checkAttached, checkTensor, resolveCall } from "./call.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
 import { explain, type Explanation } from "./explain.ts";
@@ -14,13 +18,22 @@ import type { StateDict } from "./state.ts";
 import { checkStateDict } from "./state.ts";
 
 /** Options that every layer has. */
-export interface LayerOptions {
+export interface LayerOptions extends ActivationOptions {
   /** Whether a learned number is added to each output channel. Default `true`. */
   readonly bias?: boolean;
   /** A non-negative integer that fixes the initial values. Without it they differ from layer to layer. */
   readonly seed?: number;
   /** Who computes. Default: an engine that all layers share, with one thread per core. */
   readonly engine?: Engine;
+}
+
+/** Options of a forward pass. */
+export interface ForwardOptions {
+  /**
+   * A tensor of the output's shape that is added to the output before the activation: the shortcut of
+   * a residual block.
+   */
+  readonly add?: Tensor;
 }
 
 /**
@@ -49,6 +62,7 @@ export abstract class Layer {
 
   readonly #settings: ConvSettings;
   readonly #engine: Engine | undefined;
+  readonly #activation: ActivationSettings;
   #frozenKey: object | null = null;
   /** The last call and what it was resolved from: networks repeat their shapes. */
   #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
@@ -65,6 +79,7 @@ export abstract class Layer {
     checkBoolean(settings.name, "bias", bias);
     this.#settings = settings;
     this.#engine = checkEngine(settings.name, engine);
+    this.#activation = resolveActivation(settings.name, options);
     const initial = drawInitialValues(settings, bias, seed);
     this.weight = new Parameter(initial.weight);
     this.bias = initial.bias && new Parameter(initial.bias);
@@ -105,6 +120,11 @@ export abstract class Layer {
     return this.#settings.groups;
   }
 
+  /** The function that is applied to every output, or `null`. */
+  get activation(): Activation | null {
+    return this.#activation.activation;
+  }
+
   /** Whether {@linkcode Layer.freeze} has been called. */
   get frozen(): boolean {
     return this.#frozenKey !== null;
@@ -120,7 +140,7 @@ export abstract class Layer {
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
    */
-  abstract forward(input: Tensor): Promise<Tensor>;
+  abstract forward(input: Tensor, options?: ForwardOptions): Promise<Tensor>;
 
   /**
    * Computes the output for an input and returns it, the calling thread computing with the workers.
@@ -130,7 +150,7 @@ export abstract class Layer {
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If its shape does not fit the layer.
    */
-  abstract forwardSync(input: Tensor): Tensor;
+  abstract forwardSync(input: Tensor, options?: ForwardOptions): Tensor;
 
   /**
    * The shape of the output for an input's shape, without computing anything.
@@ -232,28 +252,36 @@ export abstract class Layer {
    * Computes an output; called by the six layers.
    *
    * @param input The user's input.
+   * @param add What the user adds, if anything.
    * @param outputSize The user's output size, if any.
    * @returns The output.
    * @internal
    */
-  protected async compute(input: Tensor, outputSize: Size | undefined): Promise<Tensor> {
+  protected async compute(
+    input: Tensor,
+    add: Tensor | undefined,
+    outputSize?: Size,
+  ): Promise<Tensor> {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
+    const operands = this.#operands(input, this.#checkAdd(add, outputShape));
     const engine = this.#engine ?? defaultEngine();
-    return tensorOf(await convolve(engine, geometry, this.#operands(input)), outputShape);
+    return tensorOf(await convolve(engine, geometry, operands), outputShape);
   }
 
   /**
    * Computes an output at once; called by the six layers.
    *
    * @param input The user's input.
+   * @param add What the user adds, if anything.
    * @param outputSize The user's output size, if any.
    * @returns The output.
    * @internal
    */
-  protected computeSync(input: Tensor, outputSize: Size | undefined): Tensor {
+  protected computeSync(input: Tensor, add: Tensor | undefined, outputSize?: Size): Tensor {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
+    const operands = this.#operands(input, this.#checkAdd(add, outputShape));
     const engine = this.#engine ?? defaultEngine();
-    return tensorOf(convolveSync(engine, geometry, this.#operands(input)), outputShape);
+    return tensorOf(convolveSync(engine, geometry, operands), outputShape);
   }
 
   /**
@@ -290,7 +318,9 @@ export abstract class Layer {
    */
   explain(inputShape: readonly number[]): Explanation {
     const { geometry } = this.#resolveShape(inputShape, undefined);
-    return explain(this.#engine ?? defaultEngine(), geometry, this.bias !== null);
+    const epilogue = { ...this.#activation, add: false };
+    const form = { hasBias: this.bias !== null, epilogue };
+    return explain(this.#engine ?? defaultEngine(), geometry, form);
   }
 
   /**
@@ -318,6 +348,7 @@ export abstract class Layer {
     if (groups !== 1) parts.push(`groups=${groups}`);
     if (!this.bias) parts.push("bias=false");
     if (paddingMode !== "zeros") parts.push(`paddingMode=${describe(paddingMode)}`);
+    if (this.activation !== null) parts.push(`activation=${describe(this.activation)}`);
     return `${name}(${parts.join(", ")})`;
   }
 
@@ -357,7 +388,12 @@ export abstract class Layer {
     return call;
   }
 
-  #operands(input: Tensor): Operands {
+  #checkAdd(add: Tensor | undefined, outputShape: readonly number[]): Values | null {
+    if (add === undefined) return null;
+    return checkAddend(this.#settings.name, add, outputShape);
+  }
+
+  #operands(input: Tensor, add: Values | null): Operands {
     for (const [name, parameter] of this.#named()) {
       checkAttached(this.#settings.name, name, parameter, parameter.data.length);
     }
@@ -365,6 +401,8 @@ export abstract class Layer {
       input: valuesOf(input),
       weight: this.weight.data,
       bias: this.bias?.data ?? null,
+      add,
+      activation: this.#activation,
       frozenKey: this.#frozenKey,
     };
   }

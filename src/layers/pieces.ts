@@ -13,6 +13,8 @@ export interface Piece {
   readonly geometry: Geometry;
   /** Copies the part of the input that the piece needs. */
   readonly stageInput: (target: Float32Array, input: Float32Array) => void;
+  /** Copies the part of a tensor of the output's shape that the piece computes. */
+  readonly stageAdd: (target: Float32Array, add: Float32Array) => void;
   /** Copies the piece's result to its place in the output. */
   readonly collectOutput: (output: Float32Array, result: Float32Array) => void;
 }
@@ -91,6 +93,8 @@ function batchPiece(whole: Geometry, start: number, batch: number): Piece {
     geometry,
     stageInput: (target, input) =>
       target.set(input.subarray(start * inputItem, (start + batch) * inputItem)),
+    stageAdd: (target, add) =>
+      target.set(add.subarray(start * outputItem, (start + batch) * outputItem)),
     collectOutput: (output, result) => output.set(result, start * outputItem),
   };
 }
@@ -151,6 +155,14 @@ function slabPiece(whole: Geometry, axis: Axis, item: number, start: number, cou
   const inputOuter = whole.inChannels * product(whole.input.slice(0, axis));
   const outputInner = product(whole.output.slice(axis + 1));
   const outputOuter = whole.outChannels * product(whole.output.slice(0, axis));
+  const length = count * outputInner;
+  /** Each run of the slab's outputs: where it begins in the slab and in the whole. */
+  const forEachRun = (each: (run: number, place: number) => void) => {
+    for (let outer = 0; outer < outputOuter; outer++) {
+      const row = (item * outputOuter + outer) * whole.output[axis] + start;
+      each(outer * length, row * outputInner);
+    }
+  };
   return {
     geometry,
     stageInput: (target, input) => {
@@ -160,13 +172,10 @@ function slabPiece(whole: Geometry, axis: Axis, item: number, start: number, cou
         for (const segment of segments) copySegment(to, from, segment, inputInner);
       }
     },
-    collectOutput: (output, result) => {
-      const run = count * outputInner;
-      for (let outer = 0; outer < outputOuter; outer++) {
-        const row = (item * outputOuter + outer) * whole.output[axis] + start;
-        output.set(result.subarray(outer * run, (outer + 1) * run), row * outputInner);
-      }
-    },
+    stageAdd: (target, add) =>
+      forEachRun((run, place) => target.set(add.subarray(place, place + length), run)),
+    collectOutput: (output, result) =>
+      forEachRun((run, place) => output.set(result.subarray(run, run + length), place)),
   };
 }
 
