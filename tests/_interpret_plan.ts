@@ -2,6 +2,7 @@ import { interpret, type Region } from "../src/codegen/interpret.ts";
 import { type Target, WASM_TARGET } from "../src/codegen/target.ts";
 import type { Grid, Phase } from "../src/engine/work.ts";
 import type { Geometry } from "../src/geometry.ts";
+import { type Epilogue, NO_EPILOGUE } from "../src/kernels/epilogue.ts";
 import { BUFFER, type Plan, planFor } from "../src/kernels/plan.ts";
 import { reference, referenceMagnitude } from "../src/kernels/reference.ts";
 import type { CaseOperands } from "./_arbitrary.ts";
@@ -20,9 +21,13 @@ export function planOf(
   geometry: Geometry,
   hasBias: boolean,
   target: Target = WASM_TARGET,
+  epilogue: Epilogue = NO_EPILOGUE,
 ): Plan {
-  return planFor({ geometry, hasBias, target });
+  return planFor({ geometry, hasBias, epilogue, target });
 }
+
+/** What plans that add a tensor find in all of it. */
+export const ADDEND = 0.75;
 
 /** Buffers that hold the operands, and NaN wherever nothing has been written yet. */
 export function planMemory({ buffers }: Plan, operands: CaseOperands): PlanMemory {
@@ -32,6 +37,7 @@ export function planMemory({ buffers }: Plan, operands: CaseOperands): PlanMemor
   memory[BUFFER.input]?.set(operands.input);
   memory[BUFFER.weight]?.set(operands.weight);
   if (operands.bias !== null) memory[BUFFER.bias]?.set(operands.bias);
+  memory[BUFFER.add]?.fill(ADDEND);
   return memory;
 }
 
@@ -76,6 +82,7 @@ const OPERANDS: readonly number[] = [
   BUFFER.weight,
   BUFFER.bias,
   BUFFER.packedWeight,
+  BUFFER.add,
 ];
 
 /** Runs tiles of one of a plan's phases. */

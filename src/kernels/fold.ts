@@ -71,7 +71,9 @@ function rowGroups(g: Geometry, { columns, height }: PaddedLayout): RowGroup[] {
       ...axis,
       first: axis.first + row * FOLD_COLUMNS * g.stride[2],
     }));
-    const segments = columnSegments(moved, g.input[2], g.paddingMode);
+    // The last row has fewer outputs: what it would see beyond the padding has no source.
+    const missing = Math.max(0, (row + 1) * FOLD_COLUMNS - g.output[2]);
+    const segments = columnSegments(moved, g.input[2], g.paddingMode, missing);
     const isInner = segments.length === columns.length &&
       moved.every(({ first, count, step }) =>
         first >= 0 && first + (count - 1) * step < g.input[2]

@@ -232,17 +232,19 @@ export function sweepCopies(
   code.sweep(count, [[INPUT, input], [OUTPUT, output]], body);
 }
 
-/** The segments of a whole packed row, all residues. */
+/** The segments of a whole packed row, all residues, each without its last `missing` positions. */
 export function columnSegments(
   columns: readonly PadAxis[],
   inWidth: number,
   mode: PaddingMode,
+  missing = 0,
 ): PadSegment[] {
   let offset = 0;
   return columns.flatMap((axis) => {
     const base = offset;
     offset += axis.count;
-    return padSegments(axis, inWidth, mode).map((s) => ({ ...s, start: s.start + base }));
+    const present = { ...axis, count: axis.count - missing };
+    return padSegments(present, inWidth, mode).map((s) => ({ ...s, start: s.start + base }));
   });
 }
 
@@ -261,25 +263,28 @@ export function writeSegment(
   }
   const bytes = step * FLOAT_BYTES;
   const turn = COPY_VECTORS * lanes;
-  // A descending run is read from its lowest element: offsets are never negative.
-  const origin = Math.max(0, -bytes * (turn - 1));
-  const from = code.pointer(INPUT, source * FLOAT_BYTES - origin);
   const output = code.pointer(OUTPUT, to);
-  const copy = (elements: number) => {
-    for (let first = 0; first < elements; first += lanes) {
-      const n = Math.min(lanes, elements - first);
-      const at = origin + first * bytes;
-      if (step === 1) code.load(value, from, at, n);
-      else code.gather(value, from, Array.from({ length: n }, (_, i) => at + i * bytes));
-      code.store(value, output, first * FLOAT_BYTES, n);
-    }
+  /** Copies `turns` times so many elements, from the `start`-th of the run on. */
+  const copy = (start: number, elements: number, turns: number) => {
+    if (elements * turns === 0) return;
+    // A descending run is read from its lowest element: neither offset nor pointer is negative.
+    const origin = Math.max(0, -bytes * (elements - 1));
+    const from = code.pointer(INPUT, source * FLOAT_BYTES + start * bytes - origin);
+    code.loop(turns, () => {
+      for (let first = 0; first < elements; first += lanes) {
+        const n = Math.min(lanes, elements - first);
+        const at = origin + first * bytes;
+        if (step === 1) code.load(value, from, at, n);
+        else code.gather(value, from, Array.from({ length: n }, (_, i) => at + i * bytes));
+        code.store(value, output, first * FLOAT_BYTES, n);
+      }
+      code.advance(from, elements * bytes);
+      code.advance(output, elements * FLOAT_BYTES);
+    });
   };
-  code.loop(Math.floor(count / turn), () => {
-    copy(turn);
-    code.advance(from, turn * bytes);
-    code.advance(output, turn * FLOAT_BYTES);
-  });
-  copy(count % turn);
+  const full = Math.floor(count / turn);
+  copy(0, turn, full);
+  copy(full * turn, count % turn, 1);
 }
 
 /** Vectors that one turn of a copying loop moves. */

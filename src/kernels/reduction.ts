@@ -38,10 +38,15 @@ export function writeReduction(
     return;
   }
   const turns = Math.floor(offsets.length / period.length);
-  const turn = offsets.slice(0, period.length);
+  const first = offsets.slice(0, period.length);
   const rest = offsets.slice(turns * period.length);
-  code.sweep(turns, [[input, period.step]], () => {
-    writeReduction(code, input, weight, turn, write);
+  // The pointer stands on the lowest element of each turn: going backward, it must not pass address 0.
+  const lowest = first.reduce((least, offset) => Math.min(least, offset));
+  const turn = first.map((offset) => offset - lowest);
+  code.displaced([[input, lowest]], 1, () => {
+    code.sweep(turns, [[input, period.step]], () => {
+      writeReduction(code, input, weight, turn, write);
+    });
   });
   writeReduction(code, input, weight, rest, write);
 }

@@ -25,7 +25,7 @@ export interface TileBase {
   readonly threadStep?: number;
 }
 
-/** Collects the programs and grids of one phase; equal programs are kept once. */
+/** Collects the programs and grids of one phase. */
 export class PhaseBuilder {
   readonly #name: string;
   readonly #programs: Program[] = [];

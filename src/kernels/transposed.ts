@@ -88,7 +88,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
         const offsets = d.inputs.flatMap((i) =>
           h.inputs.flatMap((j) => w.inputs.map((k) => byteOffset(i, j, k)))
         );
-        const first = offsets.length === 0 ? 0 : Math.min(...offsets);
+        const first = offsets.length === 0 ? 0 : least(offsets);
         const shape: DirectShape = {
           lanes: target.lanes,
           inChannels,
@@ -161,8 +161,10 @@ const EMPTY_SHAPE: DirectShape = {
 /** The input positions that some output sees through some tap, inside the input or not. */
 function seenPositions(phases: readonly AxisPhase[], size: number): PadAxis {
   const seen = phases.filter(({ inputs }) => inputs.length > 0);
-  const first = Math.min(...seen.map(({ inputs }) => Math.min(...inputs)));
-  const last = Math.max(...seen.map(({ inputs, count }) => Math.max(...inputs) + count - 1));
+  const first = least(seen.map(({ inputs }) => least(inputs)));
+  const last = -least(
+    seen.flatMap(({ inputs, count }) => inputs.map((input) => 1 - input - count)),
+  );
   if (seen.length === 0) return { count: size, step: 1, first: 0 };
   return { count: last - first + 1, step: 1, first };
 }
@@ -233,4 +235,9 @@ function packProgram(
 
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
+}
+
+/** Unlike `Math.min(...values)`, of any number of values. */
+function least(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b), Infinity);
 }

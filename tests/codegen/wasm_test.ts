@@ -159,6 +159,46 @@ Deno.test('encodeWasm() encodes "zero", "copy" and "fma" as an assembler does', 
   });
 });
 
+Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler does", () => {
+  const [a, b, dst] = [3, 4, 140] as const;
+  const operations = {
+    add: f32x4.add,
+    sub: f32x4.sub,
+    mul: f32x4.mul,
+    max: f32x4.max,
+    min: f32x4.min,
+  };
+  for (const op of ["add", "sub", "mul", "max", "min"] as const) {
+    assertSameModule([{ op, dst, a, b }], () => {
+      local.get(register(a));
+      local.get(register(b));
+      operations[op]();
+      local.set(register(dst));
+    });
+  }
+});
+
+Deno.test('encodeWasm() encodes "constant" as an assembler does', () => {
+  for (const value of [0, 1, -0.5, 6, 0.1, 1e-40, Infinity]) {
+    assertSameModule([{ op: "constant", dst: 2, value }], () => {
+      v128.const("f32x4", [value, value, value, value]);
+      local.set(register(2));
+    });
+  }
+});
+
+Deno.test('encodeWasm() encodes "shuffle" as an assembler does', () => {
+  for (const lanes of [[0, 1, 2, 3], [0, 4, 1, 5], [2, 6, 3, 7], [7, 0, 7, 0]]) {
+    const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
+    assertSameModule([{ op: "shuffle", dst: 1, a: 2, b: 3, lanes }], () => {
+      local.get(register(2));
+      local.get(register(3));
+      i8x16.shuffle(bytes);
+      local.set(register(1));
+    });
+  }
+});
+
 Deno.test('encodeWasm() encodes "lane" as an assembler does', () => {
   for (const lane of [0, 1, 2, 3]) {
     const bytes = [0, 1, 2, 3].flatMap(() => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
@@ -484,6 +524,19 @@ function randomBody(): fc.Arbitrary<Instruction[]> {
     fc.record({ op: op("broadcast"), dst: loaded, ptr: reading, offset }),
     ...copies(loaded, loaded),
     ...copies(sum, any),
+    fc.record({ op: op("constant"), dst: loaded, value: fc.constantFrom(-2, 0, 1, 3) }),
+    fc.record({ op: op("add"), dst: sum, a: loaded, b: loaded }),
+    fc.record({ op: op("sub"), dst: sum, a: loaded, b: loaded }),
+    fc.record({ op: op("mul"), dst: sum, a: loaded, b: loaded }),
+    fc.record({ op: op("max"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({ op: op("min"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({
+      op: op("shuffle"),
+      dst: loaded,
+      a: loaded,
+      b: loaded,
+      lanes: fc.array(fc.nat(2 * LANES - 1), { minLength: LANES, maxLength: LANES }),
+    }),
     fc.record({ op: op("fma"), acc: sum, a: loaded, b: loaded }),
     fc.record({ op: op("advance"), ptr: fc.constantFrom(...READING, ...WRITING), bytes }),
     fc.record({ op: op("point"), dst: reading, src: reading, bytes }),

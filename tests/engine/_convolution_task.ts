@@ -2,6 +2,7 @@ import type { Block } from "../../src/engine/heap.ts";
 import type { Runtime, Task } from "../../src/engine/runtime.ts";
 import { bufferBytes } from "../../src/engine/work.ts";
 import type { Geometry } from "../../src/geometry.ts";
+import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { BUFFER, planFor } from "../../src/kernels/plan.ts";
 import type { CaseOperands } from "../_arbitrary.ts";
 
@@ -28,7 +29,8 @@ function* convolution(
   runtime: Runtime,
   { geometry, operands: { input, weight, bias } }: Exercise,
 ): Task<Float32Array> {
-  const plan = planFor({ geometry, hasBias: bias !== null, target: runtime.target });
+  const form = { hasBias: bias !== null, epilogue: NO_EPILOGUE };
+  const plan = planFor({ geometry, ...form, target: runtime.target });
   const blocks: Block[] = [];
   try {
     for (const spec of plan.buffers) {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import { CONTROL, SharedMemory } from "../../src/engine/shared_memory.ts";
+import type { Values } from "../../src/values.ts";
 import { claimTiles, runUnit, serveTiles } from "../../workers/tiles.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { convolutionTask, type Exercise } from "./_convolution_task.ts";
@@ -204,6 +205,25 @@ Deno.test("Runtime keeps what a lost worker writes late out of what comes next",
     assert(areRight(await solve(runtime, way, exercises), exercises), way);
     runtime.close();
   }
+});
+
+Deno.test("Runtime keeps results that nobody has read when a worker is lost", async () => {
+  const runtime = runtimeWith(WORKERS, [sourceRunning(`${FOR_LONG};`), WORKER_SOURCE]);
+  const made: Values[] = [];
+  function* task() {
+    const block = runtime.allocate(4000);
+    runtime.floats(block.address, 1000).fill(made.length + 1);
+    yield* convolutionTask(runtime, [exercise(0), exercise(1)]);
+    made.push(runtime.results.keep(block, 1000));
+  }
+  // The workers take part from the second on, and are lost in it.
+  runtime.runSync(task());
+  await started(runtime, WORKERS);
+  runtime.runSync(task());
+  await runtime.run(task());
+  made.forEach(({ data }, index) => assert(data.every((value) => value === index + 1)));
+  assertEquals(made.length, 3);
+  runtime.close();
 });
 
 Deno.test("Runtime keeps calls in flight right while workers are lost again and again", async () => {

@@ -56,6 +56,53 @@ for (const flag of ["-A", "--allow-read", "--no-prompt", "--quiet"]) {
   });
 }
 
+/** Runs a program on a terminal, where Deno can ask for permissions. It gets no answer. */
+const ON_TERMINAL = `
+import os, pty, select, signal, sys, time
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+output = b""
+limit = time.time() + 60
+while time.time() < limit and b"Allow?" not in output:
+    if not select.select([terminal], [], [], 0.1)[0]:
+        continue
+    try:
+        part = os.read(terminal, 65536)
+    except OSError:
+        break
+    if part == b"":
+        break
+    output += part
+else:
+    os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+sys.stdout.buffer.write(output)
+`;
+
+function hasTerminals(): boolean {
+  try {
+    return new Deno.Command("python3", { args: ["-c", "import pty"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "A program that calls layers asks the user for nothing",
+  ignore: !hasTerminals(),
+  async fn() {
+    using folder = new TestFolder();
+    const file = folder.file("program.ts");
+    Deno.writeTextFileSync(file, ALL_WAYS);
+    const { stdout } = await new Deno.Command("python3", {
+      args: ["-c", ON_TERMINAL, Deno.execPath(), "run", file],
+      env: { NO_COLOR: "1" },
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "now true\r\nlater true\r\n");
+  },
+});
+
 Deno.test("A program that starts an engine and does nothing with it ends by itself", async () => {
   const source = `import { Engine } from "${MOD}"; new Engine({ threads: 3 });`;
   assertEquals(await runProgram(source, []), { code: 0, out: "", err: "" });

@@ -7,6 +7,7 @@ import { type Plan, planBytes } from "../../src/kernels/plan.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
 import {
+  ADDEND,
   behindOutput,
   findWrongOutput,
   outputOf,
@@ -282,4 +283,19 @@ Deno.test("planBytes() counts what every thread has once for each", () => {
   const all = plan.buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   assertStrictEquals(planBytes(plan, 1), all);
   assertStrictEquals(planBytes(plan, 5), all + 4 * own);
+});
+
+Deno.test("Plans that finish their outputs stay inside their buffers and do what is asked", () => {
+  const epilogue = { add: true, activation: "relu", negativeSlope: 0 } as const;
+  fc.assert(
+    fc.property(layerCases().filter(({ batch }) => batch !== 0), (layerCase) => {
+      const geometry = geometryOf(layerCase);
+      const operands = operandsOf(layerCase);
+      const plain = outputOf(runPlan(planOf(geometry, layerCase.bias), operands), geometry);
+      const plan = planOf(geometry, layerCase.bias, WASM_TARGET, epilogue);
+      const output = outputOf(runPlan(plan, operands), geometry);
+      assertEquals(output, plain.map((value) => Math.max(0, Math.fround(value + ADDEND))));
+    }),
+    { seed: 46, numRuns: 60 },
+  );
 });

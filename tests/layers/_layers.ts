@@ -6,7 +6,7 @@ import {
 } from "../../src/layers/conv_transpose.ts";
 import type { ConvOptions } from "../../src/layers/conv.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
-import type { ForwardOptions } from "../../src/layers/conv_transpose.ts";
+import type { ConvTransposeForwardOptions } from "../../src/layers/conv_transpose.ts";
 import type { Layer } from "../../src/layers/layer.ts";
 import { Tensor } from "../../src/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
@@ -60,7 +60,7 @@ export function prepare(layerCase: LayerCase): Prepared {
   const layer = load(
     new CONV_TRANSPOSES[rank](inChannels, outChannels, layerCase.kernelSize, options),
   );
-  const size: ForwardOptions = outputSize ? { outputSize } : {};
+  const size: ConvTransposeForwardOptions = outputSize ? { outputSize } : {};
   return {
     ...common,
     layer,
