@@ -275,6 +275,7 @@ export function writeSegment(
         const n = Math.min(lanes, elements - first);
         const at = origin + first * bytes;
         if (step === 1) code.load(value, from, at, n);
+        else if (step === 2 && n === lanes) writeEven(code, value, from, at);
         else code.gather(value, from, Array.from({ length: n }, (_, i) => at + i * bytes));
         code.store(value, output, first * FLOAT_BYTES, n);
       }
@@ -285,6 +286,15 @@ export function writeSegment(
   const full = Math.floor(count / turn);
   copy(0, turn, full);
   copy(full * turn, count % turn, 1);
+}
+
+/** Every other element from `offset` on, by two loads; the last of them reads one element further. */
+function writeEven(code: ProgramBuilder, dst: Register, ptr: Pointer, offset: number): void {
+  const { lanes } = code;
+  const [low, high] = [code.register(), code.register()];
+  code.load(low, ptr, offset);
+  code.load(high, ptr, offset + lanes * FLOAT_BYTES);
+  code.shuffle(dst, low, high, Array.from({ length: lanes }, (_, lane) => 2 * lane));
 }
 
 /** Vectors that one turn of a copying loop moves. */
