@@ -1,0 +1,125 @@
+import * as vega from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+import { KINDS } from "./layers.ts";
+import { OURS } from "./figures.ts";
+import { type Report, shortName } from "./report.ts";
+
+/** Ours stands out; the others are told apart by people who do not see colours well, too. */
+const COLORS = ["#d1495b", "#30638e", "#7fb7be", "#b8b8b8"];
+const CEILING = "ceiling (multiply-adds on registers, WebAssembly)";
+const CEILING_COLOR = "#222222";
+const LAYER_HEIGHT = 26;
+const PANEL_WIDTH = 420;
+
+/**
+ * Draws a run as bars of GFLOP/s, one panel for each number of threads.
+ *
+ * @returns The text of an SVG file.
+ */
+export async function drawChart(report: Report): Promise<string> {
+  // It warns of scales that it takes to come from the same data, which they do.
+  const { spec } = compile(specOf(report), { logger: vega.logger(vega.Error) });
+  return await new vega.View(vega.parse(spec), { renderer: "none" }).toSVG();
+}
+
+function specOf(report: Report): TopLevelSpec {
+  const { machine, date, threadCounts } = report;
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    title: {
+      text: "Convolutions in Deno: GFLOP/s, more is better",
+      subtitle: `${date.slice(0, 10)}, ${machine.processor}, Deno ${machine.deno}`,
+      anchor: "start",
+      fontSize: 15,
+      offset: 12,
+    },
+    background: "white",
+    padding: 16,
+    data: { values: barsOf(report) },
+    hconcat: threadCounts.map((threads, index) => panelOf(report, threads, index === 0)),
+    spacing: 24,
+    config: { font: "sans-serif", view: { stroke: null }, axis: { gridColor: "#eeeeee" } },
+  };
+}
+
+/** One row for each bar; the ceiling goes with one bar of each layer. */
+function barsOf({ layers }: Report) {
+  return layers.flatMap(({ name, kind, results, ceilings }) =>
+    results.map(({ peer, threads, gigaflops }) => ({
+      layer: name,
+      kind,
+      peer: shortName(peer),
+      threads,
+      gigaflops,
+      ceiling: peer === OURS
+        ? ceilings.find((ceiling) => ceiling.threads === threads)?.gigaflops ?? null
+        : null,
+    }))
+  );
+}
+
+/** The bars of one number of threads; the first panel names the layers for all. */
+function panelOf({ layers, packages }: Report, threads: number, first: boolean) {
+  const peers = packages.map(({ name }) => shortName(name));
+  return {
+    transform: [{ filter: `datum.threads === ${threads}` }],
+    facet: {
+      row: {
+        field: "kind",
+        type: "nominal" as const,
+        sort: [...KINDS],
+        title: null,
+        header: first
+          ? { labelAngle: 0, labelAlign: "left" as const, labelFontWeight: "bold" as const }
+          : { labels: false },
+      },
+    },
+    spacing: 10,
+    resolve: { scale: { y: "independent" as const, yOffset: "independent" as const } },
+    spec: {
+      width: PANEL_WIDTH,
+      height: { step: LAYER_HEIGHT, for: "position" as const },
+      encoding: {
+        y: {
+          field: "layer",
+          type: "nominal" as const,
+          sort: layers.map(({ name }) => name),
+          title: null,
+          axis: { labels: first, labelLimit: 400, labelPadding: 6, domain: false, ticks: false },
+        },
+      },
+      layer: [
+        {
+          mark: { type: "bar" as const, opacity: 1 },
+          encoding: {
+            x: {
+              field: "gigaflops",
+              type: "quantitative" as const,
+              title: threads === 1 ? "1 thread" : `${threads} threads`,
+              axis: { orient: "top" as const },
+            },
+            yOffset: { field: "peer", scale: { domain: peers } },
+            color: {
+              field: "peer",
+              type: "nominal" as const,
+              scale: { domain: [...peers, CEILING], range: [...COLORS, CEILING_COLOR] },
+              legend: {
+                orient: "top" as const,
+                title: null,
+                labelLimit: 400,
+                symbolType: "square",
+              },
+            },
+          },
+        },
+        {
+          mark: { type: "tick" as const, thickness: 1.5, opacity: 1 },
+          encoding: {
+            x: { field: "ceiling", type: "quantitative" as const },
+            color: { datum: CEILING },
+          },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { type Arguments, type Flag, parseArguments } from "../src/cli/args.ts";
+import { UsageError } from "../src/cli/usage_error.ts";
+import { checkNoMore, choiceFlag, integersFlag, numberFlag } from "../src/cli/values.ts";
+import { type BenchLayer, KINDS, LAYERS } from "./layers.ts";
+
+/** The flags that choose layers. */
+const LAYER_FLAGS: readonly Flag[] = [
+  { name: "filter", value: "text", description: "only layers with this in their name" },
+  { name: "kind", value: "kind", description: `only layers of one kind: ${KINDS.join(", ")}` },
+];
+
+const SECONDS_FLAG: Flag = {
+  name: "seconds",
+  value: "n",
+  description: "how long the turns of each layer go on",
+};
+
+/** Most threads of an engine. */
+export const MOST_THREADS = 256;
+const MOST_SECONDS = 3600;
+
+/**
+ * Runs a benchmark with the arguments of the process: prints the help text or the message of a usage
+ * error, and sets the exit code.
+ *
+ * @param about What the program does, in a sentence.
+ * @param flags What it knows besides `--filter`, `--kind` and `--seconds`.
+ * @param run Returns the exit code.
+ */
+export async function runBenchmark(
+  about: string,
+  flags: readonly Flag[],
+  run: (args: Arguments) => Promise<number>,
+): Promise<void> {
+  const known = [...LAYER_FLAGS, SECONDS_FLAG, ...flags];
+  if (Deno.args.some((arg) => arg === "--help" || arg === "-h")) {
+    const terms = known.map(({ name, value }) => `--${name}${value ? ` <${value}>` : ""}`);
+    const width = Math.max(...terms.map((term) => term.length));
+    const lines = known.map(({ description }, index) =>
+      `  ${(terms[index] ?? "").padEnd(width)}  ${description}`
+    );
+    console.log([about, "", "Options:", ...lines].join("\n"));
+    return;
+  }
+  try {
+    const args = parseArguments(Deno.args, known);
+    checkNoMore(args, 0);
+    Deno.exitCode = await run(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`error: ${error.message}`);
+    Deno.exitCode = 2;
+  }
+}
+
+/**
+ * The layers that a command line asks for, those of one kind side by side.
+ *
+ * @throws {UsageError} If there are none.
+ */
+export function chosenLayers(args: Arguments): readonly BenchLayer[] {
+  const kind = choiceFlag(args, "kind", KINDS);
+  const text = args.values.get("filter")?.toLowerCase() ?? "";
+  const chosen = KINDS.filter((candidate) => kind === undefined || candidate === kind)
+    .flatMap((kind) => LAYERS.filter((layer) => layer.kind === kind))
+    .filter(({ name }) => name.toLowerCase().includes(text));
+  if (chosen.length === 0) throw new UsageError(`No layer has "${text}" in its name`);
+  return chosen;
+}
+
+/** The seconds that a command line gives the turns of each layer. */
+export function chosenSeconds(args: Arguments, usual: number): number {
+  return numberFlag(args, SECONDS_FLAG.name, 0, MOST_SECONDS) ?? usual;
+}
+
+/**
+ * The numbers of threads that a command line asks for, in rising order.
+ *
+ * @throws {UsageError} If one is out of range.
+ */
+export function chosenThreads(args: Arguments, usual: readonly number[]): readonly number[] {
+  const counts = integersFlag(args, "threads") ?? usual;
+  for (const count of counts) {
+    if (count >= 1 && count <= MOST_THREADS) continue;
+    throw new UsageError(
+      `Option "--threads" must have numbers from 1 to ${MOST_THREADS}, but has ${count}`,
+    );
+  }
+  return [...new Set(counts)].toSorted((a, b) => a - b);
+}

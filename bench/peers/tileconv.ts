@@ -1,0 +1,44 @@
+import { Engine, Tensor } from "../../mod.ts";
+import type { BenchLayer } from "../layers.ts";
+import { type Problem, WEIGHT_SEED } from "../problem.ts";
+import type { Peer } from "./peer.ts";
+
+/** These layers, frozen, as the weights of the others are baked in. */
+export class Tileconv implements Peer, Disposable {
+  readonly name = "tileconv";
+  readonly mostThreads = Infinity;
+  readonly #engines = new Map<number, Engine>();
+
+  async prepare({ bench, input }: Problem, threads: number) {
+    const engine = await this.#engine(threads);
+    const layer = bench.build({ engine, seed: WEIGHT_SEED }).freeze();
+    const x = new Tensor(input, bench.inputShape);
+    return {
+      run: () => layer.forwardSync(x).data,
+      rowMajor: (values: Float32Array) => values,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+
+  /** The family of kernels that computes a layer. */
+  async familyOf({ build, inputShape }: BenchLayer): Promise<string> {
+    return build({ engine: await this.#engine(1) }).explain(inputShape).family;
+  }
+
+  /** Ends the threads. */
+  [Symbol.dispose](): void {
+    for (const engine of this.#engines.values()) engine.close();
+  }
+
+  async #engine(threads: number): Promise<Engine> {
+    const known = this.#engines.get(threads);
+    if (known !== undefined) return known;
+    const engine = new Engine({ threads });
+    this.#engines.set(threads, engine);
+    await engine.ready;
+    if (engine.threads !== threads) {
+      throw new Error(`The engine has ${engine.threads} threads, not the ${threads} asked for`);
+    }
+    return engine;
+  }
+}

@@ -1,0 +1,205 @@
+import { median } from "../src/cli/report.ts";
+import type { LayerResult, Result } from "./compare.ts";
+import {
+  agrees,
+  type Figure,
+  OURS,
+  ratioToPeer,
+  resultOf,
+  shareOfCeiling,
+  speedup,
+  TOLERANCE,
+} from "./figures.ts";
+import type { Machine } from "./machine.ts";
+import { formatNumbers } from "./table.ts";
+
+/** A package that took part. */
+export interface Package {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Everything that a run found out. */
+export interface Report {
+  readonly date: string;
+  readonly machine: Machine;
+  /** Ours first. */
+  readonly packages: readonly Package[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly threadCounts: readonly number[];
+  readonly layers: readonly LayerResult[];
+  readonly figures: readonly Figure[];
+}
+
+/** A run as text: a table for each number of threads, the figures, and what was left out. */
+export function formatReport(report: Report): string {
+  const { machine, packages, threadCounts, layers, figures } = report;
+  return [
+    [
+      `${report.date.slice(0, 10)}, ${machine.processor}, ${machine.cores} cores, ` +
+      `${machine.platform}, Deno ${machine.deno}, V8 ${machine.v8}`,
+      packages.map(({ name, version }) => `${name} ${version}`).join(", "),
+      "Contestants took turns: times are medians over the turns, ratios the medians of the ratios within " +
+      "a turn. x: the peer's time over ours, so more than 1 means that ours is faster.",
+    ].join("\n"),
+    ...threadCounts.map((threads) => formatThreads(report, threads)),
+    "Figures: geometric means of the ratios above",
+    ...figures.map((figure, index) => formatFigure(figure, figures[index - 1])),
+    ...formatRefusals(layers),
+    ...formatDisturbance(report),
+    ...formatDisagreements(layers),
+  ].join("\n\n");
+}
+
+/** Whether every output that was compared is what it should be. */
+export function allAgree({ layers }: Report): boolean {
+  return layers.every(({ results }) => results.every(agrees));
+}
+
+function formatThreads({ layers, packages, threadCounts }: Report, threads: number): string {
+  const others = packages.slice(1)
+    .map(({ name }) => name)
+    .filter((name) => layers.some((layer) => resultOf(layer, name, threads) !== undefined));
+  const scales = threads > 1 && threadCounts.includes(1);
+  const titles = [
+    "kind",
+    "layer",
+    "kernels",
+    "MFLOP",
+    "ms",
+    "GFLOP/s",
+    "of ceiling",
+    ...(scales ? ["of 1 thread"] : []),
+    ...others.flatMap((name) => [shortName(name), "x"]),
+  ];
+  const rows = layers.map((layer, index) => {
+    const ours = resultOf(layer, OURS, threads);
+    return [
+      layer.kind === layers[index - 1]?.kind ? "" : layer.kind,
+      layer.name,
+      layer.family,
+      (layer.flop / 1e6).toFixed(layer.flop < 10e6 ? 1 : 0),
+      formatMilliseconds(ours),
+      ours === undefined ? "-" : ours.gigaflops.toFixed(1),
+      formatRatio(shareOfCeiling(layer, threads)),
+      ...(scales ? [formatRatio(speedup(layer, threads))] : []),
+      ...others.flatMap((name) => [
+        formatMilliseconds(resultOf(layer, name, threads)),
+        formatRatio(ratioToPeer(layer, name, threads)),
+      ]),
+    ];
+  });
+  const ceilings = ceilingsOf(layers, threads);
+  const [middle, low, high] = [median(ceilings), Math.min(...ceilings), Math.max(...ceilings)]
+    .map((gigaflops) => gigaflops.toFixed(1));
+  const heading = `${threads} ${threads === 1 ? "thread" : "threads"}; ceiling ${middle} GFLOP/s ` +
+    `(${low} to ${high} from layer to layer)`;
+  return [heading, formatNumbers(titles, rows, 3)].join("\n");
+}
+
+/** A package's name as the head of a column. */
+export function shortName(name: string): string {
+  return name.replace(/^@tensorflow\/tfjs-backend-/, "tfjs-");
+}
+
+function formatMilliseconds(result: Result | undefined): string {
+  if (result === undefined) return "-";
+  const milliseconds = result.seconds * 1e3;
+  const digits = milliseconds < 1 ? 3 : milliseconds < 100 ? 2 : 0;
+  return milliseconds.toFixed(digits) + (agrees(result) ? "" : "!");
+}
+
+function formatRatio(part: ReturnType<typeof ratioToPeer>): string {
+  return "ratio" in part ? part.ratio.toFixed(2) : "-";
+}
+
+/** A figure, and which layers it covers: those that it leaves out are named if they are fewer. */
+function formatFigure(figure: Figure, previous: Figure | undefined): string {
+  const { name, goal, value, ratios } = figure;
+  const [first, ...rest] = ratios;
+  if (first === undefined) return `-, at least ${goal} wanted: ${name}\n  no layers`;
+  const least = rest.reduce((least, part) => part.ratio < least.ratio ? part : least, first);
+  return [
+    `${value.toFixed(2)}, ${value >= goal ? "reaches" : "misses"} ${goal}: ${name}`,
+    `  least ${least.ratio.toFixed(2)}: ${least.layer}`,
+    ...describeCover(figure, previous),
+  ].join("\n");
+}
+
+function describeCover({ ratios, excluded }: Figure, previous: Figure | undefined): string[] {
+  const count = ratios.length;
+  const layers = `${count} ${count === 1 ? "layer" : "layers"}`;
+  const left = excluded.reduce((sum, { layers }) => sum + layers.length, 0);
+  if (left === 0) return [`  all: ${layers}`];
+  if (JSON.stringify(excluded) === JSON.stringify(previous?.excluded)) {
+    return [`  the same ${layers}`];
+  }
+  if (left > count) {
+    const reasons = excluded.map(({ reason, layers }) => `${layers.length} ${reason}`);
+    return [
+      `  ${layers}: ${listLayers(ratios.map(({ layer }) => layer))}`,
+      `  the others are left out: ${reasons.join(", ")}`,
+    ];
+  }
+  return [
+    `  ${layers}`,
+    ...excluded.map(({ reason, layers }) => `  without (${reason}): ${listLayers(layers)}`),
+  ];
+}
+
+function listLayers(layers: readonly string[]): string {
+  return layers.join("; ");
+}
+
+function formatRefusals(layers: readonly LayerResult[]): string[] {
+  const refused = new Map<string, string[]>();
+  for (const { name, refusals } of layers) {
+    for (const { peer, reason } of refusals) {
+      const key = `${peer}: ${reason.replaceAll(/\s+/g, " ")}`;
+      refused.set(key, [...refused.get(key) ?? [], name]);
+    }
+  }
+  if (refused.size === 0) return [];
+  const lines = [...refused].map(([reason, names]) => `  ${reason}: ${listLayers(names)}`);
+  return [["Layers that a peer does not have:", ...lines].join("\n")];
+}
+
+/** The ceilings of all layers, in GFLOP/s. */
+function ceilingsOf(layers: readonly LayerResult[], threads: number): readonly number[] {
+  return layers.flatMap(({ ceilings }) =>
+    ceilings.filter((ceiling) => ceiling.threads === threads).map(({ gigaflops }) => gigaflops)
+  );
+}
+
+/** The ceiling is the machine's, not the layer's: on an idle machine it hardly moves. */
+const MOST_SPREAD = 1.25;
+
+function formatDisturbance({ layers, threadCounts }: Report): string[] {
+  const spreads = threadCounts.map((threads) => {
+    const ceilings = ceilingsOf(layers, threads);
+    return Math.max(...ceilings) / Math.min(...ceilings);
+  });
+  const spread = Math.max(...spreads);
+  if (spread <= MOST_SPREAD) return [];
+  return [
+    `The machine had other work: its ceiling changed by a factor of ${
+      spread.toFixed(1)
+    } from layer to ` +
+    "layer. Ratios between peers are more reliable than times, and shares of the ceiling (which is " +
+    "timed in short turns) less; several threads find no free cores. Repeat the run on an idle machine.",
+  ];
+}
+
+function formatDisagreements(layers: readonly LayerResult[]): string[] {
+  const lines = layers.flatMap(({ name, results }) =>
+    results.filter((result) => !agrees(result)).map(({ peer, threads, error }) =>
+      `  ${name}: ${peer}, threads: ${threads}: off by ${error.toExponential(1)}`
+    )
+  );
+  if (lines.length > 0) {
+    return [[`Outputs that differ by more than ${TOLERANCE} (marked "!"):`, ...lines].join("\n")];
+  }
+  const errors = layers.flatMap(({ results }) => results.map(({ error }) => error));
+  const largest = Math.max(0, ...errors).toExponential(1);
+  return [`All outputs agree: the largest difference is ${largest} of the largest output.`];
+}
