@@ -75,6 +75,7 @@ const PHASE: Phase = {
     extents: [TILES],
     args: [{ buffer: 0, offset: 0, threadStep: BUFFER_BYTES, steps: [0] }],
   }],
+  cost: 1e6,
 };
 
 function registerProgram(): Program {

@@ -19,8 +19,8 @@ interface CompiledPhase {
   location: Block | null;
 }
 
-/** Phases whose code is kept; the oldest makes room for a new one. */
-const MOST_PHASES = 512;
+/** Phases whose code is kept; the one that was longest not used makes room for a new one. */
+const MOST_PHASES = 256;
 
 /** Compiles each phase once. Equal geometries share their plan, and so its phases and their code. */
 export class CodeCache {
@@ -53,7 +53,11 @@ export class CodeCache {
 
   #compile(phase: Phase): CompiledPhase {
     const known = this.#compiled.get(phase);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#compiled.delete(phase);
+      this.#compiled.set(phase, known);
+      return known;
+    }
     const code = encodeWasm(phase.programs, this.#shared.pages);
     const module = new WebAssembly.Module(code);
     const { exports } = new WebAssembly.Instance(module, memoryImport(this.#shared.memory));

@@ -37,6 +37,9 @@ const MOST_LOOK_MS = 50;
 const SPINS = 2000;
 const SLEEP_MS = 20;
 
+/** Work that takes this long is worth waking somebody for. */
+const LEAST_SHARED_MICROSECONDS = 40;
+
 /** A phase that has begun. */
 export interface RunningPhase {
   /** Whether a worker had to be given up, and may still write into the buffers one day. */
@@ -186,7 +189,8 @@ export class Dispatcher {
   begin({ phase, bases }: PhaseRun, workers: number): RunningPhase | null {
     const functions = this.#code.functions(phase);
     const units = unitsOf(phase);
-    const location = workers > 0 && units > 1 ? this.#code.publish(phase) : null;
+    const isShared = workers > 0 && units > 1 && phase.cost > LEAST_SHARED_MICROSECONDS;
+    const location = isShared ? this.#code.publish(phase) : null;
     const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 });
     const job: TileJob = { generation: this.#nextGeneration(), words, functions };
     if (units <= 1) {

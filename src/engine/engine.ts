@@ -49,7 +49,8 @@ export class Engine implements Disposable {
   readonly #runtime: Runtime;
 
   /**
-   * Starts the worker threads; they are up some time later, see {@linkcode Engine.ready}.
+   * Starts the first worker thread. Starting one takes a while, so the others follow as work comes up,
+   * or when they are waited for, see {@linkcode Engine.ready}.
    *
    * @param options Threads, memory and backend.
    * @throws {TypeError} If an option is unknown or of the wrong kind.
@@ -137,6 +138,7 @@ const READY_LIMIT_MS = 5000;
 async function allStarted(runtime: Runtime): Promise<void> {
   const limit = performance.now() + READY_LIMIT_MS;
   while (runtime.started < runtime.workers && performance.now() < limit) {
+    runtime.startWorker();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

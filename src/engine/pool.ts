@@ -19,17 +19,26 @@ export const WORKER_SOURCE = `import { workerData } from "node:worker_threads";
 /** A worker that dies is replaced, but not for ever. */
 const MOST_REPLACEMENTS = 16;
 
+/**
+ * Starting a worker keeps the calling thread for 40 to 70 milliseconds. So one is started at once, and
+ * each further one when so much work has come up again.
+ */
+const WORK_PER_WORKER_MICROSECONDS = 50_000;
+
 /** Keeps a number of workers running until it is closed. They never keep the process alive. */
 export class Pool {
   readonly #start: Omit<WorkerStart, "thread">;
   readonly #source: string;
   readonly #count: number;
   readonly #workers = new Map<number, Worker>();
+  /** Thread number of the next worker to be started for the first time. */
+  #next = 1;
+  #work = 0;
   #replacements = 0;
   #open = true;
 
   /**
-   * @param count Workers to start; thread numbers count from 1, the calling thread being 0.
+   * @param count Workers to have; thread numbers count from 1, the calling thread being 0.
    * @param start What each is started with.
    * @param source The module each runs.
    */
@@ -37,7 +46,20 @@ export class Pool {
     this.#start = start;
     this.#source = source;
     this.#count = count;
-    for (let thread = 1; thread <= count; thread++) this.#spawn(thread);
+    this.startNext();
+  }
+
+  /** Starts one more worker, if not all have been started. */
+  startNext(): void {
+    if (this.#open && this.#next <= this.#count) this.#spawn(this.#next++);
+  }
+
+  /** Starts as many more workers as some work that has come up deserves. */
+  startFor(microseconds: number): void {
+    this.#work += microseconds;
+    while (this.#next <= this.#count && this.#work >= this.#next * WORK_PER_WORKER_MICROSECONDS) {
+      this.startNext();
+    }
   }
 
   /** Threads that can ever be at work at once, the calling one included. */
@@ -45,9 +67,9 @@ export class Pool {
     return this.#count + 1;
   }
 
-  /** Workers that run, or are about to. */
+  /** Workers that run, or will. */
   get size(): number {
-    return this.#workers.size;
+    return this.#workers.size + (this.#open ? this.#count + 1 - this.#next : 0);
   }
 
   /**

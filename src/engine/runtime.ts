@@ -49,7 +49,7 @@ export class Runtime {
     this.#workshop = openWorkshop(shared, startPool);
   }
 
-  /** Worker threads that run or are about to. */
+  /** Worker threads that run, or will. */
   get workers(): number {
     return this.#workshop.pool.size;
   }
@@ -92,6 +92,11 @@ export class Runtime {
   /** Whether a task submitted now starts before the call returns. */
   get idle(): boolean {
     return this.#queued === 0;
+  }
+
+  /** Starts one more worker, if not all have been started. */
+  startWorker(): void {
+    this.#workshop.pool.startNext();
   }
 
   /** Worker threads that have started. */
@@ -338,6 +343,7 @@ class Turn<T> {
 
   #begin(run: PhaseRun): void {
     const { dispatcher, pool, lostThread } = this.#workshop();
+    pool.startFor(run.phase.cost);
     // After a thread got lost, this one works alone until the task can move to other memory.
     this.#phase = dispatcher.begin(run, lostThread ? 0 : pool.size);
   }

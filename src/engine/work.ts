@@ -45,6 +45,11 @@ export interface Phase {
   readonly name: string;
   readonly programs: readonly Program[];
   readonly grids: readonly Grid[];
+  /**
+   * About how long its tiles take one thread, in microseconds: what takes no longer than waking a worker
+   * is not shared.
+   */
+  readonly cost: number;
 }
 
 /** A computation: its phases run one after the other. */

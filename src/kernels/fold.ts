@@ -21,7 +21,7 @@ import {
   writeSegment,
 } from "./pad.ts";
 import { BUFFER, type PlanRequest } from "./plan.ts";
-import { PhaseBuilder } from "./tiles.ts";
+import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** Outputs of a folded row. */
 export const FOLD_COLUMNS = 64;
@@ -114,6 +114,7 @@ export function foldPhase({ geometry: g, target }: PlanRequest, layout: PaddedLa
         { buffer: BUFFER.input, offset: 0 },
         { buffer: BUFFER.padded, offset: start * row },
       ],
+      layout.rowLength / COPIES_PER_MICROSECOND,
       ([, channels = 1, rows = 1]) => {
         const name = `fold ${channels}x${rows}x${layout.rowLength}`;
         const code = new ProgramBuilder(name, target.lanes, PAD_PARAMETERS.length);

@@ -12,7 +12,7 @@ import { FLOAT_BYTES, type Pointer, ProgramBuilder, type Register } from "../cod
 import type { Phase } from "../engine/work.ts";
 import type { PaddingMode, Triple } from "../geometry.ts";
 import { CACHE_LINE_BYTES, isAliased } from "./cache.ts";
-import { PhaseBuilder } from "./tiles.ts";
+import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** A run of packed positions that come from evenly spaced input positions, or are zero. */
 export interface PadSegment {
@@ -194,6 +194,7 @@ export function padPhase(
           },
           { buffer: buffers.padded, offset: d.start * plane + h.start * row },
         ],
+        layout.rowLength / COPIES_PER_MICROSECOND,
         ([, channels = 1, depth = 1, rows = 1]) => {
           const code = new ProgramBuilder(
             `pad ${channels}x${depth}x${rows}x${layout.rowLength}`,

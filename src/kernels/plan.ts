@@ -58,8 +58,8 @@ export interface PlanRequest extends Form {
   readonly target: Target;
 }
 
-/** Plans that are kept; the oldest makes room for a new one. */
-const MOST_PLANS = 512;
+/** Plans that are kept; the one that was longest not asked for makes room for a new one. */
+const MOST_PLANS = 128;
 
 const plans = new Map<string, Plan>();
 let nextId = 1;
@@ -72,7 +72,11 @@ let nextId = 1;
 export function planFor(request: PlanRequest): Plan {
   const key = JSON.stringify(request);
   const known = plans.get(key);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    plans.delete(key);
+    plans.set(key, known);
+    return known;
+  }
   const plan = { ...makePlan(request), id: `plan ${nextId++}` };
   const [oldest] = plans.keys();
   if (plans.size >= MOST_PLANS && oldest !== undefined) plans.delete(oldest);

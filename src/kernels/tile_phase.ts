@@ -14,7 +14,7 @@ import {
   type TileBlock,
 } from "./direct.ts";
 import { BUFFER, type Family } from "./plan.ts";
-import type { PhaseBuilder } from "./tiles.ts";
+import { MULTIPLY_ADDS_PER_MICROSECOND, type PhaseBuilder } from "./tiles.ts";
 
 /** Everything that the tiles of one convolution share. */
 export interface TileSpace {
@@ -103,6 +103,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
       { buffer: BUFFER.scratch, offset: 0, threadStep: directScratchBytes(shape) },
       { buffer: BUFFER.add, offset: space.outputOffset },
     ],
+    (inChannels * taps.length + 1) / MULTIPLY_ADDS_PER_MICROSECOND,
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
       write(shape, { groups, outChannels, rows, columns }),
   );

@@ -30,6 +30,7 @@ export class PhaseBuilder {
   readonly #name: string;
   readonly #programs: Program[] = [];
   readonly #grids: Grid[] = [];
+  #cost = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -41,13 +42,16 @@ export class PhaseBuilder {
    *
    * @param axes The box, outermost axis first.
    * @param bases The pointer arguments of the first tile.
+   * @param itemCost About how many microseconds one item takes one thread.
    * @param write Writes the program of a tile that takes `blocks[i]` items along axis `i`.
    */
   add(
     axes: readonly TileAxis[],
     bases: readonly TileBase[],
+    itemCost: number,
     write: (blocks: readonly number[]) => Program,
   ): void {
+    this.#cost += axes.reduce((items, { count }) => items * count, itemCost);
     for (const parts of cartesian(axes.map(axisParts))) {
       const program = this.#programs.length;
       this.#programs.push(write(parts.map(({ block }) => block)));
@@ -65,7 +69,7 @@ export class PhaseBuilder {
   }
 
   build(): Phase {
-    return { name: this.#name, programs: this.#programs, grids: this.#grids };
+    return { name: this.#name, programs: this.#programs, grids: this.#grids, cost: this.#cost };
   }
 }
 
@@ -91,3 +95,9 @@ function cartesian<T>(lists: readonly (readonly T[])[]): T[][] {
     [[]],
   );
 }
+
+/** Multiply-adds that a thread does in a microsecond, about. */
+export const MULTIPLY_ADDS_PER_MICROSECOND = 15_000;
+
+/** Elements that a thread copies in a microsecond, about. */
+export const COPIES_PER_MICROSECOND = 2_000;

@@ -19,7 +19,7 @@ import { channelMajorLayout, type PadAxis } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
 import { addTiles, familyOf } from "./tile_phase.ts";
-import { PhaseBuilder } from "./tiles.ts";
+import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** The outputs of one remainder of the stride along one axis. */
 interface AxisPhase {
@@ -206,6 +206,7 @@ function addWeightPacking(
       { buffer: BUFFER.weight, offset: 0 },
       { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
     ],
+    source.length / COPIES_PER_MICROSECOND,
     ([, channels = 1]) => packProgram(source, kernel, channels, target.lanes),
   );
 }

@@ -78,12 +78,28 @@ function formOf({ bias, add, activation }: Pick<Operands, "bias" | "add" | "acti
   return { hasBias: bias !== null, epilogue: { ...activation, add: add !== null } };
 }
 
+type Weights = Pick<Operands, "weight" | "bias">;
+
+/** Copies of the operands, for a call that has to wait. */
 function snapshot(operands: Operands): Operands {
-  const { input, weight, bias, add, frozenKey } = operands;
+  const { input, add, frozenKey } = operands;
   const own = (values: Values) => new ArrayValues(values.data.slice());
   const activations = { input: own(input), add: add && own(add) };
-  if (frozenKey !== null) return { ...operands, ...activations };
-  return { ...operands, ...activations, weight: weight.slice(), bias: bias && bias.slice() };
+  const weights = frozenKey === null ? copyWeights(operands) : frozenWeights(frozenKey, operands);
+  return { ...operands, ...activations, ...weights };
+}
+
+function copyWeights({ weight, bias }: Weights): Weights {
+  return { weight: weight.slice(), bias: bias && bias.slice() };
+}
+
+/** Copies of weights that do not change: all calls that wait share one. */
+const frozenCopies = new WeakMap<object, Weights>();
+
+function frozenWeights(key: object, operands: Weights): Weights {
+  const copies = frozenCopies.get(key) ?? copyWeights(operands);
+  frozenCopies.set(key, copies);
+  return copies;
 }
 
 /** The rest of the memory is for code, job descriptions and what is kept between calls. */
@@ -95,9 +111,17 @@ export function cut(runtime: Runtime, geometry: Geometry, form: Form): Piece[] {
   return piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
 }
 
+/** Plans by the object that describes their sizes: a layer uses the same one while shapes repeat. */
+const plansByGeometry = new WeakMap<Geometry, Map<string, Plan>>();
+
 /** The plan for a convolution on what the runtime computes with. */
 export function planOf({ target }: Runtime, geometry: Geometry, form: Form): Plan {
-  return planFor({ geometry, ...form, target });
+  const { hasBias, epilogue: { add, activation, negativeSlope } } = form;
+  const key = `${target.name} ${hasBias} ${add} ${activation} ${negativeSlope}`;
+  const plans = plansByGeometry.get(geometry) ?? new Map<string, Plan>();
+  const plan = plans.get(key) ?? planFor({ geometry, ...form, target });
+  plansByGeometry.set(geometry, plans.set(key, plan));
+  return plan;
 }
 
 function* convolution(
@@ -137,7 +161,7 @@ const NO_LOANS: Loans = new Map();
 /** Borrows the operands that are results of earlier calls, unless they lie in the way of the rest. */
 function borrow(runtime: Runtime, plan: Plan, { input, add }: Operands): Loans {
   const loans = new Map<number, Loan>();
-  let bytes = planBytes(plan, runtime.threads);
+  let bytes = planBytes(plan, runtime.threads) + plan.buffers.length * CACHE_LINE_BYTES;
   for (const [buffer, values] of [[BUFFER.input, input], [BUFFER.add, add]] as const) {
     const loan = values instanceof SharedResult ? values.borrow(runtime.shared) : null;
     if (loan === null) continue;
@@ -211,11 +235,13 @@ function* stageWeights(
     return;
   }
   const block = place(runtime, plan, WEIGHTS, bases);
-  if (frozenKey === null) blocks.push(block);
+  blocks.push(block);
   view(runtime, plan, bases, BUFFER.weight).set(weight);
   if (bias !== null) view(runtime, plan, bases, BUFFER.bias).set(bias);
   yield* phasesOf(plan.preparation, bases);
-  if (frozenKey !== null) runtime.residents.keep(frozenKey, name, block);
+  if (frozenKey === null) return;
+  blocks.splice(blocks.indexOf(block), 1);
+  runtime.residents.keep(frozenKey, name, block);
 }
 
 function* phasesOf(phases: readonly Phase[], bases: readonly number[]): Task<void> {

@@ -86,7 +86,8 @@ function product(sizes: readonly number[]): number {
 
 /** Some batch items: contiguous in input and output. */
 function batchPiece(whole: Geometry, start: number, batch: number): Piece {
-  const geometry = { ...whole, batch };
+  // The same object where nothing is cut: plans are found by it.
+  const geometry = batch === whole.batch ? whole : { ...whole, batch };
   const inputItem = whole.inChannels * product(whole.input);
   const outputItem = whole.outChannels * product(whole.output);
   return {

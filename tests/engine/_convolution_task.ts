@@ -1,6 +1,6 @@
 import type { Block } from "../../src/engine/heap.ts";
 import type { Runtime, Task } from "../../src/engine/runtime.ts";
-import { bufferBytes } from "../../src/engine/work.ts";
+import { bufferBytes, type Phase } from "../../src/engine/work.ts";
 import type { Geometry } from "../../src/geometry.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { BUFFER, planFor } from "../../src/kernels/plan.ts";
@@ -41,10 +41,22 @@ function* convolution(
     view(BUFFER.input, input.length).set(input);
     view(BUFFER.weight, weight.length).set(weight);
     if (bias !== null) view(BUFFER.bias, bias.length).set(bias);
-    for (const phase of [...plan.preparation, ...plan.phases]) yield { phase, bases };
+    // However little work it is, the workers are to have a part in it.
+    for (const phase of [...plan.preparation, ...plan.phases]) {
+      yield { phase: costly(phase), bases };
+    }
     const { batch, outChannels, output } = geometry;
     return view(BUFFER.output, output.reduce((a, b) => a * b, batch * outChannels)).slice();
   } finally {
     for (const block of blocks) runtime.release(block);
   }
+}
+
+const costlyPhases = new WeakMap<Phase, Phase>();
+
+/** A phase that is always shared; the same object for the same phase, as code is kept by it. */
+function costly(phase: Phase): Phase {
+  const known = costlyPhases.get(phase) ?? { ...phase, cost: 1e6 };
+  costlyPhases.set(phase, known);
+  return known;
 }

@@ -358,3 +358,32 @@ Deno.test("Engine reads the weights of a frozen layer once", () => {
   layer.freeze();
   assert(!sameBits(layer.forwardSync(input).data, expected));
 });
+
+Deno.test("An engine starts its workers one by one, as work comes up", async () => {
+  using engine = new Engine({ threads: 4 });
+  const runtime = runtimeOf(engine);
+  assertEquals(engine.threads, 4);
+  const layer = new Conv2d(64, 64, 3, { padding: 1, engine });
+  const x = Tensor.randn([1, 64, 56, 56]);
+  for (let calls = 0; runtime.started < 3; calls++) {
+    assert(calls < 1000, `${runtime.started} workers have started`);
+    await layer.forward(x);
+  }
+  await engine.ready;
+  assertEquals(runtime.started, 3);
+});
+
+Deno.test("A frozen layer's waiting call computes with the weights of its time", async () => {
+  using engine = new Engine({ threads: 2 });
+  const layer = new Conv2d(3, 3, 3, { engine, seed: 1 });
+  layer.freeze();
+  const x = Tensor.randn([1, 3, 20, 20], { seed: 2 });
+  const expected = new Conv2d(3, 3, 3, { seed: 1 }).forwardSync(x);
+  const calls = [layer.forward(x), layer.forward(x), layer.forward(x)];
+  layer.loadStateDict(new Conv2d(3, 3, 3, { seed: 5 }).stateDict());
+  for (const output of await Promise.all(calls)) assertEquals(output.data, expected.data);
+  assertEquals(
+    layer.forwardSync(x).data,
+    new Conv2d(3, 3, 3, { seed: 5 }).forwardSync(x).data,
+  );
+});

@@ -10,7 +10,7 @@ const MODULE = { id: 7, address: 0, bytes: 0 };
 
 /** A phase of grids alone: what the programs would do is not looked at here. */
 function phaseOf(grids: readonly Grid[]): Phase {
-  return { name: "test", programs: [], grids };
+  return { name: "test", programs: [], grids, cost: 1 };
 }
 
 /** The calls that running every unit once makes, in order. */

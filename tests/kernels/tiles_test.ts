@@ -49,6 +49,7 @@ Deno.test("PhaseBuilder.add() gives every item of a box to exactly one tile", ()
           return { ...axis, steps: [step, -3 * step] };
         }),
         [{ buffer: 5, offset: 0 }, { buffer: 2, offset: start }],
+        0.5,
         (blocks) => {
           blocksOf.push(blocks);
           return new ProgramBuilder(`tile of ${blocks.join(" x ")}`, 4, 2).build();
@@ -82,10 +83,12 @@ Deno.test("PhaseBuilder.add() collects the tiles of several boxes", () => {
     builder.add(
       [{ count, block, steps: [4] }],
       [{ buffer: 0, offset: 0 }],
+      0.5,
       ([items = 0]) => new ProgramBuilder(`${items} of ${count}`, 4, 1).build(),
     );
   }
-  const { name, programs, grids } = builder.build();
+  const { name, programs, grids, cost } = builder.build();
+  assertStrictEquals(cost, 6.5);
   assertStrictEquals(name, "two boxes");
   assertEquals(programs.map((program) => program.name), ["4 of 10", "2 of 10", "1 of 3"]);
   assertEquals(grids.map(({ program, extents }) => [program, extents]), [

@@ -13,7 +13,8 @@ const GO_ON = () => true;
 
 /** A phase of so many tiles; there is no code for it. */
 function phaseOf(tiles: number): Phase {
-  return { name: "test", programs: [], grids: [{ program: 0, extents: [tiles], args: [] }] };
+  const grid = { program: 0, extents: [tiles], args: [] };
+  return { name: "test", programs: [], grids: [grid], cost: 1e6 };
 }
 
 /** A control block on which a job has been published, and the job. */
@@ -175,6 +176,7 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
   const first = counters.address / 4;
   const source = countingSource(first);
   const pool = new Pool(WORKERS, { memory, control: 0, controlWords }, source);
+  for (let worker = 1; worker < WORKERS; worker++) pool.startNext();
   const dispatcher = new Dispatcher(shared, new CodeCache(shared));
   await until(() => Atomics.load(control, CONTROL.started) === WORKERS, "A start");
   const phases = new Map<number, Phase>();
