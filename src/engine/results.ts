@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Values } from "../values.ts";
+import { copyOf, type Values } from "../values.ts";
 import type { Block } from "./heap.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
@@ -71,7 +71,7 @@ export class SharedResult implements Values {
   moveOut(): void {
     if (this.#lease === null) return;
     const { shared, block } = this.#lease;
-    this.#data = shared.floats(block.address, this.length).slice();
+    this.#data = copyOf(shared.floats(block.address, this.length));
     this.#lease.disown();
     this.#lease = null;
   }

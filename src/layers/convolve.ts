@@ -13,7 +13,7 @@ import { type Loan, SharedResult } from "../engine/results.ts";
 import type { Geometry } from "../geometry.ts";
 import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
 import type { ActivationSettings } from "./activation.ts";
-import { ArrayValues, type Values } from "../values.ts";
+import { ArrayValues, copyOf, type Values } from "../values.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
@@ -83,14 +83,14 @@ type Weights = Pick<Operands, "weight" | "bias">;
 /** Copies of the operands, for a call that has to wait. */
 function snapshot(operands: Operands): Operands {
   const { input, add, frozenKey } = operands;
-  const own = (values: Values) => new ArrayValues(values.data.slice());
+  const own = (values: Values) => new ArrayValues(copyOf(values.data));
   const activations = { input: own(input), add: add && own(add) };
   const weights = frozenKey === null ? copyWeights(operands) : frozenWeights(frozenKey, operands);
   return { ...operands, ...activations, ...weights };
 }
 
 function copyWeights({ weight, bias }: Weights): Weights {
-  return { weight: weight.slice(), bias: bias && bias.slice() };
+  return { weight: copyOf(weight), bias: bias && copyOf(bias) };
 }
 
 /** Copies of weights that do not change: all calls that wait share one. */
