@@ -1,6 +1,8 @@
 import { nearestName } from "../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PaddingMode } from "../geometry.ts";
+import type { ActivationOptions } from "../layers/activation.ts";
+import { ACTIVATIONS, resolveActivation } from "../layers/activation.ts";
 import type { Algorithm, ConvOptions } from "../layers/conv.ts";
 import { ALGORITHMS, Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ConvTransposeOptions } from "../layers/conv_transpose.ts";
@@ -16,7 +18,7 @@ import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { asUsage, UsageError } from "./usage_error.ts";
-import { choiceFlag, integerFlag, integersFlag, parseInteger } from "./values.ts";
+import { choiceFlag, integerFlag, integersFlag, numberFlag, parseInteger } from "./values.ts";
 
 /** Which of the six layers. */
 export interface LayerKind {
@@ -39,6 +41,7 @@ export interface LayerSpec extends LayerSizes {
   readonly options: SizeOptions;
   readonly bias: boolean;
   readonly algorithm: Algorithm | undefined;
+  readonly activation: ActivationOptions;
   readonly seed: number;
   /** The output's size for transposed layers, where it is given. */
   readonly outputSize: Size | undefined;
@@ -84,6 +87,8 @@ export const LAYER_FLAGS: readonly Flag[] = [
     value: "name",
     description: `${ALGORITHMS.join(", ")} (not for transposed layers)`,
   },
+  { name: "activation", value: "name", description: `${ACTIVATIONS.join(", ")}; default none` },
+  { name: "negative-slope", value: "x", description: "slope of leakyRelu; default 0.01" },
 ];
 
 /**
@@ -134,9 +139,21 @@ export function parseLayer(
     options: parseSizeOptions(args, kind),
     bias: !args.switches.has("no-bias"),
     algorithm: choiceFlag(args, "algorithm", ALGORITHMS),
+    activation: parseActivation(args),
     seed: integerFlag(args, "seed", 0) ?? 0,
     outputSize: sizeFlag(args, "output-size"),
   };
+}
+
+function parseActivation(args: Arguments): ActivationOptions {
+  const activation = choiceFlag(args, "activation", ACTIVATIONS);
+  const negativeSlope = numberFlag(args, "negative-slope", -1e6, 1e6);
+  const options = {
+    ...(activation === undefined ? {} : { activation }),
+    ...(negativeSlope === undefined ? {} : { negativeSlope }),
+  };
+  asUsage(() => resolveActivation("Option --negative-slope", options));
+  return options;
 }
 
 /**
@@ -151,7 +168,7 @@ export function settingsOf({ kind, options, ...sizes }: LayerSpec): ConvSettings
 /** Builds a described layer; its weights are drawn from the seed. */
 export function buildLayer(spec: LayerSpec, engine: Engine): Layer {
   const { kind, inChannels, outChannels, kernelSize, options, bias, algorithm, seed } = spec;
-  const common = { ...options, bias, seed, engine };
+  const common = { ...options, ...spec.activation, bias, seed, engine };
   if (kind.transposed) {
     const Class = { 1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d }[kind.rank];
     const all: ConvTransposeOptions = common;

@@ -95,6 +95,7 @@ function drawDraft(dice: Dice, seed: number): Draft {
       options,
       bias: dice.chance(0.7),
       algorithm: undefined,
+      activation: {},
       seed,
       outputSize: undefined,
     },

@@ -42,6 +42,7 @@ Deno.test("parseLayer() reads every option of a convolution", () => {
     ...["--in-channels", "8", "--out-channels", "12", "--kernel-size", "3,5"],
     ...["--stride", "2,1", "--padding", "4,2", "--dilation", "3,1", "--groups", "4", "--no-bias"],
     ...["--padding-mode", "circular", "--algorithm", "direct"],
+    ...["--activation", "leakyRelu", "--negative-slope", "0.2"],
   );
   assertEquals(spec, {
     kind: { name: "Conv2d", transposed: false, rank: 2 },
@@ -57,6 +58,7 @@ Deno.test("parseLayer() reads every option of a convolution", () => {
     },
     bias: false,
     algorithm: "direct",
+    activation: { activation: "leakyRelu", negativeSlope: 0.2 },
     seed: 0,
     outputSize: undefined,
   });
