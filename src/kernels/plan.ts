@@ -8,13 +8,15 @@
 import type { Target } from "../codegen/target.ts";
 import { bufferBytes, type Phase, type Work } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
+import type { Algorithm } from "./algorithm.ts";
 import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
 import { planTransposed } from "./transposed.ts";
+import { chooseWinograd, planWinograd } from "./winograd_plan.ts";
 
 /** The kernel families. */
-export type Family = "direct" | "depthwise";
+export type Family = "direct" | "depthwise" | "winograd";
 
 /** Indices into the buffers of every plan. */
 export const BUFFER = {
@@ -56,6 +58,7 @@ export interface Form {
 export interface PlanRequest extends Form {
   readonly geometry: Geometry;
   readonly target: Target;
+  readonly algorithm: Algorithm;
 }
 
 /** Plans that are kept; the one that was longest not asked for makes room for a new one. */
@@ -85,6 +88,8 @@ export function planFor(request: PlanRequest): Plan {
 }
 
 function makePlan(request: PlanRequest): PlanBody {
+  const winograd = chooseWinograd(request);
+  if (winograd !== null) return planWinograd(request, winograd);
   const collapsed = { ...request, geometry: collapse(request.geometry) };
   return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
 }
