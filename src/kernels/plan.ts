@@ -13,7 +13,8 @@ import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
 import { planTransposed } from "./transposed.ts";
-import { chooseWinograd, planWinograd } from "./winograd_plan.ts";
+import { chooseWinograd } from "./winograd_choice.ts";
+import { planWinograd } from "./winograd_plan.ts";
 
 /** The kernel families. */
 export type Family = "direct" | "depthwise" | "winograd";
@@ -52,13 +53,13 @@ export type PlanBody = Omit<Plan, "id">;
 export interface Form {
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
+  readonly algorithm: Algorithm;
 }
 
 /** What a planner is given. */
 export interface PlanRequest extends Form {
   readonly geometry: Geometry;
   readonly target: Target;
-  readonly algorithm: Algorithm;
 }
 
 /** Plans that are kept; the one that was longest not asked for makes room for a new one. */

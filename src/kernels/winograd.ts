@@ -26,7 +26,9 @@ import {
   type Program,
   ProgramBuilder,
   type Register,
+  type Steps,
 } from "../codegen/program.ts";
+import { type Epilogue, writeOutput } from "./epilogue.ts";
 import { type ProductShape, writeProducts } from "./winograd_product.ts";
 import { cut, outputSpan, type SpanRun, type TileSpan } from "./winograd_spans.ts";
 import {
@@ -45,6 +47,7 @@ export interface WinogradShape extends ProductShape {
   readonly height: AxisTransform;
   readonly width: AxisTransform;
   readonly hasBias: boolean;
+  readonly epilogue: Epilogue;
   readonly input: { readonly channelPitch: number; readonly rowPitch: number };
   readonly output: { readonly channelPitch: number; readonly rowPitch: number };
 }
@@ -61,7 +64,8 @@ const BIAS: Pointer = 2;
 const PRODUCTS: Pointer = 3;
 const OPERANDS = { transformed: TRANSFORMED, weight: WEIGHT, products: PRODUCTS };
 const OUTPUT: Pointer = 4;
-const INPUT: Pointer = 5;
+const ADD: Pointer = 5;
+const INPUT: Pointer = 6;
 
 /** The pointer parameters of {@linkcode multiplyProgram}, in order. */
 export const MULTIPLY_PARAMETERS = [
@@ -70,6 +74,7 @@ export const MULTIPLY_PARAMETERS = [
   "bias",
   "products",
   "output",
+  "add",
 ] as const;
 
 /** The pointer parameters of {@linkcode fusedProgram}, in order. */
@@ -147,19 +152,16 @@ function writeInputTransform(
     [from, shape.input.channelPitch],
     [to, shape.transformed.channelPitch],
   ] as const;
-  const down = {
-    from: { ptr: from, perInput: shape.input.rowPitch, perTile: 0 },
-    to: { ptr: to, perInput: 0, perTile: columns.tiles * FLOAT_BYTES },
-  };
+  const down = [
+    inputWalk(from, shape.input.rowPitch),
+    tileWalk(to, columns.tiles * FLOAT_BYTES),
+  ];
   const rowRuns = cut(rows, height, 1);
   const columnRuns = cut(columns, width, lanes);
   code.sweep(channels, steps, () => {
-    forEachSpan(code, rowRuns, down, (row, rowFrom, rowTo) => {
-      const along = {
-        from: { ptr: rowFrom, perInput: FLOAT_BYTES, perTile: 0 },
-        to: { ptr: rowTo, perInput: 0, perTile: FLOAT_BYTES },
-      };
-      forEachSpan(code, columnRuns, along, (column, tileFrom, tileTo) => {
+    forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
+      const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];
+      forEachSpan(code, columnRuns, along, (column, [tileFrom = from, tileTo = to]) => {
         const seen = row.sources.map((source) =>
           source === null ? new Array<Register>(width.inputs).fill(zero) : transformInput(
             code,
@@ -188,25 +190,35 @@ interface Walk {
   readonly perTile: number;
 }
 
-/** What `body` writes for each span of some runs, with pointers of its own. */
+/**
+ * What `body` writes for each span of some runs, with pointers of its own, in the order of the walks.
+ */
 function forEachSpan(
   code: ProgramBuilder,
   runs: readonly SpanRun[],
-  { from, to }: { readonly from: Walk; readonly to: Walk },
-  body: (span: TileSpan, from: Pointer, to: Pointer) => void,
+  walks: readonly Walk[],
+  body: (span: TileSpan, pointers: readonly Pointer[]) => void,
 ): void {
   for (const { start, count, span, step } of runs) {
-    const [first, second] = [from, to].map(({ ptr, perInput, perTile }) =>
+    const pointers = walks.map(({ ptr, perInput, perTile }) =>
       code.pointer(ptr, span.origin * perInput + start * perTile)
     );
-    if (first === undefined || second === undefined) continue;
+    const steps = walks.map(({ perInput, perTile }) => step * perInput + span.tiles * perTile);
     code.loop(count, () => {
-      body(span, first, second);
-      if (count === 1) return;
-      code.advance(first, step * from.perInput + span.tiles * from.perTile);
-      code.advance(second, step * to.perInput + span.tiles * to.perTile);
+      body(span, pointers);
+      if (count > 1) pointers.forEach((ptr, i) => code.advance(ptr, steps[i] ?? 0));
     });
   }
+}
+
+/** A walk over the input. */
+function inputWalk(ptr: Pointer, perInput: number): Walk {
+  return { ptr, perInput, perTile: 0 };
+}
+
+/** A walk over something that there is one of for every tile. */
+function tileWalk(ptr: Pointer, perTile: number): Walk {
+  return { ptr, perInput: 0, perTile };
 }
 
 /** The inputs of a vector of tiles along a row: lane `t` of vector `j` is position `m t + j`. */
@@ -326,28 +338,30 @@ function writeOutputTransform(
   { rows, columns }: WinogradBlock,
   outChannels: number,
 ): void {
-  const { height, width, lanes, products, output } = shape;
+  const { height, width, lanes, products, output, epilogue } = shape;
   const constants = new Constants(code, [height, width].flatMap(outputConstants));
-  const steps = [
+  // What is added lies in the order of the output.
+  const results = epilogue.add ? [OUTPUT, ADD] : [OUTPUT];
+  const steps: Steps = [
     [PRODUCTS, products.channelPitch],
-    [OUTPUT, output.channelPitch],
     [BIAS, FLOAT_BYTES],
-  ] as const;
-  const down = {
-    from: { ptr: PRODUCTS, perInput: 0, perTile: columns.tiles * FLOAT_BYTES },
-    to: { ptr: OUTPUT, perInput: 0, perTile: height.outputs * output.rowPitch },
-  };
+    ...results.map((ptr) => [ptr, output.channelPitch] as const),
+  ];
+  const down = [
+    tileWalk(PRODUCTS, columns.tiles * FLOAT_BYTES),
+    ...results.map((ptr) => tileWalk(ptr, height.outputs * output.rowPitch)),
+  ];
   const rowRuns = cut(outputSpan(rows), height, 1);
   const columnRuns = cut(outputSpan(columns), width, lanes);
   const bias = code.register();
   code.sweep(outChannels, steps, () => {
     if (shape.hasBias) code.broadcast(bias, BIAS);
-    forEachSpan(code, rowRuns, down, (row, rowFrom, rowTo) => {
-      const along = {
-        from: { ptr: rowFrom, perInput: 0, perTile: FLOAT_BYTES },
-        to: { ptr: rowTo, perInput: 0, perTile: width.outputs * FLOAT_BYTES },
-      };
-      forEachSpan(code, columnRuns, along, (column, from, to) => {
+    forEachSpan(code, rowRuns, down, (row, [rowFrom = PRODUCTS, ...rowResults]) => {
+      const along = [
+        tileWalk(rowFrom, FLOAT_BYTES),
+        ...rowResults.map((ptr) => tileWalk(ptr, width.outputs * FLOAT_BYTES)),
+      ];
+      forEachSpan(code, columnRuns, along, (column, [from = PRODUCTS, to = OUTPUT, add = to]) => {
         const columnSums = range(width.inputs).map((j) => {
           const values = range(height.inputs).map((i) => {
             const value = code.register();
@@ -357,12 +371,14 @@ function writeOutputTransform(
           return transformOutput(code, constants, height, values);
         });
         transposed(columnSums).slice(0, row.outputs).forEach((values, i) => {
-          const results = transformOutput(code, constants, width, values);
-          const biased = shape.hasBias ? results.map((value) => sum(code, value, bias)) : results;
+          const sums = transformOutput(code, constants, width, values);
+          const biased = shape.hasBias ? sums.map((value) => sum(code, value, bias)) : sums;
           interleave(code, biased).forEach((vector, k) => {
             const left = Math.min(lanes, column.outputs - k * lanes);
             if (left <= 0) return;
-            code.store(vector, to, i * output.rowPitch + k * lanes * FLOAT_BYTES, left);
+            const offset = i * output.rowPitch + k * lanes * FLOAT_BYTES;
+            const pixels = { output: to, add, offset, pixelStep: FLOAT_BYTES, lanes: left };
+            writeOutput(code, vector, pixels, epilogue);
           });
         });
       });

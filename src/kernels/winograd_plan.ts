@@ -1,5 +1,5 @@
 /**
- * Plans a convolution by Winograd's algorithm: whether and how, and the phases.
+ * Plans a convolution by Winograd's algorithm: layouts and phases.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { spread } from "./pad.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { PhaseBuilder, type TileAxis, type TileBase } from "./tiles.ts";
 import {
+  FUSED_PARAMETERS,
   fusedProgram,
   multiplyProgram,
   transformProgram,
@@ -19,73 +20,13 @@ import {
   type WinogradBlock,
   type WinogradShape,
 } from "./winograd.ts";
+import { axisTransform, type WinogradChoice } from "./winograd_choice.ts";
 import { panelPitch } from "./winograd_product.ts";
 import { cut, type SpanRun, wholeAxis, zeroSpan } from "./winograd_spans.ts";
-import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
-
-/** How a convolution is computed by Winograd's algorithm. */
-export interface WinogradChoice {
-  /** The transform of an axis with three taps. */
-  readonly transform: AxisTransform;
-  /** Tiles of a block along height and width. */
-  readonly blockRows: number;
-  readonly blockColumns: number;
-  /** Output channels that one engine tile takes of a block, of all channels where `fused`. */
-  readonly outChannels: number;
-  /** Whether a block goes from input to output in one engine tile. */
-  readonly fused: boolean;
-}
-
-/** Why the algorithm does not apply to a convolution, or `null` if it does. */
-export function winogradObstacle(
-  { kernel, stride, dilation }: Pick<Geometry, "kernel" | "stride" | "dilation">,
-): string | null {
-  const axes = [1, 2] as const;
-  for (const axis of axes) {
-    if (kernel[axis] !== 1 && kernel[axis] !== 3) return "a kernel of size 3";
-    if (stride[axis] !== 1) return "stride 1";
-    if (kernel[axis] === 3 && dilation[axis] !== 1) return "dilation 1";
-  }
-  return axes.every((axis) => kernel[axis] === 1) ? "a kernel of size 3" : null;
-}
-
-/** Chooses transform, block and phases. */
-export function chooseWinograd({ geometry: g, algorithm }: PlanRequest): WinogradChoice | null {
-  if (algorithm !== "winograd" || g.transposed || winogradObstacle(g) !== null) return null;
-  const transform = F4_3;
-  const [height, width] = [axisTransform(g, 1, transform), axisTransform(g, 2, transform)];
-  const rows = Math.ceil(g.output[1] / height.outputs);
-  const columns = Math.ceil(g.output[2] / width.outputs);
-  const blockColumns = Math.min(columns, BLOCK_TILES);
-  const blockRows = columns > BLOCK_TILES
-    ? 1
-    : Math.min(rows, Math.max(1, Math.floor(BLOCK_TILES / columns)));
-  const outChannels = g.outChannels / g.groups;
-  return {
-    transform,
-    blockRows,
-    blockColumns,
-    outChannels: Math.min(48, outChannels),
-    fused: false,
-  };
-}
-
-const BLOCK_TILES = 56;
-
-function axisTransform(g: Geometry, axis: 1 | 2, transform: AxisTransform): AxisTransform {
-  return g.kernel[axis] === 1 ? IDENTITY : transform;
-}
-
-/** A choice as it can be carried out: whole panels of output channels, all of them where fused. */
-function feasible({ geometry: g, target }: PlanRequest, choice: WinogradChoice): WinogradChoice {
-  const all = g.outChannels / g.groups;
-  const panels = Math.ceil(choice.outChannels / target.lanes) * target.lanes;
-  return { ...choice, outChannels: choice.fused ? all : Math.min(all, panels) };
-}
+import { type AxisTransform, IDENTITY } from "./winograd_transform.ts";
 
 /** Plans a convolution to which {@linkcode winogradObstacle} knows no obstacle. */
-export function planWinograd(request: PlanRequest, wanted: WinogradChoice): PlanBody {
-  const choice = feasible(request, wanted);
+export function planWinograd(request: PlanRequest, choice: WinogradChoice): PlanBody {
   const layout = layoutOf(request, choice);
   const { geometry: g } = request;
   const { shape } = layout;
@@ -134,7 +75,7 @@ interface Layout {
 }
 
 function layoutOf(
-  { geometry: g, hasBias, target }: PlanRequest,
+  { geometry: g, hasBias, epilogue, target }: PlanRequest,
   { transform, blockRows, blockColumns }: WinogradChoice,
 ): Layout {
   const [height, width] = [axisTransform(g, 1, transform), axisTransform(g, 2, transform)];
@@ -172,6 +113,7 @@ function layoutOf(
     positions,
     inChannels,
     hasBias,
+    epilogue,
     depthTaps,
     input: { channelPitch: inDepth * inHeight * row, rowPitch: row },
     transformed: { positionPitch, channelPitch: tilePitch },
@@ -220,50 +162,37 @@ function scratchOf(layout: Layout, { fused, outChannels }: WinogradChoice): Scra
 const TRANSFORM_CHANNELS = 16;
 
 function transformPhase({ geometry: g }: PlanRequest, layout: Layout): Phase {
-  const { shape, planes } = layout;
+  const { shape } = layout;
   const phase = new PhaseBuilder("transform input");
-  const plane = g.input[1] * shape.input.rowPitch;
-  for (const { start, count, span, step } of planes) {
-    const zero = span.sources[0] === null;
-    forEachBlock(layout, (rows, columns) => {
-      const block = zero
-        ? { rows: zeroSpan(rows.span), columns: columns.span }
-        : { rows: rows.span, columns: columns.span };
-      const place = blockAxes(layout, rows, columns);
-      phase.add(
-        [
-          {
-            count: g.batch,
-            block: 1,
-            steps: [g.inChannels * shape.input.channelPitch, layout.itemPitch],
-          },
-          { count, block: 1, steps: [step * plane, layout.planePitch] },
-          {
-            count: g.groups,
-            block: 1,
-            steps: [shape.inChannels * shape.input.channelPitch, layout.groupPitch],
-          },
-          {
-            count: shape.inChannels,
-            block: Math.min(shape.inChannels, TRANSFORM_CHANNELS),
-            steps: [shape.input.channelPitch, shape.transformed.channelPitch],
-          },
-          ...place.axes(({ input, transformed }) => [zero ? 0 : input, transformed]),
-        ],
-        [
-          {
-            buffer: BUFFER.input,
-            offset: zero ? 0 : span.origin * plane + place.offset.input,
-          },
-          {
-            buffer: BUFFER.padded,
-            offset: start * layout.planePitch + place.offset.transformed,
-          },
-        ],
-        ([, , , channels = 1]) => transformProgram(shape, block, channels),
-      );
-    });
-  }
+  const both = (input: number, transformed: number) => [input, transformed];
+  const { channelPitch } = shape.input;
+  forEachInputBlock(g, layout, ({ block, place, planes, planeStep }) => {
+    phase.add(
+      [
+        { count: g.batch, block: 1, steps: both(g.inChannels * channelPitch, layout.itemPitch) },
+        { count: planes.count, block: 1, steps: both(planeStep, layout.planePitch) },
+        {
+          count: g.groups,
+          block: 1,
+          steps: both(shape.inChannels * channelPitch, layout.groupPitch),
+        },
+        {
+          count: shape.inChannels,
+          block: Math.min(shape.inChannels, TRANSFORM_CHANNELS),
+          steps: both(channelPitch, shape.transformed.channelPitch),
+        },
+        ...place.axes(({ input, transformed }) => both(input, transformed)),
+      ],
+      [
+        { buffer: BUFFER.input, offset: place.offset.input },
+        {
+          buffer: BUFFER.padded,
+          offset: planes.start * layout.planePitch + place.offset.transformed,
+        },
+      ],
+      ([, , , channels = 1]) => transformProgram(shape, block, channels),
+    );
+  });
   return phase.build();
 }
 
@@ -275,47 +204,49 @@ function multiplyPhase(
 ): Phase {
   const { shape } = layout;
   const phase = new PhaseBuilder("multiply");
-  const { plane, bases } = multiplyArguments(g, layout, scratch);
-  const channelsPerGroup = g.outChannels / g.groups;
-  // Blocks of channels are whole panels.
-  const weightPitch = panelPitch(shape) / shape.lanes;
+  const plane = outputPlane(g);
+  const channelPitch = shape.output.channelPitch;
+  const channels = g.outChannels / g.groups;
   forEachBlock(layout, (rows, columns) => {
     const block = { rows: rows.span, columns: columns.span };
-    const place = blockAxes(layout, rows, columns);
+    const place = blockPlaces(layout, rows, columns);
     phase.add(
       [
         {
           count: g.batch,
           block: 1,
-          steps: [layout.itemPitch, 0, 0, 0, g.outChannels * shape.output.channelPitch],
+          steps: steps({ transformed: layout.itemPitch, output: g.outChannels * channelPitch }),
         },
         {
           count: g.groups,
           block: 1,
-          steps: [
-            layout.groupPitch,
-            layout.groupWeights,
-            channelsPerGroup * FLOAT_BYTES,
-            0,
-            channelsPerGroup * shape.output.channelPitch,
-          ],
+          steps: steps({
+            transformed: layout.groupPitch,
+            weight: layout.groupWeights,
+            bias: channels * FLOAT_BYTES,
+            output: channels * channelPitch,
+          }),
         },
         {
-          count: channelsPerGroup,
+          count: channels,
           block: outChannels,
-          steps: [0, weightPitch, FLOAT_BYTES, 0, shape.output.channelPitch],
+          // A block of channels is whole panels.
+          steps: steps({
+            weight: panelPitch(shape) / shape.lanes,
+            bias: FLOAT_BYTES,
+            output: channelPitch,
+          }),
         },
         {
           count: g.output[0],
           block: 1,
-          steps: [g.stride[0] * layout.planePitch, 0, 0, 0, plane],
+          steps: steps({ transformed: g.stride[0] * layout.planePitch, output: plane }),
         },
-        ...place.axes(({ transformed, output }) => [transformed, 0, 0, 0, output]),
+        ...place.axes(({ transformed, output }) => steps({ transformed, output })),
       ],
       [
         { buffer: BUFFER.padded, offset: place.offset.transformed },
-        ...bases,
-        { buffer: BUFFER.output, offset: place.offset.output },
+        ...multiplyBases(scratch, place.offset.output),
       ],
       ([, , channels = 1]) => multiplyProgram(shape, block, channels),
     );
@@ -326,77 +257,97 @@ function multiplyPhase(
 function fusedPhase({ geometry: g }: PlanRequest, layout: Layout, scratch: Scratch): Phase {
   const { shape } = layout;
   const phase = new PhaseBuilder("convolve");
-  const { plane, bases } = multiplyArguments(g, layout, scratch);
-  const channelsPerGroup = g.outChannels / g.groups;
-  const inPlane = g.input[1] * shape.input.rowPitch;
-  const threadStep = scratch.bytes;
-  for (const { start, count, span, step } of layout.planes) {
-    const zero = span.sources[0] === null;
-    forEachBlock(layout, (rows, columns) => {
-      const block: WinogradBlock = {
-        rows: zero ? zeroSpan(rows.span) : rows.span,
-        columns: columns.span,
-      };
-      const place = blockAxes(layout, rows, columns);
-      phase.add(
-        [
-          {
-            count: g.batch,
-            block: 1,
-            steps: [
-              0,
-              0,
-              0,
-              0,
-              g.outChannels * shape.output.channelPitch,
-              g.inChannels * shape.input.channelPitch,
-            ],
-          },
-          {
-            count: g.groups,
-            block: 1,
-            steps: [
-              0,
-              layout.groupWeights,
-              channelsPerGroup * FLOAT_BYTES,
-              0,
-              channelsPerGroup * shape.output.channelPitch,
-              shape.inChannels * shape.input.channelPitch,
-            ],
-          },
-          { count, block: 1, steps: [0, 0, 0, 0, plane, step * inPlane] },
-          ...place.axes(({ input, output }) => [0, 0, 0, 0, output, zero ? 0 : input]),
-        ],
-        [
-          { buffer: BUFFER.scratch, offset: 0, threadStep },
-          ...bases,
-          { buffer: BUFFER.output, offset: start * plane + place.offset.output },
-          {
-            buffer: BUFFER.input,
-            offset: zero ? 0 : span.origin * inPlane + place.offset.input,
-          },
-        ],
-        () => fusedProgram(shape, block, channelsPerGroup),
-      );
-    });
-  }
+  const plane = outputPlane(g);
+  const channels = g.outChannels / g.groups;
+  forEachInputBlock(g, layout, ({ block, place, planes, planeStep }) => {
+    phase.add(
+      [
+        {
+          count: g.batch,
+          block: 1,
+          steps: steps({
+            output: g.outChannels * shape.output.channelPitch,
+            input: g.inChannels * shape.input.channelPitch,
+          }),
+        },
+        {
+          count: g.groups,
+          block: 1,
+          steps: steps({
+            weight: layout.groupWeights,
+            bias: channels * FLOAT_BYTES,
+            output: channels * shape.output.channelPitch,
+            input: shape.inChannels * shape.input.channelPitch,
+          }),
+        },
+        { count: planes.count, block: 1, steps: steps({ output: plane, input: planeStep }) },
+        ...place.axes(({ input, output }) => steps({ output, input })),
+      ],
+      [
+        { buffer: BUFFER.scratch, offset: 0, threadStep: scratch.bytes },
+        ...multiplyBases(scratch, planes.start * plane + place.offset.output),
+        { buffer: BUFFER.input, offset: place.offset.input },
+      ],
+      () => fusedProgram(shape, block, channels),
+    );
+  });
   return phase.build();
 }
 
-/** What the arguments of both multiplying phases have in common. */
-function multiplyArguments(g: Geometry, { shape }: Layout, scratch: Scratch): {
-  readonly plane: number;
-  readonly bases: readonly TileBase[];
-} {
-  const threadStep = scratch.bytes;
-  return {
-    plane: g.output[1] * shape.output.rowPitch,
-    bases: [
-      { buffer: BUFFER.packedWeight, offset: 0 },
-      { buffer: BUFFER.bias, offset: 0 },
-      { buffer: BUFFER.scratch, offset: scratch.products, threadStep },
-    ],
-  };
+type Parameter = (typeof FUSED_PARAMETERS)[number];
+
+/** The steps of the multiplying programs' arguments; what is added moves as the output does. */
+function steps(bytes: Partial<Record<Parameter, number>>): number[] {
+  return FUSED_PARAMETERS.map((name) => bytes[name === "add" ? "output" : name] ?? 0);
+}
+
+/** The multiplying programs' arguments from the weights on to what is added. */
+function multiplyBases(scratch: Scratch, output: number): TileBase[] {
+  return [
+    { buffer: BUFFER.packedWeight, offset: 0 },
+    { buffer: BUFFER.bias, offset: 0 },
+    { buffer: BUFFER.scratch, offset: scratch.products, threadStep: scratch.bytes },
+    { buffer: BUFFER.output, offset: output },
+    { buffer: BUFFER.add, offset: output },
+  ];
+}
+
+function outputPlane({ output }: Geometry): number {
+  return output[1] * output[2] * FLOAT_BYTES;
+}
+
+/** Equal blocks of input planes of one kind. */
+interface InputBlocks {
+  readonly block: WinogradBlock;
+  /** Where the blocks of the first plane lie; input offsets count from the input's begin. */
+  readonly place: Places;
+  readonly planes: SpanRun;
+  /** Input bytes from one plane to the next. */
+  readonly planeStep: number;
+}
+
+/** Planes of padding see nothing of the input, and other planes see it all alike. */
+function forEachInputBlock(
+  { input }: Geometry,
+  layout: Layout,
+  each: (blocks: InputBlocks) => void,
+): void {
+  const plane = input[1] * layout.shape.input.rowPitch;
+  for (const planes of layout.planes) {
+    const isPadding = planes.span.sources[0] === null;
+    forEachBlock(layout, (rows, columns) => {
+      const seen = isPadding ? { ...rows, step: 0, span: zeroSpan(rows.span) } : rows;
+      const along = isPadding ? { ...columns, step: 0, span: zeroSpan(columns.span) } : columns;
+      const place = blockPlaces(layout, seen, along);
+      const first = planes.span.origin * plane;
+      each({
+        block: { rows: seen.span, columns: along.span },
+        place: { ...place, offset: { ...place.offset, input: place.offset.input + first } },
+        planes,
+        planeStep: planes.step * plane,
+      });
+    });
+  }
 }
 
 function forEachBlock(
@@ -408,7 +359,7 @@ function forEachBlock(
   }
 }
 
-/** Bytes in each of the arrays that blocks are places in. */
+/** Bytes in each of the arrays that have blocks. */
 interface Place {
   readonly input: number;
   readonly transformed: number;
@@ -416,11 +367,16 @@ interface Place {
 }
 
 /** Where the first of some equal blocks lies, and the axes along which the others follow. */
-function blockAxes(
+interface Places {
+  readonly offset: Place;
+  readonly axes: (steps: (place: Place) => number[]) => TileAxis[];
+}
+
+function blockPlaces(
   { shape, blockRows, blockColumns, columnBlocks, blockPitch }: Layout,
   rows: SpanRun,
   columns: SpanRun,
-): { readonly offset: Place; readonly axes: (steps: (place: Place) => number[]) => TileAxis[] } {
+): Places {
   const rowTile = shape.height.outputs * shape.output.rowPitch;
   const columnTile = shape.width.outputs * FLOAT_BYTES;
   const offset = {
@@ -472,5 +428,3 @@ function weightPhase({ geometry: g }: PlanRequest, { shape, groupWeights }: Layo
   );
   return phase.build();
 }
-
-export { F2_3, F4_3 };

@@ -135,24 +135,27 @@ function writeRegisterTile(
   const weight = code.pointer(pointers.weight);
   const chunk = Math.max(1, Math.floor(CHUNK / depthTaps.length));
   const before = code.register();
-  const writeChunk = (size: number, isFirst: boolean) => {
-    writeSums(code, shape, { input, weight }, sums, size);
+  const forEachSum = (body: (sum: Register, offset: number) => void) => {
     sums.forEach((row, channel) => {
       row.forEach((sum, v) => {
-        const offset = channel * shape.products.channelPitch + v * lanes * FLOAT_BYTES;
-        if (!isFirst) {
-          code.load(before, pointers.products, offset);
-          code.add(sum, sum, before);
-        }
-        code.store(sum, pointers.products, offset);
+        body(sum, channel * shape.products.channelPitch + v * lanes * FLOAT_BYTES);
       });
+    });
+  };
+  const addChunk = (size: number) => {
+    writeSums(code, shape, { input, weight }, sums, size);
+    forEachSum((sum, offset) => {
+      code.load(before, pointers.products, offset);
+      code.add(sum, sum, before);
+      code.store(sum, pointers.products, offset);
     });
   };
   const first = Math.min(chunk, inChannels);
   const rest = inChannels - first;
-  writeChunk(first, true);
-  code.loop(Math.floor(rest / chunk), () => writeChunk(chunk, false));
-  if (rest % chunk > 0) writeChunk(rest % chunk, false);
+  writeSums(code, shape, { input, weight }, sums, first);
+  forEachSum((sum, offset) => code.store(sum, pointers.products, offset));
+  code.loop(Math.floor(rest / chunk), () => addChunk(chunk));
+  if (rest % chunk > 0) addChunk(rest % chunk);
 }
 
 /** Terms of a sum that are added up one by one. */
