@@ -109,7 +109,7 @@ const INPUT_TRANSFORM_COST = 6.4;
 const OUTPUT_TRANSFORM_COST = 4.1;
 
 /** Vectors of tiles over which the loading of transformed weights costs nothing. */
-const LEAST_VECTORS = 2;
+const LEAST_VECTORS = 1.5;
 
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
 function winogradCost(g: Geometry, transform: AxisTransform, lanes: number): number {
@@ -139,48 +139,53 @@ const MOST_BLOCK_TILES = 64;
 /** What transformed input and products of a fused block may take of a second-level cache. */
 const FUSED_BYTES = 1024 * 1024;
 
-/** Tiles of the least fused block: with few output channels the transforms matter more. */
+/** Tiles of the least fused block. With few output channels the transforms matter more. */
 const LEAST_FUSED_TILES = 24;
 const FEW_CHANNELS = 48;
 const LEAST_FUSED_TILES_FEW_CHANNELS = 12;
 
-/** Engine tiles that balance threads. */
-const LEAST_ENGINE_TILES = 12;
+/** Engine tiles that balance threads: wanted, and enough for fused blocks. */
 const ENGINE_TILES = 24;
+const LEAST_ENGINE_TILES = 12;
 
 /** Output channels of an engine tile: fewer read the transformed input too often. */
-const LEAST_OUT_CHANNELS = 16;
+const LEAST_OUT_CHANNELS = 8;
 
 /** The blocks of a convolution. */
 function tiling(g: Geometry, transform: AxisTransform, lanes: number): WinogradChoice {
   const [rows, columns] = tileCounts(g, transform);
   const outChannels = g.outChannels / g.groups;
   const planes = g.batch * g.groups * g.output[0];
-  const tileBytes = positionsOf(g, transform) * FLOAT_BYTES *
-    (g.inChannels / g.groups + outChannels);
-  const fused = blockOf(rows, columns, Math.min(MOST_BLOCK_TILES, FUSED_BYTES / tileBytes), lanes);
-  const leastTiles = outChannels < FEW_CHANNELS
-    ? LEAST_FUSED_TILES_FEW_CHANNELS
-    : LEAST_FUSED_TILES;
-  const isLarge = fused.blockRows * fused.blockColumns >= Math.min(leastTiles, rows * columns);
-  const depthwise = g.kernel[0] === 1 && g.stride[0] === 1;
-  if (depthwise && isLarge) {
-    const smaller = fused.blocks * planes >= LEAST_ENGINE_TILES
-      ? fused
-      : blockOf(rows, columns, leastTiles, lanes);
-    if (smaller.blocks * planes >= LEAST_ENGINE_TILES) {
-      return { transform, ...sizes(smaller), outChannels, fused: true };
-    }
+  const fused = fusedBlock(g, transform, lanes);
+  if (fused !== null && fused.blocks * planes >= LEAST_ENGINE_TILES) {
+    return { transform, ...sizes(fused), outChannels, fused: true };
   }
   const split = blockOf(rows, columns, MOST_BLOCK_TILES, lanes);
   const parts = Math.max(1, Math.floor(ENGINE_TILES / (planes * split.blocks)));
-  const part = Math.ceil(outChannels / parts / lanes) * lanes;
+  const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
   return {
     transform,
     ...sizes(split),
-    outChannels: Math.min(outChannels, Math.max(LEAST_OUT_CHANNELS, part)),
+    outChannels: Math.min(outChannels, Math.ceil(part / lanes) * lanes),
     fused: false,
   };
+}
+
+/** A block to be fused, if one fits into the cache that is large enough for its weights. */
+function fusedBlock(g: Geometry, transform: AxisTransform, lanes: number): Block | null {
+  if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
+  const [rows, columns] = tileCounts(g, transform);
+  const outChannels = g.outChannels / g.groups;
+  const tileBytes = positionsOf(g, transform) * FLOAT_BYTES *
+    (g.inChannels / g.groups + outChannels);
+  const least = Math.min(
+    outChannels < FEW_CHANNELS ? LEAST_FUSED_TILES_FEW_CHANNELS : LEAST_FUSED_TILES,
+    rows * columns,
+  );
+  const share = rows * columns * g.batch * g.groups * g.output[0] / ENGINE_TILES;
+  const most = Math.min(MOST_BLOCK_TILES, FUSED_BYTES / tileBytes, Math.max(least, share));
+  const block = blockOf(rows, columns, most, lanes);
+  return block.blockRows * block.blockColumns >= least ? block : null;
 }
 
 interface Block {

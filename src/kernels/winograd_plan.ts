@@ -190,6 +190,7 @@ function transformPhase({ geometry: g }: PlanRequest, layout: Layout): Phase {
           offset: planes.start * layout.planePitch + place.offset.transformed,
         },
       ],
+      transformCost(shape, block),
       ([, , , channels = 1]) => transformProgram(shape, block, channels),
     );
   });
@@ -248,6 +249,7 @@ function multiplyPhase(
         { buffer: BUFFER.padded, offset: place.offset.transformed },
         ...multiplyBases(scratch, place.offset.output),
       ],
+      multiplyCost(shape, block),
       ([, , channels = 1]) => multiplyProgram(shape, block, channels),
     );
   });
@@ -288,10 +290,35 @@ function fusedPhase({ geometry: g }: PlanRequest, layout: Layout, scratch: Scrat
         ...multiplyBases(scratch, planes.start * plane + place.offset.output),
         { buffer: BUFFER.input, offset: place.offset.input },
       ],
+      shape.inChannels * transformCost(shape, block) + channels * multiplyCost(shape, block),
       () => fusedProgram(shape, block, channels),
     );
   });
   return phase.build();
+}
+
+/** About what the transform of a vector of tiles takes for each of its positions. */
+const INPUT_MICROSECONDS = 0.0017;
+const OUTPUT_MICROSECONDS = 0.0011;
+
+/** About what a multiply-add of vectors takes. */
+const MULTIPLY_ADD_MICROSECONDS = 0.00027;
+
+/** Vectors of tiles of a block, as its transforms see them. */
+function rowVectors({ lanes }: WinogradShape, { rows, columns }: WinogradBlock): number {
+  return rows.tiles * Math.ceil(columns.tiles / lanes);
+}
+
+/** Microseconds for one input channel of a block. */
+function transformCost(shape: WinogradShape, block: WinogradBlock): number {
+  return rowVectors(shape, block) * shape.positions * INPUT_MICROSECONDS;
+}
+
+/** Microseconds for one output channel of a block. */
+function multiplyCost(shape: WinogradShape, block: WinogradBlock): number {
+  const vectors = Math.ceil(block.rows.tiles * block.columns.tiles / shape.lanes);
+  const products = vectors * shape.inChannels * shape.depthTaps.length * MULTIPLY_ADD_MICROSECONDS;
+  return shape.positions * (products + rowVectors(shape, block) * OUTPUT_MICROSECONDS);
 }
 
 type Parameter = (typeof FUSED_PARAMETERS)[number];
@@ -402,6 +429,9 @@ function blockPlaces(
   return { offset, axes };
 }
 
+/** About what the transform of a kernel takes for each of its positions. */
+const WEIGHT_MICROSECONDS = 0.0006;
+
 /** Weights that one tile of the preparation transforms. */
 const WEIGHT_TILE_BYTES = 64 * 1024;
 
@@ -423,6 +453,7 @@ function weightPhase({ geometry: g }: PlanRequest, { shape, groupWeights }: Layo
       },
     ],
     [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: 0 }],
+    reduction * shape.positions * WEIGHT_MICROSECONDS,
     ([, channels = 1]) =>
       weightProgram({ lanes, height, width, reduction, positionPitch }, channels),
   );
