@@ -18,14 +18,8 @@
 
 export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
 export type { PaddingMode } from "./src/geometry.ts";
-export {
-  type Algorithm,
-  Conv,
-  Conv1d,
-  Conv2d,
-  Conv3d,
-  type ConvOptions,
-} from "./src/layers/conv.ts";
+export type { Algorithm } from "./src/kernels/algorithm.ts";
+export { Conv, Conv1d, Conv2d, Conv3d, type ConvOptions } from "./src/layers/conv.ts";
 export {
   ConvTranspose,
   ConvTranspose1d,

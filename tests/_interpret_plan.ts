@@ -23,7 +23,7 @@ export function planOf(
   target: Target = WASM_TARGET,
   epilogue: Epilogue = NO_EPILOGUE,
 ): Plan {
-  return planFor({ geometry, hasBias, epilogue, target });
+  return planFor({ geometry, hasBias, epilogue, algorithm: "auto", target });
 }
 
 /** What plans that add a tensor find in all of it. */

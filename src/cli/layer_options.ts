@@ -1,10 +1,11 @@
 import { nearestName } from "../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PaddingMode } from "../geometry.ts";
+import { type Algorithm, ALGORITHMS } from "../kernels/algorithm.ts";
+import type { ConvOptions } from "../layers/conv.ts";
+import { Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ActivationOptions } from "../layers/activation.ts";
 import { ACTIVATIONS, resolveActivation } from "../layers/activation.ts";
-import type { Algorithm, ConvOptions } from "../layers/conv.ts";
-import { ALGORITHMS, Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ConvTransposeOptions } from "../layers/conv_transpose.ts";
 import {
   ConvTranspose,

@@ -113,7 +113,7 @@ export function rowMajorLayout(axes: PadAxes, channels: number): PaddedLayout {
 }
 
 /** A pitch of at least `elements` at which channels do not compete for the same cache sets. */
-function spread(elements: number): number {
+export function spread(elements: number): number {
   let pitch = elements;
   while (isAliased(pitch * FLOAT_BYTES)) pitch += CACHE_LINE_BYTES / FLOAT_BYTES;
   return pitch;

@@ -8,13 +8,16 @@
 import type { Target } from "../codegen/target.ts";
 import { bufferBytes, type Phase, type Work } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
+import type { Algorithm } from "./algorithm.ts";
 import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
 import { planTransposed } from "./transposed.ts";
+import { chooseWinograd } from "./winograd_choice.ts";
+import { planWinograd } from "./winograd_plan.ts";
 
 /** The kernel families. */
-export type Family = "direct" | "depthwise";
+export type Family = "direct" | "depthwise" | "winograd";
 
 /** Indices into the buffers of every plan. */
 export const BUFFER = {
@@ -50,6 +53,7 @@ export type PlanBody = Omit<Plan, "id">;
 export interface Form {
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
+  readonly algorithm: Algorithm;
 }
 
 /** What a planner is given. */
@@ -85,6 +89,8 @@ export function planFor(request: PlanRequest): Plan {
 }
 
 function makePlan(request: PlanRequest): PlanBody {
+  const winograd = chooseWinograd(request);
+  if (winograd !== null) return planWinograd(request, winograd);
   const collapsed = { ...request, geometry: collapse(request.geometry) };
   return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
 }

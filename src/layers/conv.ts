@@ -1,14 +1,13 @@
-import { checkChoice, checkOptionNames } from "../checks.ts";
+import { checkOptionNames } from "../checks.ts";
 import type { PaddingMode } from "../geometry.ts";
+import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Padding, Size } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
+import { resolveAlgorithm } from "./algorithm.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { Layer } from "./layer.ts";
-
-/** How a convolution is computed: `"auto"` leaves the choice, `"direct"` is the formula itself. */
-export type Algorithm = "auto" | "direct";
 
 /** Options of {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d}. */
 export interface ConvOptions extends LayerOptions {
@@ -25,9 +24,6 @@ export interface ConvOptions extends LayerOptions {
   /** How to compute. Default `"auto"`. */
   readonly algorithm?: Algorithm;
 }
-
-/** The valid values of {@linkcode Algorithm}. */
-export const ALGORITHMS: readonly Algorithm[] = ["auto", "direct"];
 
 const OPTION_NAMES: readonly (keyof ConvOptions)[] = [
   "stride",
@@ -82,13 +78,8 @@ export abstract class Conv extends Layer {
       kernelSize,
     };
     const settings = resolveSettings(subject, options, OPTION_NAMES);
-    const algorithm = checkChoice(
-      settings.name,
-      "algorithm",
-      options.algorithm ?? "auto",
-      ALGORITHMS,
-    );
-    super(settings, options);
+    const algorithm = resolveAlgorithm(settings, options.algorithm);
+    super(settings, options, algorithm);
     this.#name = settings.name;
     this.#paddingMode = settings.paddingMode;
     this.#algorithm = algorithm;

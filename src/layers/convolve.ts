@@ -11,6 +11,7 @@ import type { Runtime, Task } from "../engine/runtime.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import { type Loan, SharedResult } from "../engine/results.ts";
 import type { Geometry } from "../geometry.ts";
+import type { Algorithm } from "../kernels/algorithm.ts";
 import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
 import type { ActivationSettings } from "./activation.ts";
 import { ArrayValues, copyOf, type Values } from "../values.ts";
@@ -25,6 +26,8 @@ export interface Operands {
   readonly add: Values | null;
   /** What is applied to the output. */
   readonly activation: ActivationSettings;
+  /** How to compute. */
+  readonly algorithm: Algorithm;
   /**
    * Where weight and bias will never change again, the identity under which the engine may keep its
    * copy of them and never look again.
@@ -74,8 +77,8 @@ function outputLength({ batch, outChannels, output }: Geometry): number {
 }
 
 /** What a convolution with some operands is besides its sizes. */
-function formOf({ bias, add, activation }: Pick<Operands, "bias" | "add" | "activation">): Form {
-  return { hasBias: bias !== null, epilogue: { ...activation, add: add !== null } };
+function formOf({ bias, add, activation, algorithm }: Operands): Form {
+  return { hasBias: bias !== null, epilogue: { ...activation, add: add !== null }, algorithm };
 }
 
 type Weights = Pick<Operands, "weight" | "bias">;

@@ -1,4 +1,4 @@
-import { checkChoice, describeShape } from "../checks.ts";
+import { describeShape } from "../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { defaultEngine } from "../engine/engine.ts";
 import type { PaddingMode } from "../geometry.ts";
@@ -10,8 +10,8 @@ import type { Call } from "./call.ts";
 import type { ActivationOptions } from "./activation.ts";
 import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
 import { checkAddend, checkTensor, resolveCall } from "./call.ts";
-import type { Algorithm } from "./conv.ts";
-import { ALGORITHMS } from "./conv.ts";
+import type { Algorithm } from "../kernels/algorithm.ts";
+import { resolveAlgorithm } from "./algorithm.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
 import type { ForwardOptions } from "./layer.ts";
@@ -228,13 +228,11 @@ function prepareConv(
   bias: Tensor | null,
   options: ConvFunctionOptions,
 ): Work {
-  const work = prepare(
+  return prepare(
     { name: "conv", transposed: false, input, weight, bias },
     options,
     CONV_OPTION_NAMES,
   );
-  checkChoice("conv", "algorithm", options.algorithm ?? "auto", ALGORITHMS);
-  return work;
 }
 
 function prepareConvTranspose(
@@ -260,6 +258,7 @@ interface Arguments {
 
 interface CommonOptions extends SizeOptions, ActivationOptions, ForwardOptions {
   readonly outputSize?: Size;
+  readonly algorithm?: Algorithm;
   readonly engine?: Engine;
 }
 
@@ -301,6 +300,7 @@ function prepare(
     bias: bias?.data ?? null,
     add: options.add === undefined ? null : checkAddend(name, options.add, call.outputShape),
     activation: resolveActivation(name, options),
+    algorithm: resolveAlgorithm(settings, options.algorithm),
     frozenKey: null,
   };
   return { ...call, operands, engine: engine ?? defaultEngine() };

@@ -9,6 +9,7 @@ import type { Values } from "../values.ts";
 import type { ActivationOptions, ActivationSettings } from "./activation.ts";
 import { resolveActivation } from "./activation.ts";
 import { checkAddend, checkAttached, checkTensor, resolveCall } from "./call.ts";
+import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
 import { explain, type Explanation } from "./explain.ts";
@@ -63,6 +64,7 @@ export abstract class Layer {
   readonly #settings: ConvSettings;
   readonly #engine: Engine | undefined;
   readonly #activation: ActivationSettings;
+  readonly #algorithm: Algorithm;
   #frozenKey: object | null = null;
   /** The last call and what it was resolved from: networks repeat their shapes. */
   #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
@@ -72,14 +74,16 @@ export abstract class Layer {
    *
    * @param settings What the layer is.
    * @param options The options that every layer has.
+   * @param algorithm How to compute.
    * @internal
    */
-  constructor(settings: ConvSettings, options: LayerOptions) {
+  constructor(settings: ConvSettings, options: LayerOptions, algorithm: Algorithm = "auto") {
     const { bias = true, seed, engine } = options;
     checkBoolean(settings.name, "bias", bias);
     this.#settings = settings;
     this.#engine = checkEngine(settings.name, engine);
     this.#activation = resolveActivation(settings.name, options);
+    this.#algorithm = algorithm;
     const initial = drawInitialValues(settings, bias, seed);
     this.weight = new Parameter(initial.weight);
     this.bias = initial.bias && new Parameter(initial.bias);
@@ -319,7 +323,7 @@ export abstract class Layer {
   explain(inputShape: readonly number[]): Explanation {
     const { geometry } = this.#resolveShape(inputShape, undefined);
     const epilogue = { ...this.#activation, add: false };
-    const form = { hasBias: this.bias !== null, epilogue };
+    const form = { hasBias: this.bias !== null, epilogue, algorithm: this.#algorithm };
     return explain(this.#engine ?? defaultEngine(), geometry, form);
   }
 
@@ -403,6 +407,7 @@ export abstract class Layer {
       bias: this.bias?.data ?? null,
       add,
       activation: this.#activation,
+      algorithm: this.#algorithm,
       frozenKey: this.#frozenKey,
     };
   }

@@ -15,11 +15,17 @@ const LAYER = [
 ];
 
 Deno.test("explain names the kernel family, the layout and the tiles", async () => {
-  const { code, out } = await runMain(...LAYER);
+  const { code, out } = await runMain(...LAYER, "--algorithm", "direct");
   assertEquals(code, 0);
   assertStringIncludes(out, "direct");
   assertStringIncludes(out, "padded");
   assertStringIncludes(out, "tiles");
+});
+
+Deno.test("explain names the algorithm that is chosen", async () => {
+  const { code, out } = await runMain(...LAYER);
+  assertEquals(code, 0);
+  assertStringIncludes(out, "winograd");
 });
 
 Deno.test("explain --json prints the same as data", async () => {

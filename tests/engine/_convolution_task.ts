@@ -29,7 +29,7 @@ function* convolution(
   runtime: Runtime,
   { geometry, operands: { input, weight, bias } }: Exercise,
 ): Task<Float32Array> {
-  const form = { hasBias: bias !== null, epilogue: NO_EPILOGUE };
+  const form = { hasBias: bias !== null, epilogue: NO_EPILOGUE, algorithm: "direct" } as const;
   const plan = planFor({ geometry, ...form, target: runtime.target });
   const blocks: Block[] = [];
   try {

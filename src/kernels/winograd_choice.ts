@@ -1,0 +1,213 @@
+/**
+ * Whether and how a convolution is computed by Winograd's algorithm.
+ *
+ * Measured in WebAssembly, one thread, in proportion to the direct kernel's time in the same run
+ * (F(4x4,3x3), or F(4,3) for 1-D; all phases but the transform of the weights):
+ *
+ * | convolution | direct / winograd |
+ * | --- | --- |
+ * | 3x3 64>64 @224 | 3.4 |
+ * | 3x3 64>64 @56 | 3.2 |
+ * | 3x3 128>128 @112; @28 | 3.4; 3.2 |
+ * | 3x3 256>256 @56; @14 | 3.4; 3.1 |
+ * | 3x3 512>512 @28; @14; @7 | 3.6; 3.3; 2.2 |
+ * | 3x3 32>32, 16>16 @56; 8>8 @112 | 3.0; 2.3; 1.9 |
+ * | 3x3 1024>1024 in 32 groups @7 | 1.7 |
+ * | 3x3x3 64>128 @8x28x28 | 3.1 |
+ * | length 3, 384>384 @1500; 80>384 @3000 | 2.0; 2.0 |
+ * | length 3, 32>32, 16>16, 8>8 @3000 | 2.0; 1.7; 1.3 |
+ *
+ * F(2x2,3x3) gained 1.2 to 2.0 on the same layers. Keeping a block of tiles in one thread from input to
+ * output made no difference beyond 5 % where there are many channels, and was worth up to a fifth where
+ * there are few.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Geometry } from "../geometry.ts";
+import type { PlanRequest } from "./plan.ts";
+import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
+
+/** How a convolution is computed by Winograd's algorithm. */
+export interface WinogradChoice {
+  /** The transform of an axis with three taps. */
+  readonly transform: AxisTransform;
+  /** Tiles of a block along height and width; several rows only where they are whole. */
+  readonly blockRows: number;
+  readonly blockColumns: number;
+  /** Output channels of a block that one engine tile takes, whole panels; all where `fused`. */
+  readonly outChannels: number;
+  /**
+   * Whether an engine tile takes a block from input to output. Only for a kernel of one depth tap with
+   * stride 1: others see a transformed plane several times, or not at all.
+   */
+  readonly fused: boolean;
+}
+
+/** What of a convolution keeps it from being computed by the algorithm. */
+export type Obstacle = "kernel" | "stride" | "dilation";
+
+/**
+ * What keeps a convolution from being computed by the algorithm, or `null` if nothing does.
+ *
+ * @param sizes One number per axis, for 1 to 3 axes.
+ */
+export function winogradObstacle(
+  { kernel, stride, dilation }: Readonly<Record<Obstacle, readonly number[]>>,
+): Obstacle | null {
+  const lastTwo = (sizes: readonly number[]) => [sizes.at(-2) ?? 1, sizes.at(-1) ?? 1];
+  const sizes = lastTwo(kernel);
+  if (sizes.some((size) => size !== 1 && size !== 3) || !sizes.includes(3)) return "kernel";
+  if (lastTwo(stride).some((step) => step !== 1)) return "stride";
+  const dilated = lastTwo(dilation).some((step, axis) => step !== 1 && sizes[axis] === 3);
+  return dilated ? "dilation" : null;
+}
+
+/** The transform of one axis of a convolution. */
+export function axisTransform(
+  { kernel }: Pick<Geometry, "kernel">,
+  axis: 1 | 2,
+  transform: AxisTransform,
+): AxisTransform {
+  return kernel[axis] === 1 ? IDENTITY : transform;
+}
+
+/** With fewer input channels the error of the transforms is large beside that of the sum. */
+const LEAST_CHANNELS = 8;
+
+/** The gain that pays for more memory and less accuracy on few channels. */
+const LEAST_GAIN = 1.2;
+
+/** How to compute a convolution by Winograd's algorithm; `null` if another is to be preferred. */
+export function chooseWinograd(request: PlanRequest): WinogradChoice | null {
+  const { geometry: g, algorithm, target } = request;
+  if (algorithm === "direct" || g.transposed || winogradObstacle(g) !== null) return null;
+  const [transform, cost] = [F4_3, F2_3]
+    .map((transform) => [transform, winogradCost(g, transform, target.lanes)] as const)
+    .reduce((best, other) => other[1] < best[1] ? other : best);
+  if (algorithm === "auto") {
+    if (g.inChannels / g.groups < LEAST_CHANNELS) return null;
+    if (cost * LEAST_GAIN > directCost(g, target.lanes)) return null;
+  }
+  return tiling(g, transform, target.lanes);
+}
+
+/** Tiles along height and width. */
+function tileCounts(g: Geometry, transform: AxisTransform): readonly [number, number] {
+  const along = (axis: 1 | 2) =>
+    Math.ceil(g.output[axis] / axisTransform(g, axis, transform).outputs);
+  return [along(1), along(2)];
+}
+
+function positionsOf(g: Geometry, transform: AxisTransform): number {
+  return axisTransform(g, 1, transform).inputs * axisTransform(g, 2, transform).inputs;
+}
+
+/** What a transform of a vector costs for each position, in multiply-adds of the products. */
+const INPUT_TRANSFORM_COST = 6.4;
+const OUTPUT_TRANSFORM_COST = 4.1;
+
+/** Vectors of tiles over which the loading of transformed weights costs nothing. */
+const LEAST_VECTORS = 1.5;
+
+/** The time of an output plane of a group, in vector multiply-adds of the products. */
+function winogradCost(g: Geometry, transform: AxisTransform, lanes: number): number {
+  const [rows, columns] = tileCounts(g, transform);
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  const rowVectors = rows * Math.ceil(columns / lanes);
+  const vectors = Math.max(LEAST_VECTORS, Math.ceil(rows * columns / lanes));
+  const perPosition = inChannels * rowVectors * INPUT_TRANSFORM_COST +
+    outChannels * rowVectors * OUTPUT_TRANSFORM_COST +
+    inChannels * g.kernel[0] * outChannels * vectors;
+  return positionsOf(g, transform) * perPosition;
+}
+
+/** What a multiply-add of the direct kernel costs, its operands' loads included, in the same unit. */
+const DIRECT_COST = 1.2;
+
+function directCost(g: Geometry, lanes: number): number {
+  const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
+  const vectors = g.output[1] * Math.ceil(g.output[2] / lanes);
+  return g.inChannels / g.groups * g.outChannels / g.groups * taps * vectors * DIRECT_COST;
+}
+
+/** Tiles of a block: enough for the weights, which every block reads, not to matter. */
+const MOST_BLOCK_TILES = 64;
+
+/** What transformed input and products of a fused block may take of a second-level cache. */
+const FUSED_BYTES = 1024 * 1024;
+
+/** Tiles of the least fused block. With few output channels the transforms matter more. */
+const LEAST_FUSED_TILES = 24;
+const FEW_CHANNELS = 48;
+const LEAST_FUSED_TILES_FEW_CHANNELS = 12;
+
+/** Engine tiles that balance threads: wanted, and enough for fused blocks. */
+const ENGINE_TILES = 24;
+const LEAST_ENGINE_TILES = 12;
+
+/** Output channels of an engine tile: fewer read the transformed input too often. */
+const LEAST_OUT_CHANNELS = 8;
+
+/** The blocks of a convolution. */
+function tiling(g: Geometry, transform: AxisTransform, lanes: number): WinogradChoice {
+  const [rows, columns] = tileCounts(g, transform);
+  const outChannels = g.outChannels / g.groups;
+  const planes = g.batch * g.groups * g.output[0];
+  const fused = fusedBlock(g, transform, lanes);
+  if (fused !== null && fused.blocks * planes >= LEAST_ENGINE_TILES) {
+    return { transform, ...sizes(fused), outChannels, fused: true };
+  }
+  const split = blockOf(rows, columns, MOST_BLOCK_TILES, lanes);
+  const parts = Math.max(1, Math.floor(ENGINE_TILES / (planes * split.blocks)));
+  const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
+  return {
+    transform,
+    ...sizes(split),
+    outChannels: Math.min(outChannels, Math.ceil(part / lanes) * lanes),
+    fused: false,
+  };
+}
+
+/** A block to be fused, if one fits into the cache that is large enough for its weights. */
+function fusedBlock(g: Geometry, transform: AxisTransform, lanes: number): Block | null {
+  if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
+  const [rows, columns] = tileCounts(g, transform);
+  const outChannels = g.outChannels / g.groups;
+  const tileBytes = positionsOf(g, transform) * FLOAT_BYTES *
+    (g.inChannels / g.groups + outChannels);
+  const least = Math.min(
+    outChannels < FEW_CHANNELS ? LEAST_FUSED_TILES_FEW_CHANNELS : LEAST_FUSED_TILES,
+    rows * columns,
+  );
+  const share = rows * columns * g.batch * g.groups * g.output[0] / ENGINE_TILES;
+  const most = Math.min(MOST_BLOCK_TILES, FUSED_BYTES / tileBytes, Math.max(least, share));
+  const block = blockOf(rows, columns, most, lanes);
+  return block.blockRows * block.blockColumns >= least ? block : null;
+}
+
+interface Block {
+  readonly blockRows: number;
+  readonly blockColumns: number;
+  /** How many there are. */
+  readonly blocks: number;
+}
+
+function sizes({ blockRows, blockColumns }: Block): Omit<Block, "blocks"> {
+  return { blockRows, blockColumns };
+}
+
+/** Blocks of about equal size and at most so many tiles: some rows, or a part of a row. */
+function blockOf(rows: number, columns: number, most: number, lanes: number): Block {
+  if (columns > most) {
+    // A register tile is two vectors wide.
+    const step = 2 * lanes;
+    const even = Math.ceil(columns / Math.ceil(columns / Math.max(step, most)));
+    const blockColumns = Math.min(columns, Math.ceil(even / step) * step);
+    return { blockRows: 1, blockColumns, blocks: rows * Math.ceil(columns / blockColumns) };
+  }
+  const blockRows = Math.ceil(rows / Math.ceil(rows / Math.max(1, Math.floor(most / columns))));
+  return { blockRows, blockColumns: columns, blocks: Math.ceil(rows / blockRows) };
+}

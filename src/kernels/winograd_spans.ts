@@ -1,0 +1,118 @@
+/**
+ * Winograd tiles along one axis: what they see of the input, and runs of them that see it alike.
+ *
+ * @module
+ */
+
+import type { PaddingMode } from "../geometry.ts";
+import { padSegments } from "./pad.ts";
+import type { AxisTransform } from "./winograd_transform.ts";
+
+/** Consecutive tiles along an axis. */
+export interface TileSpan {
+  readonly tiles: number;
+  /** Outputs that they have; the last tile may have fewer than its transform gives. */
+  readonly outputs: number;
+  /** The least input position that they see, 0 if none. */
+  readonly origin: number;
+  /**
+   * For every position of their windows, in order, where its value comes from, counted from the
+   * origin; `null` for zero.
+   */
+  readonly sources: readonly (number | null)[];
+}
+
+/** Spans that are equal but for where they begin. */
+export interface SpanRun {
+  /** The first tile of the first span. */
+  readonly start: number;
+  readonly count: number;
+  readonly span: TileSpan;
+  /** Input positions from one span's origin to the next's. */
+  readonly step: number;
+}
+
+/**
+ * All tiles of an axis.
+ *
+ * @param transform Which tiles.
+ * @param output Outputs along the axis.
+ * @param size Inputs along it.
+ * @param padBegin Padding in front of them.
+ * @param mode What the padding holds.
+ */
+export function wholeAxis(
+  transform: AxisTransform,
+  output: number,
+  size: number,
+  padBegin: number,
+  mode: PaddingMode,
+): TileSpan {
+  const tiles = Math.ceil(output / transform.outputs);
+  const positions = { count: output + transform.taps - 1, step: 1, first: -padBegin };
+  const sources = new Array<number | null>(windowOf(transform, tiles)).fill(null);
+  for (const { count, start, source, step } of padSegments(positions, size, mode)) {
+    if (source === null) continue;
+    for (let i = 0; i < count; i++) sources[start + i] = source + i * step;
+  }
+  return { tiles, outputs: output, origin: 0, sources };
+}
+
+/** The same tiles, all of whose inputs are zero. */
+export function zeroSpan(span: TileSpan): TileSpan {
+  return { ...span, origin: 0, sources: span.sources.map(() => null) };
+}
+
+/** The same tiles, for who is only concerned with their outputs. */
+export function outputSpan({ tiles, outputs }: TileSpan): TileSpan {
+  return { tiles, outputs, origin: 0, sources: [] };
+}
+
+/**
+ * Cuts a span into spans of `block` tiles, the last one perhaps smaller. Origins are relative to the
+ * whole's.
+ */
+export function cut(whole: TileSpan, transform: AxisTransform, block: number): SpanRun[] {
+  const runs: SpanRun[] = [];
+  for (let start = 0; start < whole.tiles; start += block) {
+    const span = part(whole, transform, start, Math.min(block, whole.tiles - start));
+    const last = runs.at(-1);
+    if (last !== undefined && equalShape(last.span, span)) {
+      const step = (span.origin - last.span.origin) / last.count;
+      if (last.count === 1 || step === last.step) {
+        runs[runs.length - 1] = { ...last, count: last.count + 1, step };
+        continue;
+      }
+    }
+    runs.push({ start, count: 1, span, step: 0 });
+  }
+  return runs;
+}
+
+/** Positions that `tiles` tiles see. */
+function windowOf({ outputs, inputs }: AxisTransform, tiles: number): number {
+  return (tiles - 1) * outputs + inputs;
+}
+
+function part(
+  { sources, outputs }: TileSpan,
+  transform: AxisTransform,
+  start: number,
+  tiles: number,
+): TileSpan {
+  const first = start * transform.outputs;
+  const seen = sources.slice(first, first + windowOf(transform, tiles));
+  const origin = seen.reduce<number>((least, s) => Math.min(least, s ?? Infinity), Infinity);
+  const base = origin === Infinity ? 0 : origin;
+  return {
+    tiles,
+    outputs: Math.min(tiles * transform.outputs, outputs - first),
+    origin: base,
+    sources: seen.map((source) => source === null ? null : source - base),
+  };
+}
+
+function equalShape(a: TileSpan, b: TileSpan): boolean {
+  return a.tiles === b.tiles && a.outputs === b.outputs &&
+    a.sources.length === b.sources.length && a.sources.every((s, i) => s === b.sources[i]);
+}
