@@ -1,5 +1,5 @@
 /**
- * Blocks that outlive a call because their owner said that their contents stay true.
+ * Blocks that outlive a call: copies of weights that will not change, and what has been made of weights.
  *
  * @module
  */
@@ -21,6 +21,14 @@ export class Residents {
   get(owner: object, name: string): Block | undefined {
     const reference = this.#references.get(owner);
     return reference && this.#owners.get(reference)?.get(name);
+  }
+
+  /** The same, no longer kept: it is the caller's. */
+  take(owner: object, name: string): Block | undefined {
+    const block = this.get(owner, name);
+    const reference = this.#references.get(owner);
+    if (reference !== undefined) this.#owners.get(reference)?.delete(name);
+    return block;
   }
 
   /** Keeps a block, which is released when the owner is collected or the memory is needed. */

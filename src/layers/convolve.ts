@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
@@ -33,6 +34,8 @@ export interface Operands {
    * copy of them and never look again.
    */
   readonly frozenKey: object | null;
+  /** The identity of the weights, under which the engine may keep what it has made of them. */
+  readonly weightKey: object;
 }
 
 /**
@@ -226,25 +229,42 @@ const WEIGHTS = [BUFFER.weight, BUFFER.bias, BUFFER.packedWeight];
 function* stageWeights(
   runtime: Runtime,
   plan: Plan,
-  { weight, bias, frozenKey }: Operands,
+  { weight, bias, frozenKey, weightKey }: Operands,
   bases: number[],
   blocks: Block[],
 ): Task<void> {
-  // Weights that are used as they are serve every plan.
-  const name = plan.preparation.length === 0 ? "weights" : plan.id;
-  const kept = frozenKey === null ? undefined : runtime.residents.get(frozenKey, name);
-  if (kept !== undefined) {
-    locate(runtime, plan, WEIGHTS, kept.address, bases);
+  const isPrepared = plan.preparation.length > 0;
+  // Weights that are used as they are serve every plan. To copy them is as fast as to compare them, so
+  // without a promise only what has been made of them is kept.
+  const name = isPrepared ? plan.id : "weights";
+  const owner = frozenKey ?? (isPrepared ? weightKey : null);
+  const { residents } = runtime;
+  const frozen = frozenKey === null ? undefined : residents.get(frozenKey, name);
+  if (frozen !== undefined) {
+    locate(runtime, plan, WEIGHTS, frozen.address, bases);
     return;
   }
-  const block = place(runtime, plan, WEIGHTS, bases);
+  // What is kept is taken while it may be changed: after an error it is not kept any more.
+  const kept = owner === null ? undefined : residents.take(owner, name);
+  const block = kept ?? place(runtime, plan, WEIGHTS, bases);
   blocks.push(block);
-  view(runtime, plan, bases, BUFFER.weight).set(weight);
+  locate(runtime, plan, WEIGHTS, block.address, bases);
   if (bias !== null) view(runtime, plan, bases, BUFFER.bias).set(bias);
-  yield* phasesOf(plan.preparation, bases);
-  if (frozenKey === null) return;
+  const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
+  if (kept === undefined || !hasSameBytes(staged, weight)) {
+    staged.set(weight);
+    yield* phasesOf(plan.preparation, bases);
+  }
+  if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
-  runtime.residents.keep(frozenKey, name, block);
+  residents.keep(owner, name, block);
+}
+
+/** Whether two arrays are the same to the bit; as fast as the memory. */
+function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
+  const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+    Buffer.from(buffer, byteOffset, byteLength);
+  return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
 function* phasesOf(phases: readonly Phase[], bases: readonly number[]): Task<void> {

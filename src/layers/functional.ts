@@ -302,6 +302,7 @@ function prepare(
     activation: resolveActivation(name, options),
     algorithm: resolveAlgorithm(settings, options.algorithm),
     frozenKey: null,
+    weightKey: weight.data,
   };
   return { ...call, operands, engine: engine ?? defaultEngine() };
 }

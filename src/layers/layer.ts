@@ -409,6 +409,7 @@ export abstract class Layer {
       activation: this.#activation,
       algorithm: this.#algorithm,
       frozenKey: this.#frozenKey,
+      weightKey: this.weight,
     };
   }
 

@@ -233,3 +233,26 @@ Deno.test("A layer takes inputs of changing shapes", () => {
     assertEquals(output.shape, layer.outputShape(shape));
   }
 });
+
+Deno.test("A write is seen where weights are prepared, whichever bit of whichever element it changes", () => {
+  const x = Tensor.ones([1, 16, 16, 16]);
+  const layers = [
+    new Conv2d(16, 16, 3, { padding: 1, seed: 1 }),
+    new ConvTranspose2d(16, 16, 3, { stride: 2, seed: 1 }),
+  ];
+  for (const layer of layers) {
+    const { data } = layer.weight;
+    for (const index of [0, 1, data.length >> 1, data.length - 1]) {
+      layer.forwardSync(x);
+      const before = data[index] ?? 0;
+      for (const value of [before + 1, -before, NaN, 0, -0, before]) {
+        data[index] = value;
+        const fresh = layer.toString().startsWith("ConvTranspose")
+          ? new ConvTranspose2d(16, 16, 3, { stride: 2 })
+          : new Conv2d(16, 16, 3, { padding: 1 });
+        fresh.loadStateDict(layer.stateDict());
+        assertEquals(layer.forwardSync(x).data, fresh.forwardSync(x).data);
+      }
+    }
+  }
+});
