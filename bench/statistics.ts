@@ -15,17 +15,3 @@ export function medianRatio(
 ): number {
   return median(numerators.map((numerator, index) => numerator / (denominators[index] ?? NaN)));
 }
-
-/** The largest difference in proportion to the largest expected value. */
-export function relativeError(actual: Float32Array, expected: Float32Array): number {
-  if (actual.length !== expected.length) return Infinity;
-  let apart = 0;
-  let largest = 0;
-  for (let index = 0; index < expected.length; index++) {
-    const [is = NaN, should = NaN] = [actual[index], expected[index]];
-    // Unlike a comparison, Math.max keeps a NaN.
-    apart = Math.max(apart, Math.abs(is - should));
-    largest = Math.max(largest, Math.abs(should));
-  }
-  return apart === 0 ? 0 : apart / largest;
-}

@@ -5,6 +5,8 @@ import type { Padding, Size, SizeOptions } from "../src/settings.ts";
 import { resolveSettings } from "../src/settings.ts";
 import { Tensor } from "../src/tensor.ts";
 
+export { relativeError } from "../src/kernels/reference.ts";
+
 /** A valid configuration of one of the six layers and an input for it, as a user would write them. */
 export interface LayerCase {
   readonly transposed: boolean;
@@ -80,21 +82,6 @@ export function operandsOf(layerCase: LayerCase): CaseOperands {
     weight: Tensor.randn(weight, { seed: seed + 1 }).data,
     bias: bias ? Tensor.randn([outChannels], { seed: seed + 2 }).data : null,
   };
-}
-
-/** The largest difference of two arrays in proportion to the largest expected value. */
-export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (actual.length !== expected.length) return Infinity;
-  let difference = 0;
-  let largest = 0;
-  for (let index = 0; index < expected.length; index++) {
-    const [is, should] = [actual[index] ?? NaN, expected[index] ?? NaN];
-    const apart = Math.abs(is - should);
-    // A NaN never compares greater: it must not pass for a small difference.
-    if (!(apart <= difference)) difference = apart;
-    largest = Math.max(largest, Math.abs(should));
-  }
-  return difference === 0 ? 0 : difference / largest;
 }
 
 type PaddingKind = "same" | "valid" | "number" | "axes" | "pairs" | "mix";

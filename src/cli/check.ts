@@ -1,6 +1,6 @@
 import { describeShape } from "../checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import { reference } from "../kernels/reference.ts";
+import { reference, relativeError } from "../kernels/reference.ts";
 import { Tensor } from "../tensor.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
@@ -108,19 +108,5 @@ async function compare(seed: number, engine: Engine): Promise<Comparison> {
     weight: layer.weight.data,
     bias: layer.bias?.data ?? null,
   });
-  return { seed, layer: String(layer), inputShape, error: difference(actual.data, expected) };
-}
-
-/** The largest difference in proportion to the largest expected value. */
-function difference(actual: Float32Array, expected: Float64Array): number {
-  if (actual.length !== expected.length) return Infinity;
-  let apart = 0;
-  let largest = 0;
-  for (let index = 0; index < expected.length; index++) {
-    const [is = NaN, should = NaN] = [actual[index], expected[index]];
-    // Unlike a comparison, Math.max keeps a NaN.
-    apart = Math.max(apart, Math.abs(is - should));
-    largest = Math.max(largest, Math.abs(should));
-  }
-  return apart === 0 ? 0 : apart / largest;
+  return { seed, layer: String(layer), inputShape, error: relativeError(actual.data, expected) };
 }

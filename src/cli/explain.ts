@@ -3,10 +3,9 @@ import type { Explanation } from "../layers/explain.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
 import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
-import { buildLayer, LAYER_FLAGS, parseLayer, parseLayerKind } from "./layer_options.ts";
+import { buildLayer, LAYER_FLAGS, parseShapedLayer, SHAPED_LAYER_NOTES } from "./layer_options.ts";
 import { formatFields, formatJson, formatTable } from "./report.ts";
-import { asUsage, UsageError } from "./usage_error.ts";
-import { checkNoMore, integersFlag } from "./values.ts";
+import { asUsage } from "./usage_error.ts";
 
 /** Says how a layer would be computed: family, layout, tiles. */
 export const explainCommand: Command = {
@@ -19,8 +18,7 @@ export const explainCommand: Command = {
     ...ENGINE_FLAGS,
     { name: "json", description: "print the figures as JSON" },
   ],
-  notes: `The layer is conv1d, conv2d, conv3d, convtranspose1d, convtranspose2d or convtranspose3d.
-The channels of the input need not be said twice.
+  notes: `${SHAPED_LAYER_NOTES}
 
 Example:
   tileconv explain conv2d --input-shape 1,64,56,56 --out-channels 64 --kernel-size 3 --padding 1`,
@@ -28,12 +26,7 @@ Example:
 };
 
 async function runExplain(args: Arguments, output: Output): Promise<number> {
-  const kind = parseLayerKind(args.positionals[0]);
-  checkNoMore(args, 1);
-  const inputShape = integersFlag(args, "input-shape");
-  if (inputShape === undefined) throw new UsageError('Option "--input-shape" is missing');
-  const channels = inputShape[inputShape.length - kind.rank - 1];
-  const spec = parseLayer(args, kind, channels === undefined ? {} : { inChannels: channels });
+  const { inputShape, spec } = parseShapedLayer(args);
   using engine = await startEngine(args);
   const explanation = asUsage(() => buildLayer(spec, engine).explain(inputShape));
   output.print(

@@ -19,7 +19,14 @@ import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { asUsage, UsageError } from "./usage_error.ts";
-import { choiceFlag, integerFlag, integersFlag, numberFlag, parseInteger } from "./values.ts";
+import {
+  checkNoMore,
+  choiceFlag,
+  integerFlag,
+  integersFlag,
+  numberFlag,
+  parseInteger,
+} from "./values.ts";
 
 /** Which of the six layers. */
 export interface LayerKind {
@@ -144,6 +151,33 @@ export function parseLayer(
     seed: integerFlag(args, "seed", 0) ?? 0,
     outputSize: sizeFlag(args, "output-size"),
   };
+}
+
+/** A layer and the shape of what it is applied to. */
+export interface ShapedLayer {
+  readonly kind: LayerKind;
+  readonly inputShape: readonly number[];
+  readonly spec: LayerSpec;
+}
+
+/** How commands explain themselves that take a layer and an input shape. */
+export const SHAPED_LAYER_NOTES =
+  `The layer is conv1d, conv2d, conv3d, convtranspose1d, convtranspose2d or convtranspose3d.
+The channels of the input need not be said twice.`;
+
+/**
+ * A layer by name with an input shape, which also says how many channels the layer takes.
+ *
+ * @throws {UsageError} If a flag is wrong or missing.
+ */
+export function parseShapedLayer(args: Arguments): ShapedLayer {
+  const kind = parseLayerKind(args.positionals[0]);
+  checkNoMore(args, 1);
+  const inputShape = integersFlag(args, "input-shape");
+  if (inputShape === undefined) throw missing("input-shape");
+  const channels = inputShape[inputShape.length - kind.rank - 1];
+  const spec = parseLayer(args, kind, channels === undefined ? {} : { inChannels: channels });
+  return { kind, inputShape, spec };
 }
 
 function parseActivation(args: Arguments): ActivationOptions {

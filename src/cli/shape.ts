@@ -3,10 +3,9 @@ import { multiplyAdds, weightShape } from "../geometry.ts";
 import { resolveCall } from "../layers/call.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
-import { LAYER_FLAGS, parseLayer, parseLayerKind, settingsOf } from "./layer_options.ts";
+import { LAYER_FLAGS, parseShapedLayer, settingsOf, SHAPED_LAYER_NOTES } from "./layer_options.ts";
 import { formatCount, formatFields, formatJson } from "./report.ts";
-import { asUsage, UsageError } from "./usage_error.ts";
-import { checkNoMore, integersFlag } from "./values.ts";
+import { asUsage } from "./usage_error.ts";
 
 const BYTES_PER_ELEMENT = Float32Array.BYTES_PER_ELEMENT;
 
@@ -20,8 +19,7 @@ export const shapeCommand: Command = {
     ...LAYER_FLAGS.filter(({ name }) => name !== "algorithm"),
     { name: "json", description: "print the figures as JSON" },
   ],
-  notes: `The layer is conv1d, conv2d, conv3d, convtranspose1d, convtranspose2d or convtranspose3d.
-The channels of the input need not be said twice.
+  notes: `${SHAPED_LAYER_NOTES}
 
 Example:
   tileconv shape conv2d --input-shape 20,16,50,100 --out-channels 33 --kernel-size 3,5 \\
@@ -30,12 +28,7 @@ Example:
 };
 
 function runShape(args: Arguments, output: Output): Promise<number> {
-  const kind = parseLayerKind(args.positionals[0]);
-  checkNoMore(args, 1);
-  const inputShape = integersFlag(args, "input-shape");
-  if (inputShape === undefined) throw new UsageError('Option "--input-shape" is missing');
-  const channels = inputShape[inputShape.length - kind.rank - 1];
-  const spec = parseLayer(args, kind, channels === undefined ? {} : { inChannels: channels });
+  const { kind, inputShape, spec } = parseShapedLayer(args);
   const settings = settingsOf(spec);
   const expected = `the layer is for ${spec.inChannels}`;
   const { geometry, outputShape } = asUsage(() =>

@@ -140,3 +140,17 @@ function sourcePosition(geometry: Geometry, position: number, size: number): num
 function volume(sizes: readonly number[]): number {
   return sizes.reduce((product, size) => product * size, 1);
 }
+
+/** The largest difference in proportion to the largest expected value. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Infinity;
+  let apart = 0;
+  let largest = 0;
+  for (let index = 0; index < expected.length; index++) {
+    const [is = NaN, should = NaN] = [actual[index], expected[index]];
+    // Unlike a comparison, Math.max keeps a NaN.
+    apart = Math.max(apart, Math.abs(is - should));
+    largest = Math.max(largest, Math.abs(should));
+  }
+  return apart === 0 ? 0 : apart / largest;
+}
