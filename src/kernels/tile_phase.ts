@@ -106,6 +106,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
     (inChannels * taps.length + 1) / MULTIPLY_ADDS_PER_MICROSECOND,
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
       write(shape, { groups, outChannels, rows, columns }),
+    JSON.stringify(shape),
   );
 }
 

@@ -25,10 +25,11 @@ export interface TileBase {
   readonly threadStep?: number;
 }
 
-/** Collects the programs and grids of one phase. */
+/** Collects the programs and grids of one phase. Programs that are said to be the same are kept once. */
 export class PhaseBuilder {
   readonly #name: string;
   readonly #programs: Program[] = [];
+  readonly #indices = new Map<string, number>();
   readonly #grids: Grid[] = [];
   #cost = 0;
 
@@ -44,17 +45,18 @@ export class PhaseBuilder {
    * @param bases The pointer arguments of the first tile.
    * @param itemCost About how many microseconds one item takes one thread.
    * @param write Writes the program of a tile that takes `blocks[i]` items along axis `i`.
+   * @param key Says what the programs depend on besides their blocks: boxes with equal keys share them.
    */
   add(
     axes: readonly TileAxis[],
     bases: readonly TileBase[],
     itemCost: number,
     write: (blocks: readonly number[]) => Program,
+    key?: string,
   ): void {
     this.#cost += axes.reduce((items, { count }) => items * count, itemCost);
     for (const parts of cartesian(axes.map(axisParts))) {
-      const program = this.#programs.length;
-      this.#programs.push(write(parts.map(({ block }) => block)));
+      const program = this.#programOf(parts.map(({ block }) => block), write, key);
       const args: GridArgument[] = bases.map(({ buffer, offset, threadStep = 0 }, arg) => ({
         buffer,
         threadStep,
@@ -66,6 +68,19 @@ export class PhaseBuilder {
       }));
       this.#grids.push({ program, extents: parts.map(({ tiles }) => tiles), args });
     }
+  }
+
+  #programOf(
+    blocks: readonly number[],
+    write: (blocks: readonly number[]) => Program,
+    key: string | undefined,
+  ): number {
+    const name = key === undefined ? undefined : `${blocks} ${key}`;
+    const known = name === undefined ? undefined : this.#indices.get(name);
+    if (known !== undefined) return known;
+    const index = this.#programs.push(write(blocks)) - 1;
+    if (name !== undefined) this.#indices.set(name, index);
+    return index;
   }
 
   build(): Phase {

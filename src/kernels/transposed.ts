@@ -184,12 +184,13 @@ function addWeightPacking(
   taps: readonly number[],
   start: number,
 ): void {
-  if (taps.length === 0) return;
+  const [first] = taps;
+  if (first === undefined) return;
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const kernel = g.kernel.reduce((a, b) => a * b, 1) * FLOAT_BYTES;
   const source = range(inChannels).flatMap((ic) =>
-    taps.map((tap) => ic * outChannels * kernel + tap * FLOAT_BYTES)
+    taps.map((tap) => ic * outChannels * kernel + (tap - first) * FLOAT_BYTES)
   );
   const packedPitch = source.length * FLOAT_BYTES;
   const block = Math.max(1, Math.min(outChannels, Math.floor(PACK_TILE_ELEMENTS / source.length)));
@@ -203,11 +204,13 @@ function addWeightPacking(
       { count: outChannels, block, steps: [kernel, packedPitch] },
     ],
     [
-      { buffer: BUFFER.weight, offset: 0 },
+      { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
       { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
     ],
     source.length / COPIES_PER_MICROSECOND,
     ([, channels = 1]) => packProgram(source, kernel, channels, target.lanes),
+    // Phases whose taps are equally far apart share their programs.
+    JSON.stringify(taps.map((tap) => tap - first)),
   );
 }
 

@@ -97,3 +97,19 @@ Deno.test("PhaseBuilder.add() collects the tiles of several boxes", () => {
     [2, [3]],
   ]);
 });
+
+Deno.test("PhaseBuilder.add() writes a program once for boxes with the same key", () => {
+  const builder = new PhaseBuilder("three boxes");
+  for (const [offset, key] of [[0, "a"], [40, "a"], [80, "b"]] as const) {
+    builder.add(
+      [{ count: 10, block: 4, steps: [4] }],
+      [{ buffer: 0, offset }],
+      0.5,
+      ([items = 0]) => new ProgramBuilder(`${items} of ${key}`, 4, 1).build(),
+      key,
+    );
+  }
+  const { programs, grids } = builder.build();
+  assertEquals(programs.map(({ name }) => name), ["4 of a", "2 of a", "4 of b", "2 of b"]);
+  assertEquals(grids.map(({ program }) => program), [0, 1, 0, 1, 2, 3]);
+});
