@@ -122,8 +122,8 @@ const plansByGeometry = new WeakMap<Geometry, Map<string, Plan>>();
 
 /** The plan for a convolution on what the runtime computes with. */
 export function planOf({ target }: Runtime, geometry: Geometry, form: Form): Plan {
-  const { hasBias, epilogue: { add, activation, negativeSlope } } = form;
-  const key = `${target.name} ${hasBias} ${add} ${activation} ${negativeSlope}`;
+  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
+  const key = `${target.name} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
   const plans = plansByGeometry.get(geometry) ?? new Map<string, Plan>();
   const plan = plans.get(key) ?? planFor({ geometry, ...form, target });
   plansByGeometry.set(geometry, plans.set(key, plan));
