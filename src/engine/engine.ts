@@ -114,7 +114,7 @@ export function defaultEngine(): Engine {
 }
 
 /** Starts the pools of an engine with so many workers. */
-export function poolStarter(workers: number): StartPool {
+function poolStarter(workers: number): StartPool {
   return ({ memory, controlWords }) => new Pool(workers, { memory, control: 0, controlWords });
 }
 

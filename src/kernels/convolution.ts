@@ -13,6 +13,7 @@ import { directScratchBytes, type DirectShape } from "./direct.ts";
 import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
+import { range } from "./numbers.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { addTiles, familyOf, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
@@ -204,8 +205,4 @@ function tapOffsets(g: Geometry, view: InputView): number[] {
       view.columnTaps.map((column) => kd * view.depthTap + kh * view.rowTap + column)
     )
   );
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
 }

@@ -263,7 +263,9 @@ interface SumPart {
 }
 
 /** Bytes of scratch memory that the program of a tile may use. */
-export function directScratchBytes({ outChannels, lanes }: DirectShape): number {
+export function directScratchBytes(
+  { outChannels, lanes }: Pick<DirectShape, "outChannels" | "lanes">,
+): number {
   return outChannels * (CHANNELS_BY_VECTORS.length - 1) * lanes * FLOAT_BYTES;
 }
 
@@ -295,12 +297,12 @@ function inputChannelBlock(
       }
     }
   }
-  const pagesPerChannel = Math.min(pages.size, Math.max(1, channelPitch / PAGE_BYTES));
-  const sharedPages = Math.min(1, channelPitch / PAGE_BYTES);
+  // Channels that are closer than a page share theirs.
+  const pagesPerChannel = Math.min(pages.size, channelPitch / PAGE_BYTES);
   const most = Math.min(
     WINDOW_BYTES / (lines.size * CACHE_LINE_BYTES),
     cacheSets(channelPitch) * WAYS / lines.size,
-    WINDOW_PAGES / (pagesPerChannel * sharedPages),
+    WINDOW_PAGES / pagesPerChannel,
   );
   if (most >= inChannels) return inChannels;
   const blocks = Math.ceil(inChannels / Math.max(1, most));

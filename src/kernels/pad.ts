@@ -12,6 +12,7 @@ import { FLOAT_BYTES, type Pointer, ProgramBuilder, type Register } from "../cod
 import type { Phase } from "../engine/work.ts";
 import type { PaddingMode, Triple } from "../geometry.ts";
 import { CACHE_LINE_BYTES, isAliased } from "./cache.ts";
+import { clamp } from "./numbers.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** A run of packed positions that come from evenly spaced input positions, or are zero. */
@@ -55,10 +56,6 @@ export function padSegments(axis: PadAxis, size: number, mode: PaddingMode): Pad
     }),
   ];
   return segments.filter((segment) => segment.count > 0);
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.max(low, Math.min(high, value));
 }
 
 function outside(

@@ -13,6 +13,7 @@ import {
   type DirectShape,
   type TileBlock,
 } from "./direct.ts";
+import { clamp } from "./numbers.ts";
 import { BUFFER, type Family } from "./plan.ts";
 import { MULTIPLY_ADDS_PER_MICROSECOND, type PhaseBuilder } from "./tiles.ts";
 
@@ -131,7 +132,7 @@ const COLUMN_VECTORS = 8;
  * the least memory: a pixel brings its share of the input, a channel its weights. Rows are cut only
  * where they are much longer than that.
  */
-export function tileBlock(space: TileSpace): TileBlock {
+function tileBlock(space: TileSpace): TileBlock {
   const { shape, batch, groups, depth, rows, columns } = space;
   const { lanes, outChannels, inChannels, taps } = shape;
   const reduction = Math.max(1, inChannels * taps.length);
@@ -168,8 +169,4 @@ export function tileBlock(space: TileSpace): TileBlock {
 
 function roundTo(step: number, value: number): number {
   return Math.max(step, Math.floor(value / step) * step);
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.max(Math.min(low, high), Math.min(high, value));
 }

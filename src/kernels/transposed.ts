@@ -13,10 +13,10 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import { directScratchBytes, type DirectShape } from "./direct.ts";
-import { NO_EPILOGUE } from "./epilogue.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { channelMajorLayout, type PadAxis } from "./pad.ts";
-import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { range } from "./numbers.ts";
+import { BUFFER, type Family, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
 import { addTiles, familyOf } from "./tile_phase.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
@@ -78,7 +78,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
   const tiles = new PhaseBuilder("convolve");
   const pack = new PhaseBuilder("pack weights");
   let packedElements = 0;
-  let family = familyOf({ ...EMPTY_SHAPE, inChannels, outChannels });
+  let family: Family = "direct";
   for (const d of axes[0]) {
     for (const h of axes[1]) {
       for (const w of axes[2]) {
@@ -137,26 +137,12 @@ export function planTransposed(request: PlanRequest): PlanBody {
       request,
       paddedElements,
       packedElements,
-      directScratchBytes({ ...EMPTY_SHAPE, lanes: target.lanes, outChannels }),
+      directScratchBytes({ lanes: target.lanes, outChannels }),
     ),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
   };
 }
-
-const EMPTY_SHAPE: DirectShape = {
-  lanes: 1,
-  inChannels: 0,
-  outChannels: 0,
-  taps: [],
-  hasBias: false,
-  epilogue: NO_EPILOGUE,
-  channelPitch: 0,
-  rowStep: 0,
-  pixelStep: 0,
-  outputRowStep: 0,
-  outputChannelPitch: 0,
-};
 
 /** The input positions that some output sees through some tap, inside the input or not. */
 function seenPositions(phases: readonly AxisPhase[], size: number): PadAxis {
@@ -235,10 +221,6 @@ function packProgram(
     code.advance(from, kernel);
   });
   return code.build();
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
 }
 
 /** Unlike `Math.min(...values)`, of any number of values. */

@@ -29,6 +29,7 @@ import {
   type Steps,
 } from "../codegen/program.ts";
 import { type Epilogue, writeOutput } from "./epilogue.ts";
+import { range } from "./numbers.ts";
 import { type ProductShape, writeProducts } from "./winograd_product.ts";
 import { cut, outputSpan, type SpanRun, type TileSpan } from "./winograd_spans.ts";
 import {
@@ -68,7 +69,7 @@ const ADD: Pointer = 5;
 const INPUT: Pointer = 6;
 
 /** The pointer parameters of {@linkcode multiplyProgram}, in order. */
-export const MULTIPLY_PARAMETERS = [
+const MULTIPLY_PARAMETERS = [
   "transformed",
   "weight",
   "bias",
@@ -449,10 +450,6 @@ export function weightProgram(
     code.displaced(panelSteps, full, () => writePanel(outChannels % lanes));
   }
   return code.build();
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
 }
 
 function transposed<T>(rows: readonly (readonly T[])[]): T[][] {

@@ -1,0 +1,15 @@
+/**
+ * Small functions of numbers that the planners share.
+ *
+ * @module
+ */
+
+/** `0 .. count - 1`. */
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+/** The number of `low .. high` that is nearest to a value; `high` where they cross. */
+export function clamp(value: number, low: number, high: number): number {
+  return Math.max(Math.min(low, high), Math.min(high, value));
+}
