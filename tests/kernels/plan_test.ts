@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { type Target, WASM_TARGET } from "../../src/codegen/target.ts";
+import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import type { Phase } from "../../src/engine/work.ts";
 import { multiplyAdds } from "../../src/geometry.ts";
 import { type Plan, planBytes } from "../../src/kernels/plan.ts";
@@ -28,8 +28,8 @@ function phasesOf({ preparation, phases }: Plan): readonly Phase[] {
 
 /** What the machine code of other processors has. */
 const WIDER_TARGETS: Target[] = [
-  { name: "8 lanes", lanes: 8, registers: 16 },
-  { name: "16 lanes", lanes: 16, registers: 32 },
+  AVX2_TARGET,
+  AVX512_TARGET,
 ];
 
 /** Cases with at least one batch item and at most so much work: interpreting is slow. */
@@ -269,7 +269,7 @@ Deno.test("planFor() gives the same plan for equal requests and another for any 
   const others = [
     planOf(geometry, false),
     planOf(geometryOf({ ...layerCase, spatial: [9] }), true),
-    planOf(geometry, true, { name: "8 lanes", lanes: 8, registers: 16 }),
+    planOf(geometry, true, AVX2_TARGET),
   ];
   assertStrictEquals(new Set([plan, ...others].map(({ id }) => id)).size, others.length + 1);
 });
