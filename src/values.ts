@@ -26,11 +26,9 @@ export class ArrayValues implements Values {
 }
 
 /**
- * A copy in an array of its own. Three times as fast as `slice()` from shared memory, which V8 copies
- * element by element.
+ * A copy in an array of its own. Up to three times as fast as an empty array that is then set, which is
+ * filled with zeros first, or as `slice()`, which copies shared memory element by element.
  */
 export function copyOf(source: Float32Array): Float32Array {
-  const copy = new Float32Array(source.length);
-  copy.set(source);
-  return copy;
+  return new Float32Array(source);
 }
