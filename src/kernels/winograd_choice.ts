@@ -25,8 +25,10 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import type { PlanRequest } from "./plan.ts";
+import { type ProductTile, productTile } from "./winograd_product.ts";
 import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
 
 /** How a convolution is computed by Winograd's algorithm. */
@@ -36,6 +38,8 @@ export interface WinogradChoice {
   /** Tiles of a block along height and width; several rows only where they are whole. */
   readonly blockRows: number;
   readonly blockColumns: number;
+  /** The register tile of the products. */
+  readonly tile: ProductTile;
   /** Output channels of a block that one engine tile takes, whole panels; all where `fused`. */
   readonly outChannels: number;
   /**
@@ -90,7 +94,7 @@ export function chooseWinograd(request: PlanRequest): WinogradChoice | null {
     if (g.inChannels / g.groups < LEAST_CHANNELS) return null;
     if (cost * LEAST_GAIN > directCost(g, target.lanes)) return null;
   }
-  return tiling(g, transform, target.lanes);
+  return tiling(g, transform, target);
 }
 
 /** Tiles along height and width. */
@@ -152,23 +156,36 @@ const LEAST_ENGINE_TILES = 12;
 const LEAST_OUT_CHANNELS = 8;
 
 /** The blocks of a convolution. */
-function tiling(g: Geometry, transform: AxisTransform, lanes: number): WinogradChoice {
+function tiling(g: Geometry, transform: AxisTransform, target: Target): WinogradChoice {
+  const { lanes } = target;
   const [rows, columns] = tileCounts(g, transform);
   const outChannels = g.outChannels / g.groups;
   const planes = g.batch * g.groups * g.output[0];
   const fused = fusedBlock(g, transform, lanes);
   if (fused !== null && fused.blocks * planes >= LEAST_ENGINE_TILES) {
-    return { transform, ...sizes(fused), outChannels, fused: true };
+    const tile = blockTile(target, outChannels, fused);
+    return { transform, ...sizes(fused), tile, outChannels, fused: true };
   }
   const split = blockOf(rows, columns, MOST_BLOCK_TILES, lanes);
   const parts = Math.max(1, Math.floor(ENGINE_TILES / (planes * split.blocks)));
   const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
+  const tile = blockTile(target, outChannels, split);
   return {
     transform,
     ...sizes(split),
-    outChannels: Math.min(outChannels, Math.ceil(part / lanes) * lanes),
+    tile,
+    outChannels: Math.min(outChannels, Math.ceil(part / tile.panel) * tile.panel),
     fused: false,
   };
+}
+
+/** The register tile for the products of a block. */
+function blockTile(
+  target: Target,
+  outChannels: number,
+  { blockRows, blockColumns }: Block,
+): ProductTile {
+  return productTile(target, outChannels, Math.ceil(blockRows * blockColumns / target.lanes));
 }
 
 /** A block to be fused, if one fits into the cache that is large enough for its weights. */

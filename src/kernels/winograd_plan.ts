@@ -16,14 +16,17 @@ import {
   fusedProgram,
   multiplyProgram,
   transformProgram,
-  weightProgram,
   type WinogradBlock,
   type WinogradShape,
 } from "./winograd.ts";
 import { axisTransform, type WinogradChoice } from "./winograd_choice.ts";
+import { isInputStaged } from "./winograd_input.ts";
+import { isOutputStaged } from "./winograd_output.ts";
 import { panelPitch } from "./winograd_product.ts";
 import { cut, type SpanRun, wholeAxis, zeroSpan } from "./winograd_spans.ts";
+import { stageBytes } from "./winograd_stage.ts";
 import { type AxisTransform, IDENTITY } from "./winograd_transform.ts";
+import { weightProgram } from "./winograd_weights.ts";
 
 /** Plans a convolution to which {@linkcode winogradObstacle} knows no obstacle. */
 export function planWinograd(request: PlanRequest, choice: WinogradChoice): PlanBody {
@@ -47,7 +50,7 @@ export function planWinograd(request: PlanRequest, choice: WinogradChoice): Plan
     preparation: [weightPhase(request, layout)],
     phases: choice.fused
       ? [fusedPhase(request, layout, scratch)]
-      : [transformPhase(request, layout), multiplyPhase(request, layout, choice, scratch)],
+      : [transformPhase(request, layout, scratch), multiplyPhase(request, layout, choice, scratch)],
   };
 }
 
@@ -76,7 +79,7 @@ interface Layout {
 
 function layoutOf(
   { geometry: g, hasBias, epilogue, target }: PlanRequest,
-  { transform, blockRows, blockColumns }: WinogradChoice,
+  { transform, blockRows, blockColumns, tile }: WinogradChoice,
 ): Layout {
   const [height, width] = [axisTransform(g, 1, transform), axisTransform(g, 2, transform)];
   const [inDepth, inHeight, inWidth] = g.input;
@@ -104,10 +107,11 @@ function layoutOf(
   const groupPitch = rowBlocks * columnBlocks * blockPitch;
   const planePitch = g.groups * groupPitch;
   const depthTaps = Array.from({ length: g.kernel[0] }, (_, k) => k * g.dilation[0] * planePitch);
-  const groupWeights = Math.ceil(g.outChannels / g.groups / lanes) *
-    panelPitch({ lanes, inChannels, depthTaps });
+  const groupWeights = Math.ceil(g.outChannels / g.groups / tile.panel) *
+    panelPitch({ tile, inChannels, depthTaps });
   const shape: WinogradShape = {
-    lanes,
+    target,
+    tile,
     height,
     width,
     positions,
@@ -149,19 +153,28 @@ interface Scratch {
   readonly bytes: number;
 }
 
-/** The transformed input if it stays with the thread, and the products. */
+/**
+ * The transformed input if it stays with the thread, the products, and behind them the stage of the
+ * transform of the output. That of the input is where the products will be.
+ */
 function scratchOf(layout: Layout, { fused, outChannels }: WinogradChoice): Scratch {
   const { shape, blockPitch } = layout;
   const products = fused ? blockPitch : 0;
   // The last vector of a row of tiles may reach into the next, and behind the last row.
-  const slack = shape.lanes * FLOAT_BYTES;
-  return { products, bytes: products + outChannels * shape.products.channelPitch + slack };
+  const slack = shape.target.lanes * FLOAT_BYTES;
+  const stage = isOutputStaged(shape) ? stageBytes(shape.target, shape.positions) : 0;
+  const bytes = products + outChannels * shape.products.channelPitch + slack + stage;
+  return { products, bytes };
 }
 
 /** Input channels that one engine tile transforms. */
 const TRANSFORM_CHANNELS = 16;
 
-function transformPhase({ geometry: g }: PlanRequest, layout: Layout): Phase {
+function transformPhase(
+  { geometry: g }: PlanRequest,
+  layout: Layout,
+  scratch: Scratch,
+): Phase {
   const { shape } = layout;
   const phase = new PhaseBuilder("transform input");
   const both = (input: number, transformed: number) => [input, transformed];
@@ -189,6 +202,9 @@ function transformPhase({ geometry: g }: PlanRequest, layout: Layout): Phase {
           buffer: BUFFER.padded,
           offset: planes.start * layout.planePitch + place.offset.transformed,
         },
+        ...isInputStaged(shape)
+          ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratch.bytes }]
+          : [],
       ],
       transformCost(shape, block),
       ([, , , channels = 1]) => transformProgram(shape, block, channels),
@@ -233,7 +249,7 @@ function multiplyPhase(
           block: outChannels,
           // A block of channels is whole panels.
           steps: steps({
-            weight: panelPitch(shape) / shape.lanes,
+            weight: panelPitch(shape) / shape.tile.panel,
             bias: FLOAT_BYTES,
             output: channelPitch,
           }),
@@ -305,8 +321,8 @@ const OUTPUT_MICROSECONDS = 0.0011;
 const MULTIPLY_ADD_MICROSECONDS = 0.00027;
 
 /** Vectors of tiles of a block, as its transforms see them. */
-function rowVectors({ lanes }: WinogradShape, { rows, columns }: WinogradBlock): number {
-  return rows.tiles * Math.ceil(columns.tiles / lanes);
+function rowVectors({ target }: WinogradShape, { rows, columns }: WinogradBlock): number {
+  return rows.tiles * Math.ceil(columns.tiles / target.lanes);
 }
 
 /** Microseconds for one input channel of a block. */
@@ -316,7 +332,7 @@ function transformCost(shape: WinogradShape, block: WinogradBlock): number {
 
 /** Microseconds for one output channel of a block. */
 function multiplyCost(shape: WinogradShape, block: WinogradBlock): number {
-  const vectors = Math.ceil(block.rows.tiles * block.columns.tiles / shape.lanes);
+  const vectors = Math.ceil(block.rows.tiles * block.columns.tiles / shape.target.lanes);
   const products = vectors * shape.inChannels * shape.depthTaps.length * MULTIPLY_ADD_MICROSECONDS;
   return shape.positions * (products + rowVectors(shape, block) * OUTPUT_MICROSECONDS);
 }
@@ -436,26 +452,26 @@ const WEIGHT_MICROSECONDS = 0.0006;
 const WEIGHT_TILE_BYTES = 64 * 1024;
 
 function weightPhase({ geometry: g }: PlanRequest, { shape, groupWeights }: Layout): Phase {
-  const { lanes, height, width } = shape;
+  const { target, tile, height, width } = shape;
   const phase = new PhaseBuilder("transform weights");
   const reduction = shape.inChannels * g.kernel[0];
   const channelPitch = reduction * height.taps * width.taps * FLOAT_BYTES;
   const channels = g.outChannels / g.groups;
-  const panels = Math.floor(WEIGHT_TILE_BYTES / (lanes * channelPitch));
+  const panels = Math.floor(WEIGHT_TILE_BYTES / (tile.panel * channelPitch));
   const { positionPitch } = shape.weight;
   phase.add(
     [
       { count: g.groups, block: 1, steps: [channels * channelPitch, groupWeights] },
       {
         count: channels,
-        block: Math.min(channels, Math.max(1, panels) * lanes),
-        steps: [channelPitch, panelPitch(shape) / lanes],
+        block: Math.min(channels, Math.max(1, panels) * tile.panel),
+        steps: [channelPitch, panelPitch(shape) / tile.panel],
       },
     ],
     [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: 0 }],
     reduction * shape.positions * WEIGHT_MICROSECONDS,
     ([, channels = 1]) =>
-      weightProgram({ lanes, height, width, reduction, positionPitch }, channels),
+      weightProgram({ target, tile, height, width, reduction, positionPitch }, channels),
   );
   return phase.build();
 }

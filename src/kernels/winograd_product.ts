@@ -2,12 +2,15 @@
  * The matrix products of Winograd's algorithm: for each position of a tile, output channels by input
  * channels times input channels by tiles.
  *
- * Lanes are tiles. A register tile is one panel of output channels, as many as a vector has lanes, by
- * two vectors of tiles (two panels by one vector where a vector is left over). The transformed weights
- * lie in the order in which they are read, `[panel][input channel][depth tap][output channel]`: a vector
- * of them holds one input channel's weights of a whole panel and is broadcast lane by lane. They are
- * often too large for a second-level cache; read in one stream they arrive in time, where four
- * interleaved streams on one page are not recognised by the processor's prefetchers.
+ * Lanes are tiles. A register tile is a panel of output channels by some vectors of tiles; where fewer
+ * vectors are left over, several panels by those. The transformed weights lie in the order in which they
+ * are read, `[panel][input channel][depth tap][output channel]`. They are often too large for a
+ * second-level cache; read in one stream they arrive in time, where four interleaved streams on one page
+ * are not recognised by the processor's prefetchers.
+ *
+ * Where a broadcast from memory costs more than a load, a panel is as many channels as a vector has
+ * lanes: a vector of weights holds those of one input channel for a whole panel and is broadcast lane by
+ * lane. Elsewhere panels are as large as the registers allow, and of about equal size.
  *
  * @module
  */
@@ -19,10 +22,21 @@ import {
   type Register,
   type Steps,
 } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+import { range } from "./numbers.ts";
+
+/** A register tile. */
+export interface ProductTile {
+  /** Output channels. */
+  readonly panel: number;
+  /** Vectors of tiles. */
+  readonly vectors: number;
+}
 
 /** A set of matrix products. Pitches are in bytes. */
 export interface ProductShape {
-  readonly lanes: number;
+  readonly target: Target;
+  readonly tile: ProductTile;
   /** How many there are. */
   readonly positions: number;
   readonly inChannels: number;
@@ -42,16 +56,64 @@ export interface ProductPointers {
 
 /** Bytes of the transformed weights of one panel. */
 export function panelPitch(
-  { lanes, inChannels, depthTaps }: Pick<ProductShape, "lanes" | "inChannels" | "depthTaps">,
+  { tile, inChannels, depthTaps }: Pick<ProductShape, "tile" | "inChannels" | "depthTaps">,
 ): number {
-  return inChannels * depthTaps.length * lanes * FLOAT_BYTES;
+  return inChannels * depthTaps.length * tile.panel * FLOAT_BYTES;
 }
 
-/** Vectors of tiles of a register tile. */
-const VECTORS = 2;
+/** The most output channels of a register tile, by its vectors of tiles (index 0 is not used). */
+const CHANNELS_BY_VECTORS: Readonly<Record<Target["name"], readonly number[]>> = {
+  wasm: [0, 8, 4],
+  avx2: [0, 12, 5, 3],
+  avx512: [0, 28, 13, 8, 6],
+};
 
-/** Multiply-add steps of one turn of the innermost loop. */
+/** Multiply-adds that a processor of these targets begins while one goes on. */
+const LATENCY_MULTIPLY_ADDS = 8;
+
+/** The register tile for products of some output channels by some vectors of tiles. */
+export function productTile(target: Target, outChannels: number, vectors: number): ProductTile {
+  const most = CHANNELS_BY_VECTORS[target.name];
+  if (!target.cheapBroadcast) return { panel: target.lanes, vectors: most.length - 1 };
+  const tiles = range(Math.min(vectors, most.length - 1)).map((i) => {
+    const panels = Math.ceil(outChannels / (most[i + 1] ?? 1));
+    return { panel: Math.ceil(outChannels / panels), vectors: i + 1 };
+  });
+  const costs = tiles.map((tile) => productCost(target, tile, outChannels, vectors));
+  return tiles[costs.indexOf(Math.min(...costs))] ?? { panel: 1, vectors: 1 };
+}
+
+/** What a term of some sums costs that are taken with a register tile, in multiply-adds. */
+export function productCost(
+  target: Target,
+  tile: ProductTile,
+  outChannels: number,
+  vectors: number,
+): number {
+  const full = Math.floor(vectors / tile.vectors) *
+    columnCost(tile.panel, tile.vectors, outChannels);
+  const rest = vectors % tile.vectors;
+  return rest === 0
+    ? full
+    : full + columnCost(restPanels(target, tile, rest) * tile.panel, rest, outChannels);
+}
+
+/** The same, with register tiles of some channels by some vectors. */
+function columnCost(channels: number, vectors: number, outChannels: number): number {
+  const cost = (channels: number) =>
+    channels === 0 ? 0 : Math.max(channels * vectors, channels + vectors, LATENCY_MULTIPLY_ADDS);
+  return Math.floor(outChannels / channels) * cost(channels) + cost(outChannels % channels);
+}
+
+/** Panels of a register tile with fewer vectors than a whole one. */
+function restPanels(target: Target, { panel }: ProductTile, vectors: number): number {
+  const most = CHANNELS_BY_VECTORS[target.name][vectors] ?? 1;
+  return Math.max(1, Math.floor(most / panel));
+}
+
+/** Multiply-add steps of one turn of the innermost loop, and multiply-adds that are enough for one. */
 const UNROLL = 16;
+const TURN_MULTIPLY_ADDS = 128;
 
 /** Transformed input of one position that stays in a first-level cache while weights stream by. */
 const RESIDENT_BYTES = 24 * 1024;
@@ -64,9 +126,9 @@ export function writeProducts(
   tiles: number,
   outChannels: number,
 ): void {
-  const { lanes } = shape;
-  const vectorBytes = lanes * FLOAT_BYTES;
-  const vectors = Math.ceil(tiles / lanes);
+  const { target, tile } = shape;
+  const vectorBytes = target.lanes * FLOAT_BYTES;
+  const vectors = Math.ceil(tiles / target.lanes);
   const positionSteps: Steps = [
     [transformed, shape.transformed.positionPitch],
     [weight, shape.weight.positionPitch],
@@ -74,27 +136,28 @@ export function writeProducts(
   ];
   const panelSteps: Steps = [
     [weight, panelPitch(shape)],
-    [products, lanes * shape.products.channelPitch],
+    [products, tile.panel * shape.products.channelPitch],
   ];
   const vectorSteps: Steps = [[transformed, vectorBytes], [products, vectorBytes]];
-  const tile = (channels: number, count: number) => {
+  const write = (channels: number, count: number) => {
     writeRegisterTile(code, shape, { transformed, weight, products }, channels, count);
   };
-  const paired = vectors - vectors % VECTORS;
+  const rest = vectors % tile.vectors;
+  const whole = vectors - rest;
   const overVectors = (body: (count: number) => void) => {
-    sweepBlocks(code, paired, VECTORS, vectorSteps, body);
+    sweepBlocks(code, whole, tile.vectors, vectorSteps, body);
   };
   const overPanels = (panels: number, body: (channels: number) => void) => {
-    sweepBlocks(code, outChannels, panels * lanes, scaled(panelSteps, 1 / lanes), body);
+    sweepBlocks(code, outChannels, panels * tile.panel, scaled(panelSteps, 1 / tile.panel), body);
   };
   const resident = shape.inChannels * shape.depthTaps.length * vectors * vectorBytes;
   code.sweep(shape.positions, positionSteps, () => {
     if (resident <= RESIDENT_BYTES) {
-      overPanels(1, (channels) => overVectors((count) => tile(channels, count)));
-    } else overVectors((count) => overPanels(1, (channels) => tile(channels, count)));
-    if (paired === vectors) return;
-    code.displaced(vectorSteps, paired, () => {
-      overPanels(2, (channels) => tile(channels, 1));
+      overPanels(1, (channels) => overVectors((count) => write(channels, count)));
+    } else overVectors((count) => overPanels(1, (channels) => write(channels, count)));
+    if (rest === 0) return;
+    code.displaced(vectorSteps, whole, () => {
+      overPanels(restPanels(target, tile, rest), (channels) => write(channels, rest));
     });
   });
 }
@@ -114,7 +177,7 @@ function sweepBlocks(
 }
 
 function scaled(steps: Steps, factor: number): Steps {
-  return steps.map(([ptr, bytes]) => [ptr, bytes * factor] as const);
+  return steps.map(([ptr, bytes]) => [ptr, Math.round(bytes * factor)] as const);
 }
 
 /**
@@ -129,7 +192,7 @@ function writeRegisterTile(
   channels: number,
   vectors: number,
 ): void {
-  const { lanes, inChannels, depthTaps } = shape;
+  const { target, inChannels, depthTaps } = shape;
   const sums = Array.from({ length: channels }, () => code.registers(vectors));
   const input = code.pointer(pointers.transformed);
   const weight = code.pointer(pointers.weight);
@@ -138,7 +201,7 @@ function writeRegisterTile(
   const forEachSum = (body: (sum: Register, offset: number) => void) => {
     sums.forEach((row, channel) => {
       row.forEach((sum, v) => {
-        body(sum, channel * shape.products.channelPitch + v * lanes * FLOAT_BYTES);
+        body(sum, channel * shape.products.channelPitch + v * target.lanes * FLOAT_BYTES);
       });
     });
   };
@@ -169,38 +232,80 @@ function writeSums(
   sums: readonly (readonly Register[])[],
   inChannels: number,
 ): void {
-  const { lanes, depthTaps } = shape;
-  const vectorBytes = lanes * FLOAT_BYTES;
+  const { target, tile, depthTaps } = shape;
+  const vectorBytes = target.lanes * FLOAT_BYTES;
+  const weightStep = tile.panel * FLOAT_BYTES;
   for (const sum of sums.flat()) code.zero(sum);
-  const inputs = code.registers(sums[0]?.length ?? 0);
-  const panels = code.registers(Math.ceil(sums.length / lanes));
-  const factor = code.register();
+  const vectors = sums[0]?.length ?? 0;
+  const inputs = code.registers(vectors);
+  const factors = factorsOf(code, shape, weight, sums.length);
   const step = (channel: number, tap: number, index: number) => {
     inputs.forEach((register, v) => {
       const offset = channel * shape.transformed.channelPitch + tap + v * vectorBytes;
       code.load(register, input, offset);
     });
-    panels.forEach((register, p) => {
-      code.load(register, weight, p * panelPitch(shape) + index * vectorBytes);
-    });
+    factors.begin(index * weightStep);
     sums.forEach((row, channel) => {
-      const panel = panels[Math.floor(channel / lanes)];
-      if (panel === undefined) return;
-      code.lane(factor, panel, channel % lanes);
+      const factor = factors.get(channel, index * weightStep);
       row.forEach((sum, v) => {
         const register = inputs[v];
         if (register !== undefined) code.fma(sum, register, factor);
       });
     });
   };
-  const turn = Math.max(1, Math.floor(UNROLL / depthTaps.length));
+  const unroll = target.cheapBroadcast
+    ? Math.min(UNROLL, Math.ceil(TURN_MULTIPLY_ADDS / (sums.length * vectors)))
+    : UNROLL;
+  const turn = Math.max(1, Math.floor(unroll / depthTaps.length));
   const steps = (count: number) => {
     for (let channel = 0; channel < count; channel++) {
       depthTaps.forEach((tap, i) => step(channel, tap, channel * depthTaps.length + i));
     }
     code.advance(input, count * shape.transformed.channelPitch);
-    code.advance(weight, count * depthTaps.length * vectorBytes);
+    code.advance(weight, count * depthTaps.length * weightStep);
   };
   code.loop(Math.floor(inChannels / turn), () => steps(turn));
   steps(inChannels % turn);
+}
+
+/** How the weights of a term come into every lane, one output channel after the other. */
+interface Factors {
+  /** Before the channels of a term, whose weights lie `offset` bytes from the pointer. */
+  readonly begin: (offset: number) => void;
+  readonly get: (channel: number, offset: number) => Register;
+}
+
+function factorsOf(
+  code: ProgramBuilder,
+  shape: ProductShape,
+  weight: Pointer,
+  channels: number,
+): Factors {
+  const { target, tile } = shape;
+  const place = (channel: number) => Math.floor(channel / tile.panel) * panelPitch(shape);
+  if (target.cheapBroadcast) {
+    const factor = code.register();
+    return {
+      begin: () => {},
+      get: (channel, offset) => {
+        const within = channel % tile.panel * FLOAT_BYTES;
+        code.broadcast(factor, weight, place(channel) + offset + within);
+        return factor;
+      },
+    };
+  }
+  const panels = code.registers(Math.ceil(channels / tile.panel));
+  const factor = code.register();
+  return {
+    begin: (offset) => {
+      panels.forEach((register, p) => {
+        code.load(register, weight, place(p * tile.panel) + offset);
+      });
+    },
+    get: (channel) => {
+      const panel = panels[Math.floor(channel / tile.panel)];
+      if (panel !== undefined) code.lane(factor, panel, channel % tile.panel);
+      return factor;
+    },
+  };
 }

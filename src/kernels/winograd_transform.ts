@@ -37,6 +37,7 @@
  */
 
 import type { ProgramBuilder, Register } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
 
 /** A transform along one axis of a tile. */
 export interface AxisTransform {
@@ -59,21 +60,22 @@ export const F2_3: AxisTransform = { outputs: 2, taps: 3, inputs: 4, points: [1]
 /** F(4,3): four outputs from six products instead of twelve. */
 export const F4_3: AxisTransform = { outputs: 4, taps: 3, inputs: 6, points: [5 / 8, 3 / 2] };
 
-/** Constants in registers, each set once. */
-export class Constants {
+/** Constants in registers. */
+export interface Constants {
+  /** The register of a constant. */
+  get(value: number): Register;
+}
+
+/** Constants that are set once. */
+class HeldConstants implements Constants {
   readonly #code: ProgramBuilder;
   readonly #registers = new Map<number, Register>();
 
-  /**
-   * @param code Where they are set: outside of the loops that use them.
-   * @param values What will be needed; 1 and -1 are not.
-   */
   constructor(code: ProgramBuilder, values: Iterable<number>) {
     this.#code = code;
     for (const value of values) this.#set(value);
   }
 
-  /** The register of a constant. */
   get(value: number): Register {
     return this.#registers.get(value) ?? this.#set(value);
   }
@@ -81,11 +83,48 @@ export class Constants {
   #set(value: number): Register {
     const known = this.#registers.get(value);
     if (known !== undefined) return known;
-    const register = this.#code.register();
-    this.#code.constant(register, value);
+    const register = setConstant(this.#code, value);
     this.#registers.set(value, register);
     return register;
   }
+}
+
+/** Constants that are set wherever they are used. */
+class FreshConstants implements Constants {
+  readonly #code: ProgramBuilder;
+
+  constructor(code: ProgramBuilder) {
+    this.#code = code;
+  }
+
+  get(value: number): Register {
+    return setConstant(this.#code, value);
+  }
+}
+
+function setConstant(code: ProgramBuilder, value: number): Register {
+  const register = code.register();
+  code.constant(register, value);
+  return register;
+}
+
+/** WebAssembly's compiler finds a place for what does not fit into registers. */
+const MANY_REGISTERS = 32;
+
+/**
+ * Constants for the transforms that a loop does.
+ *
+ * @param code Where they are set: outside of the loop.
+ * @param target Whose registers they take.
+ * @param values What will be needed; 1 and -1 are not.
+ */
+export function constantsOf(
+  code: ProgramBuilder,
+  { name, registers }: Target,
+  values: Iterable<number>,
+): Constants {
+  const isHeld = name === "wasm" || registers >= MANY_REGISTERS;
+  return isHeld ? new HeldConstants(code, values) : new FreshConstants(code);
 }
 
 /** A coefficient and what it multiplies. */

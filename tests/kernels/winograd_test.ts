@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { conv, Conv1d, Conv2d, Conv3d, Engine, Tensor } from "../../mod.ts";
-import { WASM_TARGET } from "../../src/codegen/target.ts";
+import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import type { Geometry, PaddingMode } from "../../src/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { type Plan, planFor, type PlanRequest } from "../../src/kernels/plan.ts";
@@ -13,43 +13,60 @@ import {
   winogradObstacle,
 } from "../../src/kernels/winograd_choice.ts";
 import { planWinograd } from "../../src/kernels/winograd_plan.ts";
+import { productTile } from "../../src/kernels/winograd_product.ts";
 import { type AxisTransform, F2_3, F4_3 } from "../../src/kernels/winograd_transform.ts";
 import type { CaseOperands, LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../_arbitrary.ts";
 import { ADDEND, behindOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";
+import { mostLiveRegisters } from "../_registers.ts";
 import { caseOf } from "./_cases.ts";
 
 /** What the documentation of `Algorithm` says, with room for other data. */
 const BOUND = 5e-6;
 
-function requestOf(geometry: Geometry, hasBias: boolean, epilogue = NO_EPILOGUE): PlanRequest {
-  return { geometry, hasBias, epilogue, algorithm: "winograd", target: WASM_TARGET };
+const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
+
+function requestOf(
+  geometry: Geometry,
+  hasBias: boolean,
+  epilogue = NO_EPILOGUE,
+  target = WASM_TARGET,
+): PlanRequest {
+  return { geometry, hasBias, epilogue, algorithm: "winograd", target };
 }
 
 /** How a block is cut, beside the transform. */
-type Tiling = Pick<WinogradChoice, "fused"> & { readonly rows: number; readonly columns: number };
+type Tiling = Pick<WinogradChoice, "fused"> & {
+  readonly target: Target;
+  readonly rows: number;
+  readonly columns: number;
+};
 
 /** Blocks of one vector, of all tiles, and of some rows; some channels at a time, and fused. */
-const TILINGS: readonly Tiling[] = [
-  { rows: 1, columns: 4, fused: false },
-  { rows: 2, columns: Infinity, fused: false },
-  { rows: Infinity, columns: Infinity, fused: false },
-  { rows: 1, columns: 4, fused: true },
-  { rows: 2, columns: Infinity, fused: true },
-];
+const TILINGS: readonly Tiling[] = TARGETS.flatMap((target) => [
+  { target, rows: 1, columns: target.lanes, fused: false },
+  { target, rows: 2, columns: Infinity, fused: false },
+  { target, rows: Infinity, columns: Infinity, fused: false },
+  { target, rows: 1, columns: target.lanes, fused: true },
+  { target, rows: 2, columns: Infinity, fused: true },
+]);
 
 function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): WinogradChoice {
+  const { target } = tiling;
   const tiles = (axis: 1 | 2) =>
     Math.ceil(g.output[axis] / axisTransform(g, axis, transform).outputs);
   const blockColumns = Math.min(tiles(2), tiling.columns);
   const whole = blockColumns === tiles(2);
   const fused = tiling.fused && g.kernel[0] === 1 && g.stride[0] === 1;
   const all = g.outChannels / g.groups;
+  const blockRows = whole ? Math.min(tiles(1), tiling.rows) : 1;
+  const tile = productTile(target, all, Math.ceil(blockRows * blockColumns / target.lanes));
   return {
     transform,
     blockColumns,
-    blockRows: whole ? Math.min(tiles(1), tiling.rows) : 1,
-    outChannels: fused ? all : Math.min(all, WASM_TARGET.lanes),
+    blockRows,
+    tile,
+    outChannels: fused ? all : Math.min(all, tile.panel),
     fused,
   };
 }
@@ -57,10 +74,11 @@ function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): Winogr
 function winogradPlan(
   geometry: Geometry,
   hasBias: boolean,
-  choice: WinogradChoice,
+  { transform, tiling }: { readonly transform: AxisTransform; readonly tiling: Tiling },
   epilogue: Epilogue = NO_EPILOGUE,
 ): Plan {
-  return { ...planWinograd(requestOf(geometry, hasBias, epilogue), choice), id: "winograd" };
+  const request = requestOf(geometry, hasBias, epilogue, tiling.target);
+  return { ...planWinograd(request, choiceOf(geometry, transform, tiling)), id: "winograd" };
 }
 
 /** The output of a plan, every access checked, after a look behind its end. */
@@ -78,7 +96,7 @@ function checkCase(layerCase: LayerCase): void {
   const largest = referenceMagnitude(geometry, operands).reduce((a, b) => Math.max(a, b), 0);
   for (const transform of [F2_3, F4_3]) {
     for (const tiling of TILINGS) {
-      const plan = winogradPlan(geometry, layerCase.bias, choiceOf(geometry, transform, tiling));
+      const plan = winogradPlan(geometry, layerCase.bias, { transform, tiling });
       const output = computed(plan, geometry, operands);
       const error = output.reduce(
         (most, value, i) => Math.max(most, Math.abs(value - (expected[i] ?? NaN))),
@@ -107,6 +125,30 @@ Deno.test("Winograd's algorithm computes every number of channels from 1 to 9", 
   for (let channels = 1; channels <= 9; channels++) {
     const spatial = [6, 19];
     checkCase(caseOf({ rank: 2, spatial, inChannels: channels, outChannels: 10 - channels }));
+  }
+});
+
+Deno.test("Winograd's programs leave two registers of machine code free", () => {
+  const epilogue = { add: true, activation: "relu6", negativeSlope: 0 } as const;
+  const sizes = { inChannels: 5, outChannels: 61, options: { padding: 1 } };
+  const geometries = [
+    caseOf({ ...sizes, rank: 2, spatial: [9, 70] }),
+    caseOf({ ...sizes, rank: 2, spatial: [30, 9], kernelSize: [3, 1], options: {} }),
+    caseOf({ ...sizes, spatial: [300] }),
+  ].map(geometryOf);
+  for (const geometry of geometries) {
+    for (const transform of [F2_3, F4_3]) {
+      for (const tiling of TILINGS) {
+        if (tiling.target === WASM_TARGET) continue;
+        const plan = winogradPlan(geometry, true, { transform, tiling }, epilogue);
+        for (const { programs } of [...plan.preparation, ...plan.phases]) {
+          for (const program of programs) {
+            const most = mostLiveRegisters(program);
+            assert(most <= tiling.target.registers - 2, `${program.name}: ${most}`);
+          }
+        }
+      }
+    }
   }
 });
 
@@ -173,8 +215,7 @@ Deno.test("Winograd's algorithm adds and activates", () => {
   const epilogue = { add: true, activation: "relu", negativeSlope: 0 } as const;
   for (const transform of [F2_3, F4_3]) {
     for (const tiling of TILINGS) {
-      const choice = choiceOf(geometry, transform, tiling);
-      const plan = winogradPlan(geometry, layerCase.bias, choice, epilogue);
+      const plan = winogradPlan(geometry, layerCase.bias, { transform, tiling }, epilogue);
       assert(relativeError(computed(plan, geometry, operands), expected) <= BOUND);
     }
   }
@@ -185,10 +226,9 @@ Deno.test("How the tiles are cut does not change a bit of a result of Winograd's
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
   for (const transform of [F2_3, F4_3]) {
-    const [first, ...others] = TILINGS.map((tiling) => {
-      const choice = choiceOf(geometry, transform, tiling);
-      return computed(winogradPlan(geometry, layerCase.bias, choice), geometry, operands);
-    });
+    const [first, ...others] = TILINGS.map((tiling) =>
+      computed(winogradPlan(geometry, layerCase.bias, { transform, tiling }), geometry, operands)
+    );
     for (const other of others) assertEquals(other, first);
   }
 });

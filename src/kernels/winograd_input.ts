@@ -1,0 +1,153 @@
+/**
+ * The transform of the input, a vector of tiles of a row at a time.
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type ProgramBuilder,
+  type Register,
+} from "../codegen/program.ts";
+import { deinterleave } from "./interleave.ts";
+import { range } from "./numbers.ts";
+import type { WinogradBlock, WinogradShape } from "./winograd.ts";
+import { cut, type TileSpan } from "./winograd_spans.ts";
+import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
+import {
+  type AxisTransform,
+  constantsOf,
+  inputConstants,
+  transformInput,
+} from "./winograd_transform.ts";
+import { forEachSpan, inputWalk, tileWalk } from "./winograd_walk.ts";
+
+/** Whether {@linkcode writeInputTransform} needs a stage in memory: a vector for every position. */
+export function isInputStaged({ target, positions }: WinogradShape): boolean {
+  return isStaged(target, positions);
+}
+
+/** Where the operands are; the stage where there is one. */
+export interface InputPointers {
+  readonly input: Pointer;
+  readonly transformed: Pointer;
+  readonly stage: Pointer | null;
+}
+
+/** Writes the transform of some input channels of a block. The pointers are left as they were. */
+export function writeInputTransform(
+  code: ProgramBuilder,
+  shape: WinogradShape,
+  { rows, columns }: WinogradBlock,
+  channels: number,
+  { input: from, transformed: to, stage: memory }: InputPointers,
+): void {
+  const { height, width, target } = shape;
+  const constants = constantsOf(code, target, [height, width].flatMap(inputConstants));
+  const zero = code.register();
+  code.zero(zero);
+  const steps = [
+    [from, shape.input.channelPitch],
+    [to, shape.transformed.channelPitch],
+  ] as const;
+  const down = [
+    inputWalk(from, shape.input.rowPitch),
+    tileWalk(to, columns.tiles * FLOAT_BYTES),
+  ];
+  const rowRuns = cut(rows, height, 1);
+  const columnRuns = cut(columns, width, target.lanes);
+  const stage = memory === null ? new RegisterStage() : scratchStage(code, memory, width.inputs);
+  code.sweep(channels, steps, () => {
+    forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
+      const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];
+      forEachSpan(code, columnRuns, along, (column, [tileFrom = from, tileTo = to]) => {
+        row.sources.forEach((source, i) => {
+          if (source === null) return;
+          const offset = source * shape.input.rowPitch;
+          const windows = loadWindows(code, width, column, tileFrom, offset, zero);
+          transformInput(code, constants, width, windows)
+            .forEach((value, j) => stage.put(i, j, value));
+        });
+        for (const j of range(width.inputs)) {
+          const values = row.sources.map((source, i) => source === null ? zero : stage.get(i, j));
+          transformInput(code, constants, height, values).forEach((value, i) => {
+            const position = i * width.inputs + j;
+            code.store(value, tileTo, position * shape.transformed.positionPitch, column.tiles);
+          });
+        }
+      });
+    });
+  });
+}
+
+/** The inputs of a vector of tiles along a row: lane `t` of vector `j` is position `m t + j`. */
+function loadWindows(
+  code: ProgramBuilder,
+  { outputs, inputs }: AxisTransform,
+  { sources }: TileSpan,
+  ptr: Pointer,
+  offset: number,
+  zero: Register,
+): Register[] {
+  const { lanes } = code;
+  const run = (index: number, count: number): Register => {
+    const positions = sources.slice(index, index + count);
+    return loadPositions(code, positions, sources, ptr, offset, zero);
+  };
+  const whole = Array.from({ length: outputs }, (_, i) => run(i * lanes, lanes));
+  const windows = deinterleave(code, whole);
+  if (inputs === outputs) return windows;
+  // A tile's last inputs are the first ones of the tile behind it.
+  const behind = run(outputs * lanes, inputs - outputs);
+  const next = Array.from({ length: lanes }, (_, i) => i + 1);
+  return windows.concat(
+    windows.slice(0, inputs - outputs).map((window, i) => {
+      const last = i === 0 ? behind : code.register();
+      if (i > 0) code.lane(last, behind, i);
+      const shifted = code.register();
+      code.shuffle(shifted, window, last, next);
+      return shifted;
+    }),
+  );
+}
+
+/** A vector of positions, each where `positions` says; `row` is all that is sure to exist. */
+function loadPositions(
+  code: ProgramBuilder,
+  positions: readonly (number | null)[],
+  row: readonly (number | null)[],
+  ptr: Pointer,
+  offset: number,
+  zero: Register,
+): Register {
+  const { lanes } = code;
+  const first = positions.findIndex((source) => source !== null);
+  if (first < 0) return zero;
+  const start = positions[first] ?? 0;
+  const some = positions.filter((source) => source !== null);
+  const consecutive = some.every((source, i) =>
+    source === start + i && positions[first + i] === source
+  );
+  const value = code.register();
+  if (!consecutive) {
+    const offsets = positions.map((source) => offset + (source ?? start) * FLOAT_BYTES);
+    code.gather(value, ptr, offsets);
+    if (some.length === positions.length) return value;
+    const blend = Array.from(
+      { length: lanes },
+      (_, i) => positions[i] === null ? lanes + i : i,
+    );
+    code.shuffle(value, value, zero, blend);
+    return value;
+  }
+  // Where more of the row follows, a whole vector is quicker than a part of one.
+  const exist = start + lanes <= 1 + row.reduce<number>((most, s) => Math.max(most, s ?? 0), 0);
+  const atOnce = first > 0 && exist ? lanes : some.length;
+  code.load(value, ptr, offset + start * FLOAT_BYTES, atOnce);
+  if (first === 0) return value;
+  const shift = Array.from({ length: lanes }, (_, i) => lanes - first + i);
+  const blend = shift.map((lane, i) => i < first + some.length ? lane : 0);
+  code.shuffle(value, zero, value, blend);
+  return value;
+}

@@ -1,0 +1,94 @@
+/**
+ * Where the values of a tile are between its two one-dimensional transforms. WebAssembly's compiler
+ * brings those that find no register to the stack; on other targets a program says itself that they go
+ * to memory, a vector after the other, which stays in a first-level cache.
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type ProgramBuilder,
+  type Register,
+} from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+
+/** Values by row and column. */
+export interface Stage {
+  put(row: number, column: number, value: Register): void;
+  /** What was put there last. */
+  get(row: number, column: number): Register;
+}
+
+/** A stage of registers. */
+export class RegisterStage implements Stage {
+  readonly #values = new Map<string, Register>();
+
+  put(row: number, column: number, value: Register): void {
+    this.#values.set(`${row} ${column}`, value);
+  }
+
+  get(row: number, column: number): Register {
+    const value = this.#values.get(`${row} ${column}`);
+    if (value === undefined) throw new RangeError(`Nothing was put at ${row}, ${column}`);
+    return value;
+  }
+}
+
+/** Where a stage lies in memory, in bytes. */
+export interface StagePlace {
+  readonly pointer: Pointer;
+  readonly rowPitch: number;
+  readonly columnPitch: number;
+  /** Lanes of a value that count. */
+  readonly lanes: number;
+}
+
+/** A stage in memory. */
+export class MemoryStage implements Stage {
+  readonly #code: ProgramBuilder;
+  readonly #place: StagePlace;
+
+  constructor(code: ProgramBuilder, place: StagePlace) {
+    this.#code = code;
+    this.#place = place;
+  }
+
+  put(row: number, column: number, value: Register): void {
+    const { pointer, lanes } = this.#place;
+    this.#code.store(value, pointer, this.#offset(row, column), lanes);
+  }
+
+  get(row: number, column: number): Register {
+    const { pointer, lanes } = this.#place;
+    const value = this.#code.register();
+    this.#code.load(value, pointer, this.#offset(row, column), lanes);
+    return value;
+  }
+
+  #offset(row: number, column: number): number {
+    return row * this.#place.rowPitch + column * this.#place.columnPitch;
+  }
+}
+
+/** A stage in scratch memory, value after value. */
+export function scratchStage(code: ProgramBuilder, pointer: Pointer, columns: number): Stage {
+  const { lanes } = code;
+  const columnPitch = lanes * FLOAT_BYTES;
+  const rowPitch = columns * columnPitch;
+  return new MemoryStage(code, { pointer, rowPitch, columnPitch, lanes });
+}
+
+/** Registers that a transform takes beside the values on the stage. */
+const TRANSFORM_REGISTERS = 10;
+
+/** Whether a stage of `values` values is to be one in memory. */
+export function isStaged(target: Target, values: number): boolean {
+  return target.name !== "wasm" && values + TRANSFORM_REGISTERS > target.registers;
+}
+
+/** Memory for a stage in scratch memory. */
+export function stageBytes({ lanes }: Target, values: number): number {
+  return values * lanes * FLOAT_BYTES;
+}

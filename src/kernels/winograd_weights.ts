@@ -1,0 +1,113 @@
+/**
+ * The transform of the weights.
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type Program,
+  ProgramBuilder,
+  type Register,
+} from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+import { range } from "./numbers.ts";
+import type { ProductTile } from "./winograd_product.ts";
+import { isStaged, MemoryStage, RegisterStage } from "./winograd_stage.ts";
+import {
+  type AxisTransform,
+  type Constants,
+  constantsOf,
+  kernelConstants,
+  transformKernel,
+} from "./winograd_transform.ts";
+
+const WEIGHT: Pointer = 0;
+const RESULT: Pointer = 1;
+
+/** The weights of one convolution, `[output channel][reduction][kernel height][kernel width]`. */
+export interface WinogradWeights {
+  readonly target: Target;
+  readonly tile: ProductTile;
+  readonly height: AxisTransform;
+  readonly width: AxisTransform;
+  /** Kernels of an output channel: input channels of a group by depth taps. */
+  readonly reduction: number;
+  /** Transformed bytes from one position to the next. */
+  readonly positionPitch: number;
+}
+
+/**
+ * Transforms the weights of some panels of output channels, the last of which may have fewer;
+ * parameters are the weights and the result.
+ */
+export function weightProgram(shape: WinogradWeights, outChannels: number): Program {
+  const { target, tile, height, width, reduction } = shape;
+  const { lanes } = target;
+  const code = new ProgramBuilder(
+    `winograd weights ${outChannels}oc x ${reduction}`,
+    lanes,
+    2,
+  );
+  const constants = constantsOf(code, target, [height, width].flatMap(kernelConstants));
+  const kernelBytes = height.taps * width.taps * FLOAT_BYTES;
+  const channelBytes = reduction * kernelBytes;
+  const panelSteps = [
+    [WEIGHT, tile.panel * channelBytes],
+    [RESULT, tile.panel * reduction * FLOAT_BYTES],
+  ] as const;
+  const partSteps = [[WEIGHT, lanes * channelBytes], [RESULT, lanes * FLOAT_BYTES]] as const;
+  const kernelSteps = [[WEIGHT, kernelBytes], [RESULT, tile.panel * FLOAT_BYTES]] as const;
+  const writePanel = (channels: number) => {
+    for (let first = 0; first < channels; first += lanes) {
+      const count = Math.min(lanes, channels - first);
+      code.displaced(partSteps, first / lanes, () => {
+        code.sweep(reduction, kernelSteps, () => writeKernels(code, shape, constants, count));
+      });
+    }
+  };
+  const full = Math.floor(outChannels / tile.panel);
+  code.sweep(full, panelSteps, () => writePanel(tile.panel));
+  if (outChannels % tile.panel > 0) {
+    code.displaced(panelSteps, full, () => writePanel(outChannels % tile.panel));
+  }
+  return code.build();
+}
+
+/** The kernels of some output channels that see the same input channel and depth tap. */
+function writeKernels(
+  code: ProgramBuilder,
+  { target, height, width, reduction, tile, positionPitch }: WinogradWeights,
+  constants: Constants,
+  channels: number,
+): void {
+  const { lanes } = target;
+  const channelBytes = reduction * height.taps * width.taps * FLOAT_BYTES;
+  const position = { rowPitch: width.inputs * positionPitch, columnPitch: positionPitch };
+  // Behind a panel of whole vectors nothing is overwritten.
+  const stored = tile.panel % lanes === 0 ? lanes : channels;
+  const inMemory = isStaged(target, height.inputs * width.inputs);
+  const stage = inMemory
+    ? new MemoryStage(code, { pointer: RESULT, ...position, lanes: stored })
+    : new RegisterStage();
+  const readRow = (i: number): Register[] =>
+    range(width.taps).map((j) => {
+      const tap = (i * width.taps + j) * FLOAT_BYTES;
+      const value = code.register();
+      code.gather(value, WEIGHT, range(channels).map((lane) => lane * channelBytes + tap));
+      return value;
+    });
+  // With a stage in memory there is no room for more than a row.
+  const rows = inMemory ? [] : range(height.taps).map(readRow);
+  for (const i of range(height.taps)) {
+    transformKernel(code, constants, width, rows[i] ?? readRow(i))
+      .forEach((value, j) => stage.put(i, j, value));
+  }
+  for (const j of range(width.inputs)) {
+    const values = range(height.taps).map((i) => stage.get(i, j));
+    transformKernel(code, constants, height, values).forEach((value, i) => {
+      code.store(value, RESULT, i * position.rowPitch + j * position.columnPitch, stored);
+    });
+  }
+}
