@@ -1,10 +1,11 @@
 /**
- * Depthwise convolution: every input channel has output channels of its own.
+ * Depthwise convolution of a packed input: every input channel has output channels of its own.
  *
  * There is no sum over channels, so what is loaded serves few multiplications. The tile is therefore
  * some output rows by one vector of pixels, or some vectors of a single row: an input vector is loaded
  * once for all the outputs that see it, and the weights of all taps stay in registers (or, where they
- * are many, on the stack, which is read without a check) along the whole row.
+ * are many, on the stack, which is read without a check) along the whole row. Machine code does not
+ * spill: what does not fit into its registers is broadcast at every use.
  *
  * @module
  */
@@ -62,12 +63,12 @@ export function depthwiseProgram(shape: DirectShape, block: TileBlock): Program 
   return code.build();
 }
 
+/** Weights that are held, by the lanes of a vector: WebAssembly's compiler has the stack as well. */
+const MOST_HELD: Readonly<Record<number, number>> = { 4: MOST_TAPS, 8: 7, 16: 22 };
+
 function writeChannel(code: ProgramBuilder, shape: DirectShape, block: TileBlock): void {
-  const weights = shape.taps.map((_, tap) => {
-    const weight = code.register();
-    code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
-    return weight;
-  });
+  const isHeld = shape.taps.length <= (MOST_HELD[shape.lanes] ?? 0);
+  const weights = isHeld ? shape.taps.map((_, tap) => loadWeight(code, tap)) : null;
   const bias = code.register();
   if (shape.hasBias) code.broadcast(bias, BIAS);
   else code.zero(bias);
@@ -83,10 +84,17 @@ function writeChannel(code: ProgramBuilder, shape: DirectShape, block: TileBlock
   code.displaced(steps, full, () => writeRows(code, shape, channel, rest, block.columns));
 }
 
+function loadWeight(code: ProgramBuilder, tap: number): Register {
+  const weight = code.register();
+  code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
+  return weight;
+}
+
 /** What stays in registers for a whole channel. */
 interface Channel {
   readonly bias: Register;
-  readonly weights: readonly Register[];
+  /** `null` where they are too many. */
+  readonly weights: readonly Register[] | null;
 }
 
 /** `rows` output rows at once, along the row. */
@@ -125,8 +133,8 @@ function writeTile(
     code.load(pixels, INPUT, offset);
     for (const { vector, tap } of uses) {
       const sum = sums[vector];
-      const weight = weights[tap];
-      if (sum !== undefined && weight !== undefined) code.fma(sum, pixels, weight);
+      const weight = weights?.[tap] ?? loadWeight(code, tap);
+      if (sum !== undefined) code.fma(sum, pixels, weight);
     }
   }
   vectors.forEach(({ output, lanes }, vector) => {

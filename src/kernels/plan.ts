@@ -12,6 +12,7 @@ import type { Algorithm } from "./algorithm.ts";
 import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
+import { isPlainDepthwise, planDepthwise } from "./depthwise_plan.ts";
 import { planTransposed } from "./transposed.ts";
 import { chooseWinograd } from "./winograd_choice.ts";
 import { planWinograd } from "./winograd_plan.ts";
@@ -92,6 +93,7 @@ function makePlan(request: PlanRequest): PlanBody {
   const winograd = chooseWinograd(request);
   if (winograd !== null) return planWinograd(request, winograd);
   const collapsed = { ...request, geometry: collapse(request.geometry) };
+  if (isPlainDepthwise(collapsed)) return planDepthwise(collapsed);
   return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
 }
 

@@ -26,7 +26,7 @@ import type { Epilogue } from "./epilogue.ts";
 import { isInputStaged, writeInputTransform } from "./winograd_input.ts";
 import { writeOutputTransform } from "./winograd_output.ts";
 import { type ProductShape, writeProducts } from "./winograd_product.ts";
-import type { TileSpan } from "./winograd_spans.ts";
+import type { TileSpan } from "./spans.ts";
 import type { AxisTransform } from "./winograd_transform.ts";
 
 /** What the programs of a convolution share. Pitches are in bytes. */

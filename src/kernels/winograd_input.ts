@@ -12,8 +12,9 @@ import {
 } from "../codegen/program.ts";
 import { deinterleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
+import { loadPositions } from "./positions.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
-import { cut, type TileSpan } from "./winograd_spans.ts";
+import { cut, type TileSpan } from "./spans.ts";
 import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
 import {
   type AxisTransform,
@@ -21,7 +22,7 @@ import {
   inputConstants,
   transformInput,
 } from "./winograd_transform.ts";
-import { forEachSpan, inputWalk, tileWalk } from "./winograd_walk.ts";
+import { forEachSpan, inputWalk, tileWalk } from "./walk.ts";
 
 /** Whether {@linkcode writeInputTransform} needs a stage in memory: a vector for every position. */
 export function isInputStaged({ target, positions }: WinogradShape): boolean {
@@ -110,44 +111,4 @@ function loadWindows(
       return shifted;
     }),
   );
-}
-
-/** A vector of positions, each where `positions` says; `row` is all that is sure to exist. */
-function loadPositions(
-  code: ProgramBuilder,
-  positions: readonly (number | null)[],
-  row: readonly (number | null)[],
-  ptr: Pointer,
-  offset: number,
-  zero: Register,
-): Register {
-  const { lanes } = code;
-  const first = positions.findIndex((source) => source !== null);
-  if (first < 0) return zero;
-  const start = positions[first] ?? 0;
-  const some = positions.filter((source) => source !== null);
-  const consecutive = some.every((source, i) =>
-    source === start + i && positions[first + i] === source
-  );
-  const value = code.register();
-  if (!consecutive) {
-    const offsets = positions.map((source) => offset + (source ?? start) * FLOAT_BYTES);
-    code.gather(value, ptr, offsets);
-    if (some.length === positions.length) return value;
-    const blend = Array.from(
-      { length: lanes },
-      (_, i) => positions[i] === null ? lanes + i : i,
-    );
-    code.shuffle(value, value, zero, blend);
-    return value;
-  }
-  // Where more of the row follows, a whole vector is quicker than a part of one.
-  const exist = start + lanes <= 1 + row.reduce<number>((most, s) => Math.max(most, s ?? 0), 0);
-  const atOnce = first > 0 && exist ? lanes : some.length;
-  code.load(value, ptr, offset + start * FLOAT_BYTES, atOnce);
-  if (first === 0) return value;
-  const shift = Array.from({ length: lanes }, (_, i) => lanes - first + i);
-  const blend = shift.map((lane, i) => i < first + some.length ? lane : 0);
-  code.shuffle(value, zero, value, blend);
-  return value;
 }

@@ -15,10 +15,10 @@ import { writeOutput } from "./epilogue.ts";
 import { interleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
-import { cut, outputSpan } from "./winograd_spans.ts";
+import { cut, outputSpan } from "./spans.ts";
 import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
 import { constantsOf, outputConstants, transformOutput } from "./winograd_transform.ts";
-import { forEachSpan, tileWalk } from "./winograd_walk.ts";
+import { forEachSpan, tileWalk } from "./walk.ts";
 
 /** Where the operands are. Behind the products lies the stage, if there is one. */
 export interface OutputPointers {

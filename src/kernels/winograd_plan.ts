@@ -23,7 +23,7 @@ import { axisTransform, type WinogradChoice } from "./winograd_choice.ts";
 import { isInputStaged } from "./winograd_input.ts";
 import { isOutputStaged } from "./winograd_output.ts";
 import { panelPitch } from "./winograd_product.ts";
-import { cut, type SpanRun, wholeAxis, zeroSpan } from "./winograd_spans.ts";
+import { cut, type SpanRun, wholeAxis, zeroSpan } from "./spans.ts";
 import { stageBytes } from "./winograd_stage.ts";
 import { type AxisTransform, IDENTITY } from "./winograd_transform.ts";
 import { weightProgram } from "./winograd_weights.ts";

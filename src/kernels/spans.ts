@@ -1,12 +1,21 @@
 /**
- * Winograd tiles along one axis: what they see of the input, and runs of them that see it alike.
+ * Tiles along one axis: what they see of the input, and runs of them that see it alike.
  *
  * @module
  */
 
 import type { PaddingMode } from "../geometry.ts";
 import { padSegments } from "./pad.ts";
-import type { AxisTransform } from "./winograd_transform.ts";
+
+/** A tile along an axis. */
+export interface AxisWindow {
+  /** Its outputs. */
+  readonly outputs: number;
+  /** The input positions that they see. */
+  readonly inputs: number;
+  /** Input positions from one output to the next, 1 where it is left out. */
+  readonly stride?: number;
+}
 
 /** Consecutive tiles along an axis. */
 export interface TileSpan {
@@ -35,22 +44,24 @@ export interface SpanRun {
 /**
  * All tiles of an axis.
  *
- * @param transform Which tiles.
+ * @param window Which tiles.
  * @param output Outputs along the axis.
  * @param size Inputs along it.
  * @param padBegin Padding in front of them.
  * @param mode What the padding holds.
  */
 export function wholeAxis(
-  transform: AxisTransform,
+  window: AxisWindow,
   output: number,
   size: number,
   padBegin: number,
   mode: PaddingMode,
 ): TileSpan {
-  const tiles = Math.ceil(output / transform.outputs);
-  const positions = { count: output + transform.taps - 1, step: 1, first: -padBegin };
-  const sources = new Array<number | null>(windowOf(transform, tiles)).fill(null);
+  const { outputs, inputs, stride = 1 } = window;
+  const tiles = Math.ceil(output / outputs);
+  const count = (output - outputs) * stride + inputs;
+  const positions = { count, step: 1, first: -padBegin };
+  const sources = new Array<number | null>(windowOf(window, tiles)).fill(null);
   for (const { count, start, source, step } of padSegments(positions, size, mode)) {
     if (source === null) continue;
     for (let i = 0; i < count; i++) sources[start + i] = source + i * step;
@@ -72,10 +83,10 @@ export function outputSpan({ tiles, outputs }: TileSpan): TileSpan {
  * Cuts a span into spans of `block` tiles, the last one perhaps smaller. Origins are relative to the
  * whole's.
  */
-export function cut(whole: TileSpan, transform: AxisTransform, block: number): SpanRun[] {
+export function cut(whole: TileSpan, window: AxisWindow, block: number): SpanRun[] {
   const runs: SpanRun[] = [];
   for (let start = 0; start < whole.tiles; start += block) {
-    const span = part(whole, transform, start, Math.min(block, whole.tiles - start));
+    const span = part(whole, window, start, Math.min(block, whole.tiles - start));
     const last = runs.at(-1);
     if (last !== undefined && equalShape(last.span, span)) {
       const step = (span.origin - last.span.origin) / last.count;
@@ -90,23 +101,24 @@ export function cut(whole: TileSpan, transform: AxisTransform, block: number): S
 }
 
 /** Positions that `tiles` tiles see. */
-function windowOf({ outputs, inputs }: AxisTransform, tiles: number): number {
-  return (tiles - 1) * outputs + inputs;
+function windowOf({ outputs, inputs, stride = 1 }: AxisWindow, tiles: number): number {
+  return (tiles - 1) * outputs * stride + inputs;
 }
 
 function part(
   { sources, outputs }: TileSpan,
-  transform: AxisTransform,
+  window: AxisWindow,
   start: number,
   tiles: number,
 ): TileSpan {
-  const first = start * transform.outputs;
-  const seen = sources.slice(first, first + windowOf(transform, tiles));
+  const first = start * window.outputs;
+  const firstInput = first * (window.stride ?? 1);
+  const seen = sources.slice(firstInput, firstInput + windowOf(window, tiles));
   const origin = seen.reduce<number>((least, s) => Math.min(least, s ?? Infinity), Infinity);
   const base = origin === Infinity ? 0 : origin;
   return {
     tiles,
-    outputs: Math.min(tiles * transform.outputs, outputs - first),
+    outputs: Math.min(tiles * window.outputs, outputs - first),
     origin: base,
     sources: seen.map((source) => source === null ? null : source - base),
   };

@@ -5,7 +5,7 @@
  */
 
 import type { Pointer, ProgramBuilder } from "../codegen/program.ts";
-import type { SpanRun, TileSpan } from "./winograd_spans.ts";
+import type { SpanRun, TileSpan } from "./spans.ts";
 
 /** How far a pointer moves along an axis. */
 export interface Walk {

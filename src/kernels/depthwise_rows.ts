@@ -1,0 +1,313 @@
+/**
+ * Depthwise convolution of an input that lies as it is, for machine code.
+ *
+ * There is no sum over channels: packing the input would take as long as the convolution. So padding is
+ * part of the programs, which know for each vector of input positions at an edge what comes from where,
+ * and columns of a stride of 2 are sorted in registers. A register tile is some output rows by a vector
+ * of pixels, or some vectors of a single row: an input vector is loaded once for all the outputs that
+ * see it. Unaligned vectors of 16 lanes lie in two cache lines each, so it is the loads that count: of
+ * three rows of a 3x3 kernel, eight rows of outputs share ten rows of inputs.
+ *
+ * The weights of all taps stay in registers where they fit; where they do not, the taps are taken in
+ * classes that share input vectors: a column of the kernel, for one.
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type Program,
+  ProgramBuilder,
+  type Register,
+  type Steps,
+} from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+import { type Epilogue, writeOutput } from "./epilogue.ts";
+import { range } from "./numbers.ts";
+import { loadPositions } from "./positions.ts";
+import { type AxisWindow, cut, type TileSpan } from "./spans.ts";
+import { forEachSpan, inputWalk, tileWalk } from "./walk.ts";
+
+/** An axis of the kernel. */
+export interface KernelAxis {
+  readonly taps: number;
+  readonly dilation: number;
+  readonly stride: number;
+}
+
+/** What the programs of a convolution share. Pitches are in bytes. */
+export interface DepthwiseShape {
+  readonly target: Target;
+  readonly height: KernelAxis;
+  readonly width: KernelAxis;
+  /** Output channels of an input channel. */
+  readonly multiplier: number;
+  readonly hasBias: boolean;
+  readonly epilogue: Epilogue;
+  readonly input: { readonly channelPitch: number; readonly rowPitch: number };
+  readonly output: { readonly channelPitch: number; readonly rowPitch: number };
+}
+
+/** The pointer parameters of {@linkcode depthwiseRowsProgram}, in order. */
+export const DEPTHWISE_PARAMETERS = ["input", "weight", "bias", "output", "add"] as const;
+
+const INPUT: Pointer = 0;
+const WEIGHT: Pointer = 1;
+const BIAS: Pointer = 2;
+const OUTPUT: Pointer = 3;
+const ADD: Pointer = 4;
+
+/** What an output sees along an axis. */
+export function axisWindow({ taps, dilation, stride }: KernelAxis): AxisWindow {
+  return { outputs: 1, inputs: (taps - 1) * dilation + 1, stride };
+}
+
+/** Output rows of a register tile, or vectors of a row, at most: enough to hide the latency. */
+const MOST_SUMS = 8;
+
+/** Output rows of a register tile, of `rows` in all. */
+export function tileRows(rows: number): number {
+  return Math.ceil(rows / Math.ceil(rows / MOST_SUMS));
+}
+
+/** Some channels of a block of outputs. */
+export function depthwiseRowsProgram(
+  shape: DepthwiseShape,
+  { rows, columns }: { readonly rows: TileSpan; readonly columns: TileSpan },
+  channels: number,
+): Program {
+  const { target, height, width, multiplier, input, output } = shape;
+  const code = new ProgramBuilder(
+    `depthwise ${channels}x${multiplier}oc x ${rows.tiles}x${columns.tiles}px, ` +
+      `${height.taps}x${width.taps} taps`,
+    target.lanes,
+    DEPTHWISE_PARAMETERS.length,
+  );
+  const rowBlock = tileRows(rows.tiles);
+  const vectors = Math.max(1, Math.floor(MOST_SUMS / rowBlock));
+  const rowRuns = cut(rows, axisWindow(height), rowBlock);
+  const columnRuns = cut(columns, axisWindow(width), vectors * target.lanes);
+  const results = shape.epilogue.add ? [OUTPUT, ADD] : [OUTPUT];
+  const down = [
+    inputWalk(INPUT, input.rowPitch),
+    ...results.map((ptr) => tileWalk(ptr, output.rowPitch)),
+  ];
+  const steps: Steps = [
+    [WEIGHT, height.taps * width.taps * FLOAT_BYTES],
+    [BIAS, FLOAT_BYTES],
+    ...results.map((ptr) => [ptr, output.channelPitch] as const),
+  ];
+  const zero = code.register();
+  code.zero(zero);
+  const writeChannel = () => {
+    const channel = beginChannel(code, shape, zero, rowBlock * vectors);
+    forEachSpan(code, rowRuns, down, (row, [rowInput = INPUT, ...rowResults]) => {
+      const along = [
+        inputWalk(rowInput, FLOAT_BYTES),
+        ...rowResults.map((ptr) => tileWalk(ptr, FLOAT_BYTES)),
+      ];
+      forEachSpan(
+        code,
+        columnRuns,
+        along,
+        (column, [input = INPUT, output = OUTPUT, add = ADD]) => {
+          writeTile(code, shape, channel, { row, column, input, output, add });
+        },
+      );
+    });
+  };
+  code.sweep(channels, [[INPUT, input.channelPitch]], () => {
+    // With all output channels of an input channel the others but the input have moved on.
+    code.loop(multiplier, () => {
+      writeChannel();
+      for (const [ptr, bytes] of steps) code.advance(ptr, bytes);
+    });
+  });
+  return code.build();
+}
+
+/** What stays in registers for a whole channel. */
+interface Channel {
+  readonly zero: Register;
+  /** What a sum begins with. */
+  readonly bias: Register;
+  /** The weights of all taps, `null` where there are too many. */
+  readonly weights: readonly Register[] | null;
+  /** Weights that may be held at a time. */
+  readonly mostWeights: number;
+}
+
+/** Registers for a zero, a bias, and loaded inputs, and two that instructions may need themselves. */
+const OTHER_REGISTERS = 7;
+
+function beginChannel(
+  code: ProgramBuilder,
+  { target, height, width, hasBias }: DepthwiseShape,
+  zero: Register,
+  sums: number,
+): Channel {
+  const bias = hasBias ? code.register() : zero;
+  if (hasBias) code.broadcast(bias, BIAS);
+  const mostWeights = target.registers - OTHER_REGISTERS - sums;
+  const taps = height.taps * width.taps;
+  const weights = taps <= mostWeights ? range(taps).map((tap) => loadWeight(code, tap)) : null;
+  return { zero, bias, weights, mostWeights };
+}
+
+function loadWeight(code: ProgramBuilder, tap: number): Register {
+  const weight = code.register();
+  code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
+  return weight;
+}
+
+/** A register tile and where it is. */
+interface Place {
+  readonly row: TileSpan;
+  readonly column: TileSpan;
+  readonly input: Pointer;
+  readonly output: Pointer;
+  readonly add: Pointer;
+}
+
+function writeTile(
+  code: ProgramBuilder,
+  shape: DepthwiseShape,
+  channel: Channel,
+  place: Place,
+): void {
+  const { lanes } = shape.target;
+  const { row, column, input, output, add } = place;
+  const sums = range(row.tiles).map(() => code.registers(Math.ceil(column.tiles / lanes)));
+  for (const sum of sums.flat()) code.copy(sum, channel.bias);
+  for (const { taps, inputs } of classesOf(shape, place, channel)) {
+    const few = taps.length <= channel.mostWeights;
+    const held = new Map(
+      channel.weights === null && few ? taps.map((tap) => [tap, loadWeight(code, tap)]) : [],
+    );
+    const columns = columnLoader(code, shape, column, { input, zero: channel.zero });
+    for (const { source, first, count, uses } of inputs) {
+      const pixels = columns(source, first, count);
+      for (const { r, v, tap } of uses) {
+        const weight = channel.weights?.[tap] ?? held.get(tap) ?? loadWeight(code, tap);
+        const sum = sums[r]?.[v];
+        if (sum !== undefined) code.fma(sum, pixels, weight);
+      }
+    }
+  }
+  sums.forEach((vectors, r) => {
+    vectors.forEach((sum, v) => {
+      const offset = r * shape.output.rowPitch + v * lanes * FLOAT_BYTES;
+      const left = Math.min(lanes, column.tiles - v * lanes);
+      writeOutput(
+        code,
+        sum,
+        { output, add, offset, pixelStep: FLOAT_BYTES, lanes: left },
+        shape.epilogue,
+      );
+    });
+  });
+}
+
+/** One multiplication: to which sum, with which tap. */
+interface Use {
+  readonly r: number;
+  readonly v: number;
+  readonly tap: number;
+}
+
+/** A vector of inputs. */
+interface InputVector {
+  /** The row. */
+  readonly source: number;
+  /** The column of the first, and how many there are. */
+  readonly first: number;
+  count: number;
+  readonly uses: Use[];
+}
+
+/** Taps that see the same input vectors. */
+interface TapClass {
+  readonly taps: readonly number[];
+  readonly inputs: readonly InputVector[];
+}
+
+/**
+ * All multiplications of a tile. Taps a whole vector of outputs apart see the same vectors. Where all
+ * weights are held there is but one class.
+ */
+function classesOf(
+  { target, height, width }: DepthwiseShape,
+  { row, column }: Place,
+  { weights }: Channel,
+): TapClass[] {
+  const { lanes } = target;
+  const classes = new Map<number, { taps: Set<number>; inputs: Map<string, InputVector> }>();
+  const vectors = Math.ceil(column.tiles / lanes);
+  const classOf = (first: number) => {
+    const key = weights === null ? first % (lanes * width.stride) : 0;
+    const known = classes.get(key) ?? { taps: new Set(), inputs: new Map() };
+    classes.set(key, known);
+    return known;
+  };
+  for (const kw of range(width.taps)) {
+    for (const v of range(vectors)) {
+      const first = v * lanes * width.stride + kw * width.dilation;
+      const count = Math.min(lanes, column.tiles - v * lanes);
+      const seen = range(count).map((i) => column.sources[first + i * width.stride] ?? null);
+      if (seen.every((position) => position === null)) continue;
+      const { taps, inputs } = classOf(first);
+      for (const r of range(row.tiles)) {
+        for (const kh of range(height.taps)) {
+          const source = row.sources[r * height.stride + kh * height.dilation] ?? null;
+          if (source === null) continue;
+          const key = `${source} ${first}`;
+          const known = inputs.get(key) ?? { source, first, count, uses: [] };
+          known.count = Math.max(known.count, count);
+          const tap = kh * width.taps + kw;
+          known.uses.push({ r, v, tap });
+          inputs.set(key, known);
+          taps.add(tap);
+        }
+      }
+    }
+  }
+  return [...classes.values()].map(({ taps, inputs }) => ({
+    taps: [...taps],
+    inputs: [...inputs.values()].sort((a, b) => a.source - b.source || a.first - b.first),
+  }));
+}
+
+/** Loads `count` columns of a row, from the `first` on. */
+type ColumnLoader = (row: number, first: number, count: number) => Register;
+
+function columnLoader(
+  code: ProgramBuilder,
+  { width, input: { rowPitch }, target: { lanes } }: DepthwiseShape,
+  { sources }: TileSpan,
+  { input, zero }: { readonly input: Pointer; readonly zero: Register },
+): ColumnLoader {
+  const load = (row: number, positions: readonly (number | null)[]) =>
+    loadPositions(code, positions, sources, input, row * rowPitch, zero);
+  if (width.stride !== 2) {
+    return (row, first, count) =>
+      load(row, range(count).map((i) => sources[first + i * width.stride] ?? null));
+  }
+  // The columns of both remainders come from the same two vectors.
+  const halves = new Map<string, Register>();
+  const half = (row: number, first: number) => {
+    const key = `${row} ${first}`;
+    const known = halves.get(key) ?? load(row, sources.slice(first, first + lanes));
+    halves.set(key, known);
+    return known;
+  };
+  return (row, first, count) => {
+    const parity = first % 2;
+    const low = half(row, first - parity);
+    const last = parity + 2 * (count - 1);
+    const high = last < lanes ? low : half(row, first - parity + lanes);
+    const picked = code.register();
+    code.shuffle(picked, low, high, range(lanes).map((lane) => 2 * lane + parity));
+    return picked;
+  };
+}
