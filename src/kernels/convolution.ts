@@ -27,7 +27,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
   const [outDepth, outHeight, outWidth] = g.output;
   const row = outWidth * FLOAT_BYTES;
   const shape: DirectShape = {
-    lanes: target.lanes,
+    target,
     inChannels: g.inChannels / g.groups,
     outChannels: g.outChannels / g.groups,
     taps: tapOffsets(g, view),

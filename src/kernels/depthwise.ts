@@ -105,7 +105,7 @@ function writeRows(
   rows: number,
   columns: number,
 ): void {
-  const pixels = Math.max(1, Math.floor(ROWS / rows)) * shape.lanes;
+  const pixels = Math.max(1, Math.floor(ROWS / rows)) * shape.target.lanes;
   const full = Math.floor(columns / pixels);
   const rest = columns % pixels;
   const steps = [

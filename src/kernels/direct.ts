@@ -30,13 +30,22 @@ import {
   type Register,
   type Steps,
 } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
 import { CACHE_LINE_BYTES, cacheSets, WAYS } from "./cache.ts";
 import { type Epilogue, writeOutput } from "./epilogue.ts";
-import { writeReduction } from "./reduction.ts";
+import { writeReduction, type WriteSteps } from "./reduction.ts";
+import {
+  channelsOf,
+  type EvenParts,
+  evenParts,
+  mostVectors,
+  preferredVectors,
+  unrolledSteps,
+} from "./register_tile.ts";
 
 /** One convolution of one group of channels: what the program of a tile is made from. */
 export interface DirectShape {
-  readonly lanes: number;
+  readonly target: Target;
   /** Input channels of a group. */
   readonly inChannels: number;
   /** Output channels of a group. */
@@ -74,15 +83,6 @@ const OUTPUT: Pointer = 3;
 const SCRATCH: Pointer = 4;
 const ADD: Pointer = 5;
 
-/** Output channels of a register tile, by its vectors of pixels (index 0 is not used). */
-const CHANNELS_BY_VECTORS = [0, 6, 4, 3, 2, 2, 1, 1, 1];
-
-/** Vectors of pixels that suit a number of output channels. */
-function preferredVectors(outChannels: number): number {
-  if (outChannels >= 4) return 2;
-  return [8, 8, 4, 3][outChannels] ?? 2;
-}
-
 /** What one tile of work covers. */
 export interface TileBlock {
   readonly groups: number;
@@ -94,8 +94,9 @@ export interface TileBlock {
 }
 
 /** Output rows that one register tile spans: more than one where a row is short. */
-export function directRows(lanes: number, outChannels: number, columns: number): number {
-  return Math.max(1, Math.floor(preferredVectors(outChannels) / Math.ceil(columns / lanes)));
+export function directRows(target: Target, outChannels: number, columns: number): number {
+  const vectors = Math.ceil(columns / target.lanes);
+  return Math.max(1, Math.floor(preferredVectors(target, outChannels) / vectors));
 }
 
 /**
@@ -108,7 +109,7 @@ export function directRows(lanes: number, outChannels: number, columns: number):
 export function directProgram(shape: DirectShape, block: TileBlock): Program {
   const code = tileBuilder("direct", shape, block);
   const { outChannels, rows, columns } = block;
-  const together = Math.min(rows, directRows(shape.lanes, outChannels, columns));
+  const together = Math.min(rows, directRows(shape.target, outChannels, columns));
   const full = Math.floor(rows / together);
   const rest = rows % together;
   const steps = [
@@ -126,12 +127,12 @@ export function directProgram(shape: DirectShape, block: TileBlock): Program {
 /** A builder for the program of a tile, named after what it covers. */
 export function tileBuilder(
   family: string,
-  { lanes, inChannels, taps }: DirectShape,
+  { target, inChannels, taps }: DirectShape,
   { groups, outChannels, rows, columns }: TileBlock,
 ): ProgramBuilder {
   return new ProgramBuilder(
     `${family} ${groups}g x ${outChannels}oc x ${rows}x${columns}px, ${inChannels}ic x ${taps.length} taps`,
-    lanes,
+    target.lanes,
     DIRECT_PARAMETERS.length,
   );
 }
@@ -162,7 +163,7 @@ export interface TileVector {
 
 /** The vectors of the first `pixels` pixels of `rows` rows. */
 export function tileVectors(shape: DirectShape, rows: number, pixels: number): TileVector[] {
-  const { lanes, pixelStep, rowStep, outputRowStep } = shape;
+  const { target: { lanes }, pixelStep, rowStep, outputRowStep } = shape;
   const perRow = Math.ceil(pixels / lanes);
   return Array.from({ length: rows * perRow }, (_, i) => {
     const row = Math.floor(i / perRow);
@@ -181,12 +182,13 @@ function writeRows(
   shape: DirectShape,
   { outChannels, rows, columns }: TileBlock,
 ): void {
-  const { lanes, pixelStep } = shape;
+  const { target, pixelStep } = shape;
+  const { lanes } = target;
   const vectors = Math.ceil(columns / lanes);
-  const perTile = Math.min(vectors, preferredVectors(outChannels));
+  const perTile = Math.min(vectors, preferredVectors(target, outChannels));
   // A last tile of one vector alone is slow: it joins the one before where the registers allow.
   const rest = vectors % perTile;
-  const joined = rest > 0 && perTile + rest < CHANNELS_BY_VECTORS.length &&
+  const joined = rest > 0 && perTile + rest <= mostVectors(target) &&
     rest * 2 <= perTile && vectors > perTile;
   // The last tile holds the row's end, where a vector may be partly empty.
   const last = rest === 0 ? perTile : joined ? perTile + rest : rest;
@@ -223,7 +225,7 @@ function writeChannels(
     });
   }
   const sum = code.register();
-  const vectorBytes = shape.lanes * FLOAT_BYTES;
+  const vectorBytes = shape.target.lanes * FLOAT_BYTES;
   const scratchPitch = vectors.length * vectorBytes;
   code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, scratchPitch]], () => {
     writeInitialSum(code, shape, sum, 0);
@@ -264,9 +266,16 @@ interface SumPart {
 
 /** Bytes of scratch memory that the program of a tile may use. */
 export function directScratchBytes(
-  { outChannels, lanes }: Pick<DirectShape, "outChannels" | "lanes">,
+  { outChannels, target }: Pick<DirectShape, "outChannels" | "target">,
 ): number {
-  return outChannels * (CHANNELS_BY_VECTORS.length - 1) * lanes * FLOAT_BYTES;
+  const vectorBytes = target.lanes * FLOAT_BYTES;
+  if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
+  // The last tile along an axis may have any smaller number of channels, and then more vectors of each;
+  // a tile that the end of a row joins is half as wide again.
+  const sums = Array.from({ length: outChannels }, (_, i) => {
+    return (i + 1) * Math.floor(preferredVectors(target, i + 1) * 1.5);
+  });
+  return sums.reduce((a, b) => Math.max(a, b), 0) * vectorBytes;
 }
 
 /** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
@@ -282,7 +291,7 @@ const LEAST_REUSE_CHANNELS = 9;
 
 /** Input channels that the sum is taken over at a time. */
 function inputChannelBlock(
-  { inChannels, taps, channelPitch, lanes }: DirectShape,
+  { inChannels, taps, channelPitch, target: { lanes } }: DirectShape,
   outChannels: number,
   vectors: readonly TileVector[],
 ): number {
@@ -317,20 +326,47 @@ function writeRegisterTiles(
   vectors: readonly TileVector[],
   part: SumPart,
 ): void {
-  const block = Math.min(outChannels, CHANNELS_BY_VECTORS[vectors.length] ?? 1);
-  const full = Math.floor(outChannels / block);
-  const weight = [WEIGHT, block * weightPitch(shape)] as const;
-  const steps = part.partial
-    ? [weight, [SCRATCH, block * vectors.length * shape.lanes * FLOAT_BYTES] as const]
-    : [
-      weight,
-      [BIAS, block * FLOAT_BYTES] as const,
-      ...outputSteps(shape, block * shape.outputChannelPitch),
-    ];
-  code.sweep(full, steps, () => writeRegisterTile(code, shape, block, vectors, part));
-  const rest = outChannels - full * block;
+  const { size, full, parts } = channelParts(shape.target, outChannels, vectors.length);
+  const steps = channelSteps(shape, size, vectors.length, part);
+  code.sweep(full, steps, () => writeRegisterTile(code, shape, size, vectors, part));
+  const rest = outChannels - full * size;
   if (rest === 0) return;
-  code.displaced(steps, full, () => writeRegisterTile(code, shape, rest, vectors, part));
+  const others = parts - full;
+  const smaller = rest / others;
+  code.displaced(steps, full, () => {
+    code.sweep(others, channelSteps(shape, smaller, vectors.length, part), () => {
+      writeRegisterTile(code, shape, smaller, vectors, part);
+    });
+  });
+}
+
+/**
+ * Output channels cut into register tiles. A smaller last tile costs less where its size is one that the
+ * registers suit; wide targets have many registers, and small tiles cannot hide their latency.
+ */
+function channelParts(target: Target, outChannels: number, vectors: number): EvenParts {
+  const most = channelsOf(target, vectors);
+  if (target.cheapBroadcast) return evenParts(outChannels, most);
+  const size = Math.min(outChannels, most);
+  return { size, full: Math.floor(outChannels / size), parts: Math.ceil(outChannels / size) };
+}
+
+/** How the pointers move on by some output channels. */
+function channelSteps(
+  shape: DirectShape,
+  channels: number,
+  vectors: number,
+  { partial }: SumPart,
+): Steps {
+  const weight = [WEIGHT, channels * weightPitch(shape)] as const;
+  if (partial) {
+    return [weight, [SCRATCH, channels * vectors * shape.target.lanes * FLOAT_BYTES]];
+  }
+  return [
+    weight,
+    [BIAS, channels * FLOAT_BYTES],
+    ...outputSteps(shape, channels * shape.outputChannelPitch),
+  ];
 }
 
 /** Bytes from the weights of one output channel to the next. */
@@ -348,7 +384,7 @@ function writeRegisterTile(
 ): void {
   const sums = Array.from({ length: channels }, () => code.registers(vectors.length));
   const scratch = (channel: number, vector: number) =>
-    (channel * vectors.length + vector) * shape.lanes * FLOAT_BYTES;
+    (channel * vectors.length + vector) * shape.target.lanes * FLOAT_BYTES;
   sums.forEach((row, channel) => {
     if (part.partial) row.forEach((sum, v) => code.load(sum, SCRATCH, scratch(channel, v)));
     else {
@@ -358,25 +394,15 @@ function writeRegisterTile(
       for (const other of others) code.copy(other, first);
     }
   });
-  const inputs = code.registers(vectors.length);
-  const quads = code.registers(channels);
-  const weights = code.registers(channels);
   const input = code.pointer(INPUT);
   const weight = code.pointer(WEIGHT);
-  writeReduction(code, input, weight, reductionOffsets(shape, part.channels), (offsets) => {
-    offsets.forEach((offset, step) => {
-      zip(vectors, inputs, (vector, register) => {
-        code.load(register, input, offset + vector.input);
-      });
-      const lane = step % shape.lanes;
-      zip(sums, quads, (row, quad, channel) => {
-        if (lane === 0) code.load(quad, weight, channel * weightPitch(shape) + step * FLOAT_BYTES);
-        const broadcast = weights[channel] ?? quad;
-        code.lane(broadcast, quad, lane);
-        zip(row, inputs, (sum, register) => code.fma(sum, register, broadcast));
-      });
-    });
-  });
+  const write = shape.target.cheapBroadcast
+    ? broadcastSteps(code, shape, sums, vectors, { input, weight })
+    : laneSteps(code, shape, sums, vectors, { input, weight });
+  const options = shape.target.cheapBroadcast
+    ? { unroll: unrolledSteps(channels * vectors.length) }
+    : {};
+  writeReduction(code, input, weight, reductionOffsets(shape, part.channels), write, options);
   sums.forEach((row, channel) => {
     zip(row, vectors, (sum, { output, lanes }, v) => {
       if (part.partial) code.store(sum, SCRATCH, scratch(channel, v));
@@ -385,6 +411,81 @@ function writeRegisterTile(
       }
     });
   });
+}
+
+/** Where the operands of a step are found. */
+interface StepPointers {
+  readonly input: Pointer;
+  readonly weight: Pointer;
+}
+
+/** Steps of which each channel's weights are loaded by the vector and broadcast lane by lane. */
+function laneSteps(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  sums: readonly (readonly Register[])[],
+  vectors: readonly TileVector[],
+  { input, weight }: StepPointers,
+): WriteSteps {
+  const inputs = code.registers(vectors.length);
+  const quads = code.registers(sums.length);
+  const weights = code.registers(sums.length);
+  return (offsets) => {
+    offsets.forEach((offset, step) => {
+      zip(vectors, inputs, (vector, register) => {
+        code.load(register, input, offset + vector.input);
+      });
+      const lane = step % shape.target.lanes;
+      zip(sums, quads, (row, quad, channel) => {
+        if (lane === 0) code.load(quad, weight, channel * weightPitch(shape) + step * FLOAT_BYTES);
+        const broadcast = weights[channel] ?? quad;
+        code.lane(broadcast, quad, lane);
+        zip(row, inputs, (sum, register) => code.fma(sum, register, broadcast));
+      });
+    });
+  };
+}
+
+/**
+ * Steps of which weights are broadcast straight from memory. Of inputs and weights the fewer are held;
+ * the others pass through one register, which the processor renames.
+ */
+function broadcastSteps(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  sums: readonly (readonly Register[])[],
+  vectors: readonly TileVector[],
+  { input, weight }: StepPointers,
+): WriteSteps {
+  const holdsInputs = vectors.length <= sums.length;
+  const held = code.registers(Math.min(vectors.length, sums.length));
+  const passing = code.register();
+  const loadInput = (register: Register, vector: TileVector, offset: number) => {
+    code.load(register, input, offset + vector.input);
+  };
+  const loadWeight = (register: Register, channel: number, step: number) => {
+    code.broadcast(register, weight, channel * weightPitch(shape) + step * FLOAT_BYTES);
+  };
+  return (offsets) => {
+    offsets.forEach((offset, step) => {
+      if (holdsInputs) {
+        zip(vectors, held, (vector, register) => loadInput(register, vector, offset));
+        sums.forEach((row, channel) => {
+          loadWeight(passing, channel, step);
+          zip(row, held, (sum, register) => code.fma(sum, register, passing));
+        });
+        return;
+      }
+      held.forEach((register, channel) => loadWeight(register, channel, step));
+      vectors.forEach((vector, v) => {
+        loadInput(passing, vector, offset);
+        zip(sums, held, (row, register) => {
+          const sum = row[v];
+          if (sum !== undefined) code.fma(sum, passing, register);
+        });
+      });
+    });
+  };
 }
 
 /** A sum starts as its channel's bias. */

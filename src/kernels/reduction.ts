@@ -6,10 +6,18 @@
 
 import { FLOAT_BYTES, type Pointer, type ProgramBuilder } from "../codegen/program.ts";
 
-/** Multiply-add steps that are written out without a loop: enough to hide a loop's overhead. */
+/** Steps that are written out without a loop: enough to hide a loop's overhead. */
 const UNROLL = 40;
 
-/** Writes consecutive steps of a sum: element `i` of the weights goes with input `offsets[i]`. */
+/** How a sum is written where it is not one element of the weights for every step. */
+export interface ReductionOptions {
+  /** Bytes of the weights of one step. */
+  readonly weightStep?: number;
+  /** Steps that are written out without a loop: fewer where a step is many instructions. */
+  readonly unroll?: number;
+}
+
+/** Writes consecutive steps of a sum: the weights of step `i` go with input `offsets[i]`. */
 export type WriteSteps = (offsets: readonly number[]) => void;
 
 /**
@@ -22,6 +30,7 @@ export type WriteSteps = (offsets: readonly number[]) => void;
  * @param weight Pointer to the weights of the first offset; left behind the last.
  * @param offsets Bytes from `input`, one for each term of the sum.
  * @param write Writes some consecutive terms, relative to the two pointers as they stand.
+ * @param options What differs from the usual.
  */
 export function writeReduction(
   code: ProgramBuilder,
@@ -29,12 +38,14 @@ export function writeReduction(
   weight: Pointer,
   offsets: readonly number[],
   write: WriteSteps,
+  options: ReductionOptions = {},
 ): void {
   if (offsets.length === 0) return;
-  const period = offsets.length <= UNROLL ? null : findPeriod(offsets);
+  const { weightStep = FLOAT_BYTES, unroll = UNROLL } = options;
+  const period = offsets.length <= unroll ? null : findPeriod(offsets, unroll);
   if (period === null) {
     write(offsets);
-    code.advance(weight, offsets.length * FLOAT_BYTES);
+    code.advance(weight, offsets.length * weightStep);
     return;
   }
   const turns = Math.floor(offsets.length / period.length);
@@ -45,10 +56,10 @@ export function writeReduction(
   const turn = first.map((offset) => offset - lowest);
   code.displaced([[input, lowest]], 1, () => {
     code.sweep(turns, [[input, period.step]], () => {
-      writeReduction(code, input, weight, turn, write);
+      writeReduction(code, input, weight, turn, write, options);
     });
   });
-  writeReduction(code, input, weight, rest, write);
+  writeReduction(code, input, weight, rest, write, options);
 }
 
 /** A part that repeats: `offsets[i + length] = offsets[i] + step` throughout. */
@@ -58,12 +69,12 @@ interface Period {
 }
 
 /** The best period of a list: as long as may be written out, else the shortest that there is. */
-function findPeriod(offsets: readonly number[]): Period | null {
-  for (const length of preferredLengths()) {
+function findPeriod(offsets: readonly number[], unroll: number): Period | null {
+  for (const length of preferredLengths(unroll)) {
     const period = periodOf(offsets, length);
     if (period !== null) return period;
   }
-  for (let length = UNROLL + 1; length <= offsets.length / 2; length++) {
+  for (let length = unroll + 1; length <= offsets.length / 2; length++) {
     const period = periodOf(offsets, length);
     if (period !== null) return period;
   }
@@ -71,12 +82,13 @@ function findPeriod(offsets: readonly number[]): Period | null {
 }
 
 /** Multiples of four first: weights are loaded four at a time. */
-function preferredLengths(): number[] {
-  const lengths = Array.from({ length: UNROLL - SHORTEST_TURN + 1 }, (_, i) => UNROLL - i);
+function preferredLengths(unroll: number): number[] {
+  const count = Math.max(0, unroll - SHORTEST_TURN + 1);
+  const lengths = Array.from({ length: count }, (_, i) => unroll - i);
   return [...lengths.filter((n) => n % 4 === 0), ...lengths.filter((n) => n % 4 !== 0)];
 }
 
-/** A loop whose turn is shorter costs more than it saves. */
+/** A loop whose turn is shorter costs more than it saves, unless a step is long. */
 const SHORTEST_TURN = 8;
 
 function periodOf(offsets: readonly number[], length: number): Period | null {

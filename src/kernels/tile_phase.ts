@@ -134,16 +134,16 @@ const COLUMN_VECTORS = 8;
  */
 function tileBlock(space: TileSpace): TileBlock {
   const { shape, batch, groups, depth, rows, columns } = space;
-  const { lanes, outChannels, inChannels, taps } = shape;
+  const { target, outChannels, inChannels, taps } = shape;
   const reduction = Math.max(1, inChannels * taps.length);
   const total = batch * groups * outChannels * depth * rows * columns * reduction;
   const work = clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK);
   const outputs = work / reduction;
   const pixels = Math.sqrt(outputs * Math.max(1, taps.length));
-  const columnStep = COLUMN_VECTORS * lanes;
+  const columnStep = COLUMN_VECTORS * target.lanes;
   const cut = columns >= 2 * Math.max(columnStep, pixels);
   const blockColumns = cut ? roundTo(columnStep, pixels) : columns;
-  const together = Math.min(rows, directRows(lanes, outChannels, blockColumns));
+  const together = Math.min(rows, directRows(target, outChannels, blockColumns));
   const channels = clamp(
     roundTo(
       CHANNEL_STEP,

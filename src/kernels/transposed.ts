@@ -90,7 +90,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
         );
         const first = offsets.length === 0 ? 0 : least(offsets);
         const shape: DirectShape = {
-          lanes: target.lanes,
+          target,
           inChannels,
           outChannels,
           taps: offsets.map((offset) => offset - first),
@@ -137,7 +137,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
       request,
       paddedElements,
       packedElements,
-      directScratchBytes({ lanes: target.lanes, outChannels }),
+      directScratchBytes({ target, outChannels }),
     ),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
