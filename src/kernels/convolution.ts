@@ -6,24 +6,28 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
-import { directScratchBytes, type DirectShape } from "./direct.ts";
+import type { DirectShape } from "./direct.ts";
 import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
+import { chooseLanes, type LaneUse } from "./lane_choice.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
-import { range } from "./numbers.ts";
+import { product, range } from "./numbers.ts";
+import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
-import { addTiles, familyOf, type TileSpace } from "./tile_phase.ts";
+import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
 
 /** Plans a convolution whose axes have been collapsed. */
 export function planConvolution(request: PlanRequest): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
-  const packing = packingOf(g);
-  const layout = packedLayout(g, packing);
-  const view = layout === null ? plainView(g) : packedView(g, layout);
+  const lanes = lanesOf(g, target);
+  const packing = packingOf(g, lanes);
+  const layout = packedLayout(g, packing, lanes);
+  const view = layout === null ? plainView(g, lanes) : packedView(g, layout, lanes);
   const [outDepth, outHeight, outWidth] = g.output;
   const row = outWidth * FLOAT_BYTES;
   const shape: DirectShape = {
@@ -35,12 +39,15 @@ export function planConvolution(request: PlanRequest): PlanBody {
     epilogue,
     channelPitch: view.channelPitch,
     rowStep: view.rowStep,
+    inputPixelStep: view.pixelStep,
     pixelStep: FLOAT_BYTES,
     outputRowStep: packing === "folded" ? FOLD_COLUMNS * FLOAT_BYTES : row,
     outputChannelPitch: outDepth * outHeight * row,
   };
+  const weights = weightLayout(g);
   const space: TileSpace = {
     shape,
+    lanes,
     batch: g.batch,
     groups: g.groups,
     depth: outDepth,
@@ -51,8 +58,9 @@ export function planConvolution(request: PlanRequest): PlanBody {
     outputBatchPitch: g.outChannels * shape.outputChannelPitch,
     outputDepthStep: outHeight * row,
     input: { buffer: layout === null ? BUFFER.input : BUFFER.padded, offset: 0 },
-    weight: { buffer: BUFFER.weight, offset: 0 },
+    weight: { buffer: lanes === "channels" ? BUFFER.packedWeight : BUFFER.weight, offset: 0 },
     outputOffset: 0,
+    scratchBytes: scratchBytes(shape, lanes),
   };
   const phases: Phase[] = [];
   if (layout !== null) {
@@ -61,13 +69,45 @@ export function planConvolution(request: PlanRequest): PlanBody {
   const tiles = new PhaseBuilder("convolve");
   for (const part of packing === "folded" ? foldedSpaces(space) : [space]) addTiles(tiles, part);
   phases.push(tiles.build());
+  const preparation = new PhaseBuilder("pack weights");
+  if (lanes === "channels") addPanelPacking(preparation, target, weights, 0);
   const paddedElements = layout === null ? 0 : g.batch * layout.itemPitch;
+  const packedElements = lanes === "channels" ? panelElements(target, weights) : 0;
   return {
     family: familyOf(shape),
     inputLayout: layout?.name ?? PLAIN_LAYOUT,
-    buffers: planBuffers(request, paddedElements, 0, directScratchBytes(shape)),
-    preparation: [],
+    buffers: planBuffers(request, paddedElements, packedElements, space.scratchBytes),
+    preparation: packedElements > 0 ? [preparation.build()] : [],
     phases,
+  };
+}
+
+/** What fills the lanes. */
+function lanesOf(g: Geometry, target: Target): LaneUse {
+  return chooseLanes({
+    target,
+    inChannels: g.inChannels / g.groups,
+    outChannels: g.outChannels / g.groups,
+    taps: product(g.kernel),
+    rows: g.output[0] * g.output[1],
+    columns: g.output[2],
+    dense: true,
+  });
+}
+
+/** Weights as `torch.nn` has them: `[group][output channel][input channel][tap]`. */
+function weightLayout(g: Geometry): WeightLayout {
+  const kernel = product(g.kernel);
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  return {
+    groups: g.groups,
+    inChannels,
+    outChannels,
+    groupPitch: outChannels * inChannels * kernel,
+    inChannelPitch: kernel,
+    outChannelPitch: inChannels * kernel,
+    taps: range(kernel),
   };
 }
 
@@ -89,6 +129,7 @@ interface InputView {
   /** From the window of one output to the next. */
   readonly depthStep: number;
   readonly rowStep: number;
+  readonly pixelStep: number;
   /** From one tap to the next. */
   readonly depthTap: number;
   readonly rowTap: number;
@@ -99,25 +140,27 @@ interface InputView {
 /** How the input is packed, if it is. */
 type Packing = "none" | "padded" | "folded";
 
-function packingOf(g: Geometry): Packing {
+function packingOf(g: Geometry, lanes: LaneUse): Packing {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
+  // Single elements are read from few channels at a time, wherever they lie.
+  if (lanes === "channels") return padded ? "padded" : "none";
   if (!padded && g.stride[2] === 1 && !competesForCache(g)) return "none";
   return isFoldable(g) ? "folded" : "padded";
 }
 
-function packedLayout(g: Geometry, packing: Packing): PaddedLayout | null {
+function packedLayout(g: Geometry, packing: Packing, lanes: LaneUse): PaddedLayout | null {
   switch (packing) {
     case "none":
       return null;
     case "padded":
-      return layoutOf(packedAxes(g), g);
+      return layoutOf(packedAxes(g, lanes), g);
     case "folded":
       return foldedLayout(g, columnAxes(g));
   }
 }
 
 /** The input where it lies. */
-function plainView(g: Geometry): InputView {
+function plainView(g: Geometry, lanes: LaneUse): InputView {
   const [inDepth, inHeight, inWidth] = g.input;
   const row = inWidth * FLOAT_BYTES;
   const plane = inHeight * row;
@@ -127,25 +170,27 @@ function plainView(g: Geometry): InputView {
     channelPitch: inDepth * plane,
     depthStep: g.stride[0] * plane,
     rowStep: g.stride[1] * row,
+    pixelStep: lanes === "channels" ? g.stride[2] * FLOAT_BYTES : FLOAT_BYTES,
     depthTap: dilationD * plane,
     rowTap: dilationH * row,
     columnTaps: range(g.kernel[2]).map((k) => k * dilationW * FLOAT_BYTES),
   };
 }
 
-function packedAxes(g: Geometry): PadAxes {
-  return { depth: plainAxis(g, 0), height: plainAxis(g, 1), columns: columnAxes(g) };
+function packedAxes(g: Geometry, lanes: LaneUse): PadAxes {
+  const columns = lanes === "channels" ? [plainAxis(g, 2)] : columnAxes(g);
+  return { depth: plainAxis(g, 0), height: plainAxis(g, 1), columns };
 }
 
-/** Packed positions of the depth or the height: all, or every `stride`-th for a single tap. */
-function plainAxis(g: Geometry, axis: 0 | 1): PadAxis {
+/** Packed positions of an axis: all, or every `stride`-th for a single tap. */
+function plainAxis(g: Geometry, axis: 0 | 1 | 2): PadAxis {
   const step = packedStep(g, axis);
   const last = (g.output[axis] - 1) * g.stride[axis] + (g.kernel[axis] - 1) * g.dilation[axis];
   return { count: last / step + 1, step, first: -g.padBegin[axis] };
 }
 
 /** With a single tap only every `stride`-th position is ever seen, so only those are packed. */
-function packedStep(g: Geometry, axis: 0 | 1): number {
+function packedStep(g: Geometry, axis: 0 | 1 | 2): number {
   return g.kernel[axis] === 1 ? g.stride[axis] : 1;
 }
 
@@ -174,27 +219,39 @@ function columnAxes(g: Geometry): PadAxis[] {
   }));
 }
 
-function packedView(g: Geometry, layout: PaddedLayout): InputView {
-  const starts = new Map<number, number>();
-  let start = 0;
-  [...residues(g).keys()].forEach((residue, index) => {
-    starts.set(residue, start);
-    start += layout.columns[index]?.count ?? 0;
-  });
+function packedView(g: Geometry, layout: PaddedLayout, lanes: LaneUse): InputView {
   const plane = layout.planePitch * FLOAT_BYTES;
   const row = layout.rowPitch * FLOAT_BYTES;
-  return {
+  const view = {
     itemPitch: layout.itemPitch * FLOAT_BYTES,
     channelPitch: layout.channelPitch * FLOAT_BYTES,
     depthStep: g.stride[0] / packedStep(g, 0) * plane,
     rowStep: g.stride[1] / packedStep(g, 1) * row,
     depthTap: g.dilation[0] * plane,
     rowTap: g.dilation[1] * row,
-    columnTaps: range(g.kernel[2]).map((tap) => {
-      const { residue, column } = columnOf(g, tap);
-      return ((starts.get(residue) ?? 0) + column) * FLOAT_BYTES;
-    }),
   };
+  if (lanes === "channels") {
+    return {
+      ...view,
+      pixelStep: g.stride[2] / packedStep(g, 2) * FLOAT_BYTES,
+      columnTaps: range(g.kernel[2]).map((tap) => tap * g.dilation[2] * FLOAT_BYTES),
+    };
+  }
+  return { ...view, pixelStep: FLOAT_BYTES, columnTaps: residueTaps(g, layout) };
+}
+
+/** Where each tap of a row finds its pixels, when residues of the column stride lie side by side. */
+function residueTaps(g: Geometry, layout: PaddedLayout): number[] {
+  const starts = new Map<number, number>();
+  let start = 0;
+  [...residues(g).keys()].forEach((residue, index) => {
+    starts.set(residue, start);
+    start += layout.columns[index]?.count ?? 0;
+  });
+  return range(g.kernel[2]).map((tap) => {
+    const { residue, column } = columnOf(g, tap);
+    return ((starts.get(residue) ?? 0) + column) * FLOAT_BYTES;
+  });
 }
 
 /** Input offset of every tap, in the order of the weights: depth, height, width. */

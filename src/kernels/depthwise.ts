@@ -4,8 +4,8 @@
  * There is no sum over channels, so what is loaded serves few multiplications. The tile is therefore
  * some output rows by one vector of pixels, or some vectors of a single row: an input vector is loaded
  * once for all the outputs that see it, and the weights of all taps stay in registers (or, where they
- * are many, on the stack, which is read without a check) along the whole row. Machine code does not
- * spill: what does not fit into its registers is broadcast at every use.
+ * are many, on the stack, which is read without a check) along the whole row. Machine code has no
+ * stack for them: there the weights of a tile come and go, as `depthwise_tile.ts` arranges.
  *
  * @module
  */
@@ -27,6 +27,7 @@ import {
   type TileVector,
   tileVectors,
 } from "./direct.ts";
+import { depthwiseTile, inputUses } from "./depthwise_tile.ts";
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
@@ -63,12 +64,13 @@ export function depthwiseProgram(shape: DirectShape, block: TileBlock): Program 
   return code.build();
 }
 
-/** Weights that are held, by the lanes of a vector: WebAssembly's compiler has the stack as well. */
-const MOST_HELD: Readonly<Record<number, number>> = { 4: MOST_TAPS, 8: 7, 16: 22 };
-
 function writeChannel(code: ProgramBuilder, shape: DirectShape, block: TileBlock): void {
-  const isHeld = shape.taps.length <= (MOST_HELD[shape.lanes] ?? 0);
-  const weights = isHeld ? shape.taps.map((_, tap) => loadWeight(code, tap)) : null;
+  if (shape.target.cheapBroadcast) return writeBroadcastRows(code, shape, block);
+  const weights = shape.taps.map((_, tap) => {
+    const weight = code.register();
+    code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
+    return weight;
+  });
   const bias = code.register();
   if (shape.hasBias) code.broadcast(bias, BIAS);
   else code.zero(bias);
@@ -84,17 +86,10 @@ function writeChannel(code: ProgramBuilder, shape: DirectShape, block: TileBlock
   code.displaced(steps, full, () => writeRows(code, shape, channel, rest, block.columns));
 }
 
-function loadWeight(code: ProgramBuilder, tap: number): Register {
-  const weight = code.register();
-  code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
-  return weight;
-}
-
 /** What stays in registers for a whole channel. */
 interface Channel {
   readonly bias: Register;
-  /** `null` where they are too many. */
-  readonly weights: readonly Register[] | null;
+  readonly weights: readonly Register[];
 }
 
 /** `rows` output rows at once, along the row. */
@@ -133,8 +128,8 @@ function writeTile(
     code.load(pixels, INPUT, offset);
     for (const { vector, tap } of uses) {
       const sum = sums[vector];
-      const weight = weights?.[tap] ?? loadWeight(code, tap);
-      if (sum !== undefined) code.fma(sum, pixels, weight);
+      const weight = weights[tap];
+      if (sum !== undefined && weight !== undefined) code.fma(sum, pixels, weight);
     }
   }
   vectors.forEach(({ output, lanes }, vector) => {
@@ -143,24 +138,107 @@ function writeTile(
   });
 }
 
-/** One multiplication: which vector's sum an input vector goes to, and with which tap. */
-interface Use {
-  readonly vector: number;
-  readonly tap: number;
+/** All rows of a channel, with tiles whose weights are broadcast from memory. */
+function writeBroadcastRows(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  { rows, columns }: TileBlock,
+): void {
+  const together = depthwiseTile(shape, rows, columns).rows;
+  const full = Math.floor(rows / together);
+  const rest = rows % together;
+  const steps = [
+    [INPUT, together * shape.rowStep],
+    ...outputSteps(shape, together * shape.outputRowStep),
+  ] as const;
+  code.sweep(full, steps, () => writeBroadcastRow(code, shape, together, columns));
+  if (rest === 0) return;
+  code.displaced(steps, full, () => writeBroadcastRow(code, shape, rest, columns));
 }
 
-/** Every input vector that some vectors of outputs see, in memory order, with its uses. */
-function inputUses(
-  { taps }: DirectShape,
+/** `rows` output rows at once, along the row. */
+function writeBroadcastRow(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  rows: number,
+  columns: number,
+): void {
+  const { vectors, order } = depthwiseTile(shape, rows, columns, rows);
+  const write = order === "inputs" ? writeTileByInputs : writeTileByTaps;
+  const pixels = vectors * shape.target.lanes;
+  const full = Math.floor(columns / pixels);
+  const rest = columns % pixels;
+  const steps = [
+    [INPUT, pixels * FLOAT_BYTES],
+    ...outputSteps(shape, pixels * shape.pixelStep),
+  ] as const;
+  code.sweep(full, steps, () => write(code, shape, tileVectors(shape, rows, pixels)));
+  if (rest === 0) return;
+  code.displaced(steps, full, () => write(code, shape, tileVectors(shape, rows, rest)));
+}
+
+/** A tile that loads each input vector once; a weight stays from its first use to its last. */
+function writeTileByInputs(
+  code: ProgramBuilder,
+  shape: DirectShape,
   vectors: readonly TileVector[],
-): [offset: number, uses: Use[]][] {
-  const uses = new Map<number, Use[]>();
-  vectors.forEach(({ input }, vector) => {
-    taps.forEach((tapOffset, tap) => {
-      const known = uses.get(input + tapOffset);
-      if (known === undefined) uses.set(input + tapOffset, [{ vector, tap }]);
-      else known.push({ vector, tap });
+): void {
+  const sums = initialSums(code, shape, vectors.length);
+  const weights = new Map<number, Register>();
+  const pixels = code.register();
+  for (const [offset, uses] of inputUses(shape, vectors)) {
+    code.load(pixels, INPUT, offset);
+    for (const { vector, tap } of uses) {
+      const known = weights.get(tap);
+      const weight = known ?? code.register();
+      if (known === undefined) {
+        code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
+        weights.set(tap, weight);
+      }
+      const sum = sums[vector];
+      if (sum !== undefined) code.fma(sum, pixels, weight);
+    }
+  }
+  storeSums(code, shape, sums, vectors);
+}
+
+/** A tile that broadcasts each weight once, for all its vectors. */
+function writeTileByTaps(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  vectors: readonly TileVector[],
+): void {
+  const sums = initialSums(code, shape, vectors.length);
+  const [pixels, weight] = [code.register(), code.register()];
+  shape.taps.forEach((tapOffset, tap) => {
+    code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
+    vectors.forEach(({ input }, vector) => {
+      const sum = sums[vector];
+      if (sum === undefined) return;
+      code.load(pixels, INPUT, input + tapOffset);
+      code.fma(sum, pixels, weight);
     });
   });
-  return [...uses].sort(([a], [b]) => a - b);
+  storeSums(code, shape, sums, vectors);
+}
+
+function initialSums(code: ProgramBuilder, { hasBias }: DirectShape, count: number): Register[] {
+  const sums = code.registers(count);
+  for (const sum of sums) {
+    if (hasBias) code.broadcast(sum, BIAS);
+    else code.zero(sum);
+  }
+  return sums;
+}
+
+function storeSums(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  sums: readonly Register[],
+  vectors: readonly TileVector[],
+): void {
+  vectors.forEach(({ output, lanes }, vector) => {
+    const sum = sums[vector];
+    if (sum !== undefined) storePixels(code, shape, sum, output, lanes);
+  });
 }

@@ -32,7 +32,7 @@ import {
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { CACHE_LINE_BYTES, cacheSets, WAYS } from "./cache.ts";
-import { type Epilogue, writeOutput } from "./epilogue.ts";
+import { type Epilogue, type Pixels, writeOutput } from "./epilogue.ts";
 import { writeReduction, type WriteSteps } from "./reduction.ts";
 import {
   channelsOf,
@@ -58,6 +58,8 @@ export interface DirectShape {
   readonly channelPitch: number;
   /** Input bytes from the window of one output row to the next. */
   readonly rowStep: number;
+  /** Input bytes from the window of one pixel to the next: an element where pixels fill the lanes. */
+  readonly inputPixelStep: number;
   /** Output bytes from one pixel to the next; more than an element in a stride phase. */
   readonly pixelStep: number;
   /** Output bytes from one row to the next. */
@@ -500,12 +502,12 @@ function writeInitialSum(
 }
 
 /** Input offsets of a sum, in the order of the weights: channels, then taps. */
-function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): number[] {
+export function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): number[] {
   return Array.from({ length: channels }, (_, c) => taps.map((tap) => c * channelPitch + tap))
     .flat();
 }
 
-/** Finishes sums and stores them, `offset` bytes from the output's pointer. */
+/** Finishes a vector of pixels and stores it, `offset` bytes from the output's pointer. */
 export function storePixels(
   code: ProgramBuilder,
   { pixelStep, epilogue }: DirectShape,
@@ -513,7 +515,17 @@ export function storePixels(
   offset: number,
   lanes: number,
 ): void {
-  writeOutput(code, sum, { output: OUTPUT, add: ADD, offset, pixelStep, lanes }, epilogue);
+  storeLanes(code, epilogue, sum, { offset, pixelStep, lanes });
+}
+
+/** Finishes a vector of sums and stores it, its lanes `pixelStep` bytes apart. */
+export function storeLanes(
+  code: ProgramBuilder,
+  epilogue: Epilogue,
+  sum: Register,
+  lanes: Pick<Pixels, "offset" | "pixelStep" | "lanes">,
+): void {
+  writeOutput(code, sum, { output: OUTPUT, add: ADD, ...lanes }, epilogue);
 }
 
 /** How the output's pointer moves, and with it that of what is added. */

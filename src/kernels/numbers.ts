@@ -13,3 +13,8 @@ export function range(count: number): number[] {
 export function clamp(value: number, low: number, high: number): number {
   return Math.max(Math.min(low, high), Math.min(high, value));
 }
+
+/** The product of sizes. */
+export function product(sizes: readonly number[]): number {
+  return sizes.reduce((a, b) => a * b, 1);
+}

@@ -24,12 +24,16 @@ export function usableRegisters({ registers }: Target): number {
   return registers - RESERVED_REGISTERS;
 }
 
+/** Beside the sums and what is held for them: an operand that passes, and one outside of the tile. */
+const PASSING_REGISTERS = 2;
+
 /**
  * The most rows of sums that fit with `columns` sums each: one operand is held for every column, the
  * other one passes through a single register.
  */
 export function mostRows(target: Target, columns: number): number {
-  return Math.max(0, Math.floor((usableRegisters(target) - columns - 1) / columns));
+  const free = usableRegisters(target) - PASSING_REGISTERS - columns;
+  return Math.max(0, Math.floor(free / columns));
 }
 
 /** Vectors of pixels of the widest register tile: of a single channel. */

@@ -12,13 +12,15 @@ import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
-import { directScratchBytes, type DirectShape } from "./direct.ts";
+import type { DirectShape } from "./direct.ts";
+import { chooseLanes } from "./lane_choice.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { channelMajorLayout, type PadAxis } from "./pad.ts";
-import { range } from "./numbers.ts";
+import { product, range } from "./numbers.ts";
+import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { BUFFER, type Family, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
-import { addTiles, familyOf } from "./tile_phase.ts";
+import { addTiles, familyOf, scratchBytes } from "./tile_phase.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** The outputs of one remainder of the stride along one axis. */
@@ -75,6 +77,14 @@ export function planTransposed(request: PlanRequest): PlanBody {
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
 
+  // Phases may differ in what fills the lanes.
+  const scratch = target.cheapBroadcast
+    ? Math.max(
+      scratchBytes({ target, outChannels }, "pixels"),
+      scratchBytes({ target, outChannels }, "channels"),
+    )
+    : scratchBytes({ target, outChannels }, "pixels");
+
   const tiles = new PhaseBuilder("convolve");
   const pack = new PhaseBuilder("pack weights");
   let packedElements = 0;
@@ -98,6 +108,7 @@ export function planTransposed(request: PlanRequest): PlanBody {
           epilogue,
           channelPitch: layout.channelPitch * FLOAT_BYTES,
           rowStep: row,
+          inputPixelStep: FLOAT_BYTES,
           pixelStep: g.stride[2] * FLOAT_BYTES,
           outputRowStep: g.stride[1] * outRow,
           outputChannelPitch: outDepth * outPlane,
@@ -106,9 +117,21 @@ export function planTransposed(request: PlanRequest): PlanBody {
         const weightTaps = d.taps.flatMap((kd) =>
           h.taps.flatMap((kh) => w.taps.map((kw) => (kd * g.kernel[1] + kh) * g.kernel[2] + kw))
         );
-        addWeightPacking(pack, request, weightTaps, packedElements);
+        const lanes = chooseLanes({
+          target,
+          inChannels,
+          outChannels,
+          taps: weightTaps.length,
+          rows: d.count * h.count,
+          columns: w.count,
+          dense: g.stride[2] === 1,
+        });
+        const weights = weightLayout(g, weightTaps);
+        if (lanes === "channels") addPanelPacking(pack, target, weights, packedElements);
+        else addWeightPacking(pack, request, weightTaps, packedElements);
         addTiles(tiles, {
           shape,
+          lanes,
           batch: g.batch,
           groups: g.groups,
           depth: d.count,
@@ -121,8 +144,11 @@ export function planTransposed(request: PlanRequest): PlanBody {
           input: { buffer: packed ? BUFFER.padded : BUFFER.input, offset: first },
           weight: { buffer: BUFFER.packedWeight, offset: packedElements * FLOAT_BYTES },
           outputOffset: d.start * outPlane + h.start * outRow + w.start * FLOAT_BYTES,
+          scratchBytes: scratch,
         });
-        packedElements += g.outChannels * inChannels * weightTaps.length;
+        packedElements += lanes === "channels"
+          ? panelElements(target, weights)
+          : g.outChannels * inChannels * weightTaps.length;
       }
     }
   }
@@ -137,10 +163,26 @@ export function planTransposed(request: PlanRequest): PlanBody {
       request,
       paddedElements,
       packedElements,
-      directScratchBytes({ target, outChannels }),
+      scratch,
     ),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
+  };
+}
+
+/** Weights of some taps as `torch.nn` has them: `[group][input channel][output channel][tap]`. */
+function weightLayout(g: Geometry, taps: readonly number[]): WeightLayout {
+  const kernel = product(g.kernel);
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  return {
+    groups: g.groups,
+    inChannels,
+    outChannels,
+    groupPitch: inChannels * outChannels * kernel,
+    inChannelPitch: outChannels * kernel,
+    outChannelPitch: kernel,
+    taps,
   };
 }
 
@@ -174,7 +216,7 @@ function addWeightPacking(
   if (first === undefined) return;
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
-  const kernel = g.kernel.reduce((a, b) => a * b, 1) * FLOAT_BYTES;
+  const kernel = product(g.kernel) * FLOAT_BYTES;
   const source = range(inChannels).flatMap((ic) =>
     taps.map((tap) => ic * outChannels * kernel + (tap - first) * FLOAT_BYTES)
   );

@@ -1,0 +1,306 @@
+/**
+ * Direct convolution with output channels in the lanes.
+ *
+ * Where rows of pixels are too short to fill vectors, or lie apart in memory, channels do: a register
+ * tile is some vectors of output channels by some pixels. A step of the reduction loads the weights of
+ * the channels as vectors and broadcasts one input element for every pixel, which may lie anywhere: a
+ * column stride needs no packing. Weights are packed into panels of channels beforehand; outputs are
+ * scattered, one element for each channel.
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type Program,
+  type ProgramBuilder,
+  type Register,
+  type Steps,
+} from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+import {
+  type DirectShape,
+  outputSteps,
+  reductionOffsets,
+  storeLanes,
+  type TileBlock,
+  tileBuilder,
+} from "./direct.ts";
+import { writeReduction } from "./reduction.ts";
+import { evenParts, mostRows, unrolledSteps } from "./register_tile.ts";
+
+const INPUT: Pointer = 0;
+const WEIGHT: Pointer = 1;
+const BIAS: Pointer = 2;
+const SCRATCH: Pointer = 4;
+
+/** Vectors of output channels in a register tile: two weigh loads against broadcasts best. */
+const PANEL_VECTORS = 2;
+
+/** Output channels of a full panel of packed weights. */
+export function panelChannels({ lanes }: Target): number {
+  return PANEL_VECTORS * lanes;
+}
+
+/** Output channels of a group in its packed weights: the last panel is filled up to whole vectors. */
+export function packedChannels({ lanes }: Target, outChannels: number): number {
+  return Math.ceil(outChannels / lanes) * lanes;
+}
+
+/** The most pixels of a register tile of so many vectors of channels. */
+export function tilePixels(target: Target, vectors: number): number {
+  return mostRows(target, vectors);
+}
+
+/**
+ * Writes the program of a tile.
+ *
+ * @param shape What is convolved; the weights are packed by `panels.ts`.
+ * @param block How much of it one tile does: of one group, at whose first channel or at the first of a
+ * full panel it begins.
+ * @returns A program of the pointers `DIRECT_PARAMETERS`.
+ */
+export function channelLanesProgram(shape: DirectShape, block: TileBlock): Program {
+  const code = tileBuilder("direct, channels in lanes,", shape, block);
+  const channels = panelChannels(shape.target);
+  const full = Math.floor(block.outChannels / channels);
+  const rest = block.outChannels % channels;
+  const steps = [
+    [WEIGHT, channels * shape.inChannels * shape.taps.length * FLOAT_BYTES],
+    [BIAS, channels * FLOAT_BYTES],
+    ...outputSteps(shape, channels * shape.outputChannelPitch),
+  ] as const;
+  code.sweep(full, steps, () => writePanel(code, shape, { ...block, outChannels: channels }));
+  if (rest === 0) return code.build();
+  code.displaced(steps, full, () => writePanel(code, shape, { ...block, outChannels: rest }));
+  return code.build();
+}
+
+/** Weights of a panel that pass by again for every register tile: more than this is not kept near. */
+const PANEL_BYTES = 24 * 1024;
+
+/** Input channels of one part of a sum. */
+function inputChannelBlock({ target, inChannels, taps }: DirectShape): number {
+  const channelBytes = panelChannels(target) * taps.length * FLOAT_BYTES;
+  const most = Math.max(1, Math.floor(PANEL_BYTES / channelBytes));
+  return most >= inChannels ? inChannels : Math.ceil(inChannels / Math.ceil(inChannels / most));
+}
+
+/** Whether sums are taken in parts, between which they lie in scratch memory. */
+function isPartial(shape: DirectShape, { rows, columns }: TileBlock): boolean {
+  const pixels = tilePixels(shape.target, PANEL_VECTORS);
+  return rows * columns > pixels && inputChannelBlock(shape) < shape.inChannels;
+}
+
+/** Bytes of scratch memory that the program of a tile may use. */
+export function channelLanesScratchBytes(target: Target): number {
+  return MOST_PIXELS * panelChannels(target) * FLOAT_BYTES;
+}
+
+/** Pixels of a tile at most: their sums stay in a cache. */
+export const MOST_PIXELS = 512;
+
+/** Vectors of channels of a panel. */
+interface Panel {
+  /** Channels in each vector. */
+  readonly vectors: readonly number[];
+  /** Bytes of its weights for one step, and of its sums for one pixel. */
+  readonly bytes: number;
+}
+
+function panelOf({ lanes }: Target, channels: number): Panel {
+  const count = Math.ceil(channels / lanes);
+  const vectors = Array.from({ length: count }, (_, v) => Math.min(lanes, channels - v * lanes));
+  return { vectors, bytes: count * lanes * FLOAT_BYTES };
+}
+
+/** All pixels of a tile for one panel of output channels. */
+function writePanel(code: ProgramBuilder, shape: DirectShape, block: TileBlock): void {
+  const panel = panelOf(shape.target, block.outChannels);
+  if (!isPartial(shape, block)) {
+    return sweepPixels(code, shape, panel, block, (pixels) => {
+      writeRegisterTile(code, shape, panel, pixels, { channels: shape.inChannels, partial: false });
+    });
+  }
+  const { lanes } = shape.target;
+  const vectorBytes = lanes * FLOAT_BYTES;
+  const initial = code.registers(panel.vectors.length);
+  writeInitialSums(code, shape, initial);
+  code.sweep(block.rows * block.columns, [[SCRATCH, panel.bytes]], () => {
+    initial.forEach((sum, v) => code.store(sum, SCRATCH, v * vectorBytes));
+  });
+  const part = (channels: number) => {
+    sweepPixels(code, shape, panel, block, (pixels) => {
+      writeRegisterTile(code, shape, panel, pixels, { channels, partial: true });
+    });
+  };
+  const channels = inputChannelBlock(shape);
+  const full = Math.floor(shape.inChannels / channels);
+  const rest = shape.inChannels % channels;
+  const steps = [
+    [INPUT, channels * shape.channelPitch],
+    [WEIGHT, channels * shape.taps.length * panel.bytes],
+  ] as const;
+  code.sweep(full, steps, () => part(channels));
+  if (rest > 0) code.displaced(steps, full, () => part(rest));
+  const rowSteps = [
+    ...outputSteps(shape, shape.outputRowStep),
+    [SCRATCH, block.columns * panel.bytes],
+  ] as const;
+  const pixelSteps = [...outputSteps(shape, shape.pixelStep), [SCRATCH, panel.bytes]] as const;
+  const sums = code.registers(panel.vectors.length);
+  code.sweep(block.rows, rowSteps, () => {
+    code.sweep(block.columns, pixelSteps, () => {
+      sums.forEach((sum, v) => code.load(sum, SCRATCH, v * vectorBytes));
+      storePixel(code, shape, panel, sums, 0);
+    });
+  });
+}
+
+/** One pixel of a register tile, in bytes from the first. */
+interface TilePixel {
+  readonly input: number;
+  readonly output: number;
+}
+
+/**
+ * Every pixel of a tile, so many at a time as registers hold: pieces of a row, or several short rows
+ * together. Pieces are as even as they can be, so that none has too few sums to hide the latency.
+ */
+function sweepPixels(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  panel: Panel,
+  { rows, columns }: TileBlock,
+  write: (pixels: readonly TilePixel[]) => void,
+): void {
+  const most = tilePixels(shape.target, panel.vectors.length);
+  const together = Math.max(1, Math.floor(most / columns));
+  const steps = (count: number, input: number, output: number, pixels: number): Steps => [
+    [INPUT, count * input],
+    ...outputSteps(shape, count * output),
+    [SCRATCH, count * pixels * panel.bytes],
+  ];
+  sweepEvenly(
+    code,
+    rows,
+    together,
+    (count) => steps(count, shape.rowStep, shape.outputRowStep, columns),
+    (rows) => {
+      sweepEvenly(
+        code,
+        columns,
+        most,
+        (count) => steps(count, shape.inputPixelStep, shape.pixelStep, 1),
+        (columns) => write(tilePixelsOf(shape, rows, columns)),
+      );
+    },
+  );
+}
+
+/** Cuts `count` items into even parts of at most `most`; `steps` tells how pointers pass some items. */
+function sweepEvenly(
+  code: ProgramBuilder,
+  count: number,
+  most: number,
+  steps: (items: number) => Steps,
+  write: (items: number) => void,
+): void {
+  const { size, full, parts } = evenParts(count, most);
+  code.sweep(full, steps(size), () => write(size));
+  if (full === parts) return;
+  code.displaced(steps(size), full, () => {
+    code.sweep(parts - full, steps(size - 1), () => write(size - 1));
+  });
+}
+
+function tilePixelsOf(shape: DirectShape, rows: number, columns: number): TilePixel[] {
+  return Array.from({ length: rows * columns }, (_, i) => {
+    const row = Math.floor(i / columns);
+    const column = i % columns;
+    return {
+      input: row * shape.rowStep + column * shape.inputPixelStep,
+      output: row * shape.outputRowStep + column * shape.pixelStep,
+    };
+  });
+}
+
+/** Which part of the sum a register tile takes, and whether it comes from and goes to scratch memory. */
+interface SumPart {
+  /** Input channels. */
+  readonly channels: number;
+  readonly partial: boolean;
+}
+
+/** The sums of a panel of channels by some pixels, in registers throughout. */
+function writeRegisterTile(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  panel: Panel,
+  pixels: readonly TilePixel[],
+  part: SumPart,
+): void {
+  const vectorBytes = shape.target.lanes * FLOAT_BYTES;
+  const vectors = panel.vectors.length;
+  const sums = pixels.map(() => code.registers(vectors));
+  sums.forEach((column, pixel) => {
+    if (part.partial) {
+      column.forEach((sum, v) => code.load(sum, SCRATCH, pixel * panel.bytes + v * vectorBytes));
+    } else writeInitialSums(code, shape, column);
+  });
+  const weights = code.registers(vectors);
+  const element = code.register();
+  const input = code.pointer(INPUT);
+  const weight = code.pointer(WEIGHT);
+  const options = { weightStep: panel.bytes, unroll: unrolledSteps(pixels.length * vectors) };
+  writeReduction(code, input, weight, reductionOffsets(shape, part.channels), (offsets) => {
+    offsets.forEach((offset, step) => {
+      weights.forEach((register, v) => {
+        code.load(register, weight, step * panel.bytes + v * vectorBytes);
+      });
+      pixels.forEach((pixel, index) => {
+        code.broadcast(element, input, offset + pixel.input);
+        sums[index]?.forEach((sum, v) => {
+          const register = weights[v];
+          if (register !== undefined) code.fma(sum, register, element);
+        });
+      });
+    });
+  }, options);
+  pixels.forEach((pixel, index) => {
+    const column = sums[index] ?? [];
+    if (part.partial) {
+      column.forEach((sum, v) => code.store(sum, SCRATCH, index * panel.bytes + v * vectorBytes));
+    } else storePixel(code, shape, panel, column, pixel.output);
+  });
+}
+
+/** Sums start as the biases of their channels; the last vector may hold more than there are. */
+function writeInitialSums(
+  code: ProgramBuilder,
+  { hasBias, target }: DirectShape,
+  sums: readonly Register[],
+): void {
+  sums.forEach((sum, v) => {
+    if (hasBias) code.load(sum, BIAS, v * target.lanes * FLOAT_BYTES);
+    else code.zero(sum);
+  });
+}
+
+/** Finishes the sums of one pixel and stores them, `offset` bytes from the output's pointer. */
+function storePixel(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  { vectors }: Panel,
+  sums: readonly Register[],
+  offset: number,
+): void {
+  const { outputChannelPitch, target, epilogue } = shape;
+  sums.forEach((sum, v) => {
+    const lanes = vectors[v];
+    if (lanes === undefined) return;
+    const first = offset + v * target.lanes * outputChannelPitch;
+    storeLanes(code, epilogue, sum, { offset: first, pixelStep: outputChannelPitch, lanes });
+  });
+}

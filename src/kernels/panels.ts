@@ -1,0 +1,108 @@
+/**
+ * Packing of weights for kernels with output channels in the lanes: `[group][panel][input
+ * channel][tap][channel of the panel]`, where a panel is some vectors of channels. The last panel of a
+ * group may have fewer vectors, and zeros behind its last channel.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+import { packedChannels, panelChannels } from "./channel_lanes.ts";
+import { range } from "./numbers.ts";
+import { BUFFER } from "./plan.ts";
+import { writeReduction } from "./reduction.ts";
+import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "./tiles.ts";
+
+/** Weights as they lie, everything in elements. */
+export interface WeightLayout {
+  readonly groups: number;
+  /** Channels of a group. */
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly groupPitch: number;
+  readonly inChannelPitch: number;
+  readonly outChannelPitch: number;
+  /** Positions of the taps in a kernel. */
+  readonly taps: readonly number[];
+}
+
+/** Elements that the packed weights take. */
+export function panelElements(target: Target, layout: WeightLayout): number {
+  const { groups, inChannels, outChannels, taps } = layout;
+  return groups * packedChannels(target, outChannels) * inChannels * taps.length;
+}
+
+/** Vectors that are gathered without a loop. */
+const UNROLL = 8;
+
+/**
+ * Adds the packing of weights to a phase.
+ *
+ * @param start Where the panels begin in the packed weights, in elements.
+ */
+export function addPanelPacking(
+  phase: PhaseBuilder,
+  target: Target,
+  layout: WeightLayout,
+  start: number,
+): void {
+  const { groups, inChannels, outChannels, groupPitch, outChannelPitch, taps } = layout;
+  const [first] = taps;
+  if (first === undefined) return;
+  const reduction = inChannels * taps.length;
+  phase.add(
+    [
+      {
+        count: groups,
+        block: 1,
+        steps: [
+          groupPitch * FLOAT_BYTES,
+          packedChannels(target, outChannels) * reduction * FLOAT_BYTES,
+        ],
+      },
+      {
+        count: outChannels,
+        block: Math.min(outChannels, panelChannels(target)),
+        steps: [outChannelPitch * FLOAT_BYTES, reduction * FLOAT_BYTES],
+      },
+    ],
+    [
+      { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
+      { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
+    ],
+    reduction / COPIES_PER_MICROSECOND,
+    ([, channels = 1]) => panelProgram(target, layout, channels),
+    JSON.stringify({ ...layout, taps: taps.map((tap) => tap - first) }),
+  );
+}
+
+/** Packs one panel of some channels. */
+function panelProgram(
+  { lanes }: Target,
+  { inChannels, inChannelPitch, outChannelPitch, taps }: WeightLayout,
+  channels: number,
+): Program {
+  const [from, to] = [0, 1];
+  const first = taps[0] ?? 0;
+  const source = range(inChannels).flatMap((ic) =>
+    taps.map((tap) => (ic * inChannelPitch + tap - first) * FLOAT_BYTES)
+  );
+  const code = new ProgramBuilder(`pack panel ${channels}oc x ${source.length}`, lanes, 2);
+  const vectors = Math.ceil(channels / lanes);
+  const weightStep = vectors * lanes * FLOAT_BYTES;
+  const value = code.register();
+  writeReduction(code, from, to, source, (offsets) => {
+    offsets.forEach((offset, step) => {
+      range(vectors).forEach((v) => {
+        const present = range(Math.min(lanes, channels - v * lanes));
+        const gathered = present.map((i) =>
+          offset + (v * lanes + i) * outChannelPitch * FLOAT_BYTES
+        );
+        code.gather(value, from, gathered);
+        code.store(value, to, step * weightStep + v * lanes * FLOAT_BYTES);
+      });
+    });
+  }, { weightStep, unroll: UNROLL });
+  return code.build();
+}

@@ -1,0 +1,119 @@
+/**
+ * How much of a convolution one tile takes.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES } from "../codegen/program.ts";
+import { MOST_PIXELS, panelChannels, tilePixels } from "./channel_lanes.ts";
+import { directRows, type DirectShape, type TileBlock } from "./direct.ts";
+import { clamp } from "./numbers.ts";
+import { channelsOf, evenParts, preferredVectors } from "./register_tile.ts";
+import type { TileSpace } from "./tile_phase.ts";
+
+/** Sizes of a tile of about the work that is wanted. */
+export function tileBlock(space: TileSpace): TileBlock {
+  return space.lanes === "channels" ? channelLanesBlock(space) : pixelLanesBlock(space);
+}
+
+/**
+ * Multiply-adds of a tile: at least what pays for claiming it, some 10 microseconds on the fastest
+ * target, at most what balances threads.
+ */
+const LEAST_TILE_WORK = 400_000;
+const MOST_TILE_WORK = 8_000_000;
+
+/** How many tiles a large layer is cut into. */
+const TILES = 256;
+
+/** Weights of one tile: they stay in a second-level cache while its pixels pass by. */
+const TILE_WEIGHT_BYTES = 512 * 1024;
+
+/** Pieces of a row are multiples of this many vectors: of the widest register tile. */
+const COLUMN_VECTORS = 8;
+
+/** Outputs of a tile of about the work that is wanted. */
+function tileOutputs({ shape, batch, groups, depth, rows, columns }: TileSpace): number {
+  const { outChannels, inChannels, taps } = shape;
+  const reduction = Math.max(1, inChannels * taps.length);
+  const total = batch * groups * outChannels * depth * rows * columns * reduction;
+  return clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK) / reduction;
+}
+
+/** Output channels come in multiples of this: of the register tiles in use. */
+function channelStep({ target, outChannels }: DirectShape): number {
+  // A multiple of four and of three, which are the channels of two and of three vectors.
+  if (!target.cheapBroadcast) return 12;
+  return channelsOf(target, preferredVectors(target, outChannels));
+}
+
+/**
+ * Where lanes are pixels. Of pixels and output channels it takes what moves
+ * the least memory: a pixel brings its share of the input, a channel its weights. Rows are cut only
+ * where they are much longer than that.
+ */
+function pixelLanesBlock(space: TileSpace): TileBlock {
+  const { shape, groups, rows, columns } = space;
+  const { target, outChannels, inChannels, taps } = shape;
+  const reduction = Math.max(1, inChannels * taps.length);
+  const outputs = tileOutputs(space);
+  const pixels = Math.sqrt(outputs * Math.max(1, taps.length));
+  const columnStep = COLUMN_VECTORS * target.lanes;
+  const cut = columns >= 2 * Math.max(columnStep, pixels);
+  const blockColumns = cut ? roundTo(columnStep, pixels) : columns;
+  const together = Math.min(rows, directRows(target, outChannels, blockColumns));
+  const step = channelStep(shape);
+  const mostChannels = clamp(
+    roundTo(
+      step,
+      Math.min(
+        TILE_WEIGHT_BYTES / FLOAT_BYTES / reduction,
+        outputs / Math.max(Math.min(pixels, rows * blockColumns), together * blockColumns),
+      ),
+    ),
+    Math.min(step, outChannels),
+    outChannels,
+  );
+  const channels = target.cheapBroadcast ? evenParts(outChannels, mostChannels).size : mostChannels;
+  const blockRows = clamp(
+    roundTo(together, outputs / (blockColumns * channels)),
+    together,
+    rows,
+  );
+  const whole = channels === outChannels && blockRows === rows && !cut;
+  const blockGroups = whole
+    ? clamp(Math.floor(outputs / (blockColumns * channels * blockRows)), 1, groups)
+    : 1;
+  return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
+}
+
+function roundTo(step: number, value: number): number {
+  return Math.max(step, Math.floor(value / step) * step);
+}
+
+/** Register tiles that the weights of a panel pass by at least, once they have been fetched. */
+const LEAST_REGISTER_TILES = 2;
+
+/**
+ * Where lanes are output channels: a panel of them, and the pixels that the work is enough for. The
+ * weights of a panel are fetched once for each tile, so a tile has some pixels before it is cut.
+ */
+function channelLanesBlock(space: TileSpace): TileBlock {
+  const { shape, rows, columns } = space;
+  const { target, outChannels } = shape;
+  const panel = Math.min(outChannels, panelChannels(target));
+  const outputs = tileOutputs(space);
+  const least = LEAST_REGISTER_TILES * tilePixels(target, Math.ceil(panel / target.lanes));
+  const pixels = clamp(outputs / panel, least, MOST_PIXELS);
+  const blockColumns = evenParts(columns, Math.ceil(pixels)).size;
+  const most = clamp(Math.floor(pixels / blockColumns), 1, rows);
+  const blockRows = blockColumns < columns ? 1 : evenParts(rows, most).size;
+  const whole = blockColumns === columns && blockRows === rows;
+  const panels = whole ? Math.max(1, Math.floor(outputs / (panel * rows * columns))) : 1;
+  return {
+    groups: 1,
+    outChannels: Math.min(outChannels, panels * panel),
+    rows: blockRows,
+    columns: blockColumns,
+  };
+}
