@@ -84,7 +84,7 @@ export function runUnit({ words, functions }: TileJob, unit: number, thread: num
     const parameters = word(at + 3);
     const extents = at + 4;
     const firstArgument = extents + axes;
-    at = firstArgument + parameters * (axes + 2);
+    at = firstArgument + parameters * (axes + 3);
     if (tile >= tiles) {
       tile -= tiles;
       continue;
@@ -93,15 +93,15 @@ export function runUnit({ words, functions }: TileJob, unit: number, thread: num
     for (; tile < tiles && left > 0; tile++, left--) {
       const pointers: number[] = [];
       for (let p = 0; p < parameters; p++) {
-        const argument = firstArgument + p * (axes + 2);
-        let pointer = word(argument) + thread * word(argument + 1);
+        const argument = firstArgument + p * (axes + 3);
+        let pointer = word(argument) + word(argument + 1) * 2 ** 32 + thread * word(argument + 2);
         let index = tile;
         // Innermost axis last, as the extents are given.
         for (let axis = axes - 1; axis >= 0; axis--) {
           const extent = word(extents + axis);
           const position = index % extent;
           index = (index - position) / extent;
-          pointer += position * word(argument + 2 + axis);
+          pointer += position * word(argument + 3 + axis);
         }
         pointers.push(pointer);
       }
@@ -109,6 +109,45 @@ export function runUnit({ words, functions }: TileJob, unit: number, thread: num
     }
     tile = 0;
   }
+}
+
+/**
+ * Makes machine code callable on this thread, and needs the permission for that.
+ *
+ * @param memory The shared memory, to whose start the functions' pointers are relative.
+ * @returns Makes functions of what `src/engine/native_compiler.ts` writes: a word that tells it from a
+ * WebAssembly module, then the address of each function, all of 64 bits.
+ */
+export function machineCodeLoader(
+  memory: WebAssembly.Memory,
+): (code: Uint8Array<ArrayBuffer>) => ((...pointers: number[]) => void)[] {
+  const MOST_PARAMETERS = 32;
+  // bsearch(key, base, 1, 0, compare) calls compare(key, base). A function of the library is called in
+  // 20 nanoseconds, Deno's calls of mere addresses take 3000.
+  const { symbols } = Deno.dlopen("libc.so.6", {
+    bsearch: {
+      parameters: ["u32", "pointer", "pointer", "pointer", "pointer"],
+      result: "void",
+    },
+  });
+  const one = Deno.UnsafePointer.create(1n);
+  const { UnsafePointer } = Deno;
+  const start = Number(UnsafePointer.value(UnsafePointer.of(new Uint8Array(memory.buffer))));
+  // Addresses of 64 bits, the low word first.
+  const args = new Uint32Array(2 * MOST_PARAMETERS);
+  const firstArgument = UnsafePointer.of(args);
+  return (code) =>
+    Array.from(new BigUint64Array(code.buffer, code.byteOffset).subarray(1), (address) => {
+      const entry = UnsafePointer.create(address);
+      return (...pointers) => {
+        for (let p = 0; p < pointers.length; p++) {
+          const address = start + (pointers[p] ?? 0);
+          args[2 * p] = address;
+          args[2 * p + 1] = address / 2 ** 32;
+        }
+        symbols.bsearch(0, firstArgument, one, null, entry);
+      };
+    });
 }
 
 /** What a worker is started with. */
@@ -125,14 +164,20 @@ export interface WorkerStart {
 export interface TileFunctions {
   readonly claimTiles: typeof claimTiles;
   readonly runUnit: typeof runUnit;
+  readonly machineCodeLoader: typeof machineCodeLoader;
 }
 
 /** What a worker thread does: sleep until a job is published, help with it, sleep again. */
-export function serveTiles(start: WorkerStart, { claimTiles, runUnit }: TileFunctions): void {
+export function serveTiles(
+  start: WorkerStart,
+  { claimTiles, runUnit, machineCodeLoader }: TileFunctions,
+): void {
   const GENERATION = 0, ADDRESS = 3, LENGTH = 4, STARTED = 5, END = 6, READABLE = 7;
   // About 30 microseconds: longer than the pause between two phases, shorter than anyone minds.
   const SPINS = 2000;
   const MOST_MODULES = 256;
+  // "\0asm".
+  const WASM_MAGIC = 0x6d736100;
   const { memory, thread } = start;
   const words = new Int32Array(memory.buffer);
   const control = words.subarray(start.control, start.control + start.controlWords);
@@ -144,7 +189,14 @@ export function serveTiles(start: WorkerStart, { claimTiles, runUnit }: TileFunc
    */
   const wasReadable = (generation: number) => Atomics.add(control, READABLE, 0) === generation;
 
+  let loadMachineCode: ReturnType<typeof machineCodeLoader> | null = null;
+
   const instantiate = (code: Uint8Array<ArrayBuffer>) => {
+    const [first] = new Uint32Array(code.buffer, 0, 1);
+    if (first !== WASM_MAGIC) {
+      loadMachineCode ??= machineCodeLoader(memory);
+      return loadMachineCode(code);
+    }
     const imports = { "": { m0: memory } };
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), imports);
     const functions: ((...pointers: number[]) => void)[] = [];

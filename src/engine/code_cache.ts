@@ -4,17 +4,15 @@
  * @module
  */
 
-import { encodeWasm, memoryImport } from "../codegen/wasm.ts";
+import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
 import type { Block } from "./heap.ts";
 import type { ModuleLocation } from "./job.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import type { Phase } from "./work.ts";
 
-/** A phase's code: runnable on this thread, and its bytes for the others. */
-interface CompiledPhase {
+/** A phase's code: runnable on this thread, and what the others make theirs from. */
+interface CompiledPhase extends CompiledPrograms {
   readonly id: number;
-  readonly code: Uint8Array<ArrayBuffer>;
-  readonly functions: readonly ((...pointers: number[]) => void)[];
   /** Where the workers read it, once it has been published. */
   location: Block | null;
 }
@@ -25,15 +23,17 @@ const MOST_PHASES = 256;
 /** Compiles each phase once. Equal geometries share their plan, and so its phases and their code. */
 export class CodeCache {
   readonly #shared: SharedMemory;
+  readonly #compiler: Compiler;
   readonly #compiled = new Map<Phase, CompiledPhase>();
   #nextId = 1;
 
-  constructor(shared: SharedMemory) {
+  constructor(shared: SharedMemory, compiler: Compiler) {
     this.#shared = shared;
+    this.#compiler = compiler;
   }
 
   /** The programs of a phase, callable on this thread. */
-  functions(phase: Phase): readonly ((...pointers: number[]) => void)[] {
+  functions(phase: Phase): readonly TileFunction[] {
     return this.#compile(phase).functions;
   }
 
@@ -48,7 +48,13 @@ export class CodeCache {
 
   /** Gives back the memory of all code; what is needed again is copied again. */
   evict(): void {
-    for (const compiled of this.#compiled.values()) this.#release(compiled);
+    for (const compiled of this.#compiled.values()) this.#unpublish(compiled);
+  }
+
+  /** Frees all code for good. No thread may be running any. */
+  release(): void {
+    for (const compiled of this.#compiled.values()) compiled.release();
+    this.#compiled.clear();
   }
 
   #compile(phase: Phase): CompiledPhase {
@@ -58,17 +64,14 @@ export class CodeCache {
       this.#compiled.set(phase, known);
       return known;
     }
-    const code = encodeWasm(phase.programs, this.#shared.pages);
-    const module = new WebAssembly.Module(code);
-    const { exports } = new WebAssembly.Instance(module, memoryImport(this.#shared.memory));
-    const functions = phase.programs.map((_, index) =>
-      exports[index] as (...pointers: number[]) => void
-    );
-    const compiled: CompiledPhase = { id: this.#nextId++, code, functions, location: null };
+    const { memory, pages } = this.#shared;
+    const programs = this.#compiler.compile(phase.programs, memory, pages);
+    const compiled: CompiledPhase = { ...programs, id: this.#nextId++, location: null };
     const [oldest] = this.#compiled;
     if (this.#compiled.size >= MOST_PHASES && oldest !== undefined) {
       this.#compiled.delete(oldest[0]);
-      this.#release(oldest[1]);
+      this.#unpublish(oldest[1]);
+      oldest[1].release();
     }
     this.#compiled.set(phase, compiled);
     return compiled;
@@ -81,7 +84,7 @@ export class CodeCache {
     return block;
   }
 
-  #release(compiled: CompiledPhase): void {
+  #unpublish(compiled: CompiledPhase): void {
     if (compiled.location !== null) this.#shared.heap.release(compiled.location);
     compiled.location = null;
   }

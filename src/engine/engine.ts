@@ -1,10 +1,10 @@
 import { checkChoice, checkInteger, checkOptionNames } from "../checks.ts";
+import { type Backend, compilerFor } from "./backend.ts";
 import { Pool } from "./pool.ts";
 import { Runtime, type StartPool } from "./runtime.ts";
 import { LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES, SharedMemory } from "./shared_memory.ts";
 
-/** Which code an engine runs: `"wasm"` is WebAssembly SIMD, `"auto"` the fastest there is. */
-export type Backend = "auto" | "wasm";
+export type { Backend };
 
 /** Options of an {@linkcode Engine}. */
 export interface EngineOptions {
@@ -15,7 +15,10 @@ export interface EngineOptions {
    * 1 GiB, of which only what is used is ever touched.
    */
   readonly memory?: number;
-  /** Default: `"auto"`. */
+  /**
+   * `"wasm"`, which needs no permission; `"native"`, machine code for x86-64 Linux, which needs
+   * `--allow-ffi`; or the faster one of those that can be had. Default: `"auto"`, which asks for nothing.
+   */
   readonly backend?: Backend;
 }
 
@@ -55,11 +58,15 @@ export class Engine implements Disposable {
    * @param options Threads, memory and backend.
    * @throws {TypeError} If an option is unknown or of the wrong kind.
    * @throws {RangeError} If a number is out of range, or the host cannot give that much memory.
+   * @throws {Error} If the backend is `"native"` and cannot be had; the message names what is missing.
    */
   constructor(options: EngineOptions = {}) {
-    const { threads = navigator.hardwareConcurrency, memory } = checkedOptions(options);
+    const { threads = navigator.hardwareConcurrency, memory, backend = "auto" } = checkedOptions(
+      options,
+    );
+    const compiler = compilerFor(backend);
     const shared = memory === undefined ? defaultMemory() : new SharedMemory(memory);
-    this.#runtime = new Runtime(shared, poolStarter(threads - 1));
+    this.#runtime = new Runtime(shared, poolStarter(threads - 1), compiler);
     unclosed.register(this, this.#runtime);
   }
 
@@ -68,9 +75,9 @@ export class Engine implements Disposable {
     return this.#runtime.workers + 1;
   }
 
-  /** The code that runs: `"wasm"`. */
-  get backend(): "wasm" {
-    return "wasm";
+  /** The code that runs. */
+  get backend(): Exclude<Backend, "auto"> {
+    return this.#runtime.target.name === "wasm" ? "wasm" : "native";
   }
 
   /** Size of the shared memory in bytes. */
@@ -144,7 +151,7 @@ async function allStarted(runtime: Runtime): Promise<void> {
 }
 
 const OPTION_NAMES = ["threads", "memory", "backend"] as const;
-const BACKENDS = ["auto", "wasm"] as const;
+const BACKENDS = ["auto", "wasm", "native"] as const;
 
 function checkedOptions(options: EngineOptions): EngineOptions {
   checkOptionNames("Engine", options, OPTION_NAMES);

@@ -29,8 +29,8 @@ function tilesPerUnit(tiles: number): number {
 
 /**
  * Encodes a job:
- * `[module id, code address, code bytes, units, tiles per unit, grids]`, then for each grid
- * `[program, tiles, axes, parameters, extents..., (pointer, thread step, steps...) per parameter]`.
+ * `[module id, code address, code bytes, units, tiles per unit, grids]`, then for each grid `[program,
+ * tiles, axes, parameters, extents..., (pointer, its high word, thread step, steps...) per parameter]`.
  *
  * @param phase The tiles.
  * @param bases Address of each buffer.
@@ -57,12 +57,16 @@ export function encodeJob(
       grid.extents.length,
       grid.args.length,
       ...grid.extents,
-      ...grid.args.flatMap(({ buffer, offset, threadStep, steps }) => [
-        (bases[buffer] ?? 0) + offset,
-        threadStep,
-        ...steps,
-      ]),
+      ...grid.args.flatMap(({ buffer, offset, threadStep, steps }) => {
+        const pointer = (bases[buffer] ?? 0) + offset;
+        return [pointer | 0, highWord(pointer), threadStep, ...steps];
+      }),
     );
   }
   return Int32Array.from(words);
+}
+
+/** What a pointer has beyond its low word, taken as a signed number: 0 within the shared memory. */
+function highWord(pointer: number): number {
+  return (pointer - (pointer | 0)) / 2 ** 32;
 }

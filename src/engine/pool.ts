@@ -5,7 +5,13 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { claimTiles, runUnit, serveTiles, type WorkerStart } from "../../workers/tiles.ts";
+import {
+  claimTiles,
+  machineCodeLoader,
+  runUnit,
+  serveTiles,
+  type WorkerStart,
+} from "../../workers/tiles.ts";
 
 /**
  * The module that each worker runs, as text. A `data:` URL with everything in it starts from
@@ -13,7 +19,11 @@ import { claimTiles, runUnit, serveTiles, type WorkerStart } from "../../workers
  * thread's event loop.
  */
 export const WORKER_SOURCE = `import { workerData } from "node:worker_threads";
-(${serveTiles})(workerData, { claimTiles: ${claimTiles}, runUnit: ${runUnit} });
+(${serveTiles})(workerData, {
+  claimTiles: ${claimTiles},
+  runUnit: ${runUnit},
+  machineCodeLoader: ${machineCodeLoader},
+});
 `;
 
 /** A worker that dies is replaced, but not for ever. */

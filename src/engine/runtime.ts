@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Target, WASM_TARGET } from "../codegen/target.ts";
+import type { Target } from "../codegen/target.ts";
 import { CodeCache } from "./code_cache.ts";
+import type { Compiler } from "./compiler.ts";
 import { Dispatcher, type PhaseRun, type RunningPhase } from "./dispatcher.ts";
 import type { Block } from "./heap.ts";
 import type { Pool } from "./pool.ts";
@@ -35,6 +36,7 @@ interface Workshop {
 /** Runs tasks, one at a time, on the calling thread and the workers. */
 export class Runtime {
   readonly #startPool: StartPool;
+  readonly #compiler: Compiler;
   readonly #slice = new TimeSlice();
   #workshop: Workshop;
   /** The task whose phases are being run; a synchronous call finishes it before its own. */
@@ -44,9 +46,10 @@ export class Runtime {
   #queued = 0;
   #closed = false;
 
-  constructor(shared: SharedMemory, startPool: StartPool) {
+  constructor(shared: SharedMemory, startPool: StartPool, compiler: Compiler) {
     this.#startPool = startPool;
-    this.#workshop = openWorkshop(shared, startPool);
+    this.#compiler = compiler;
+    this.#workshop = openWorkshop(shared, startPool, compiler);
   }
 
   /** Worker threads that run, or will. */
@@ -61,7 +64,7 @@ export class Runtime {
 
   /** What programs are written for. */
   get target(): Target {
-    return WASM_TARGET;
+    return this.#compiler.target;
   }
 
   /** Size of the shared memory in bytes. */
@@ -139,6 +142,24 @@ export class Runtime {
     this.#workshop.shared.heap.release(block);
   }
 
+  /**
+   * Where the programs find an array outside of the shared memory; `null` if they do not reach there.
+   * Nobody may free it while they run, see {@linkcode Runtime.lostThread}.
+   */
+  addressOf(array: Float32Array): number | null {
+    return this.#compiler.addressOf(array, this.#workshop.shared.memory);
+  }
+
+  /** Whether the programs reach arrays outside of the shared memory. */
+  get reachesArrays(): boolean {
+    return this.#compiler.reachesArrays;
+  }
+
+  /** Whether a thread got lost in the task under way: it may come back one day, and read and write. */
+  get lostThread(): boolean {
+    return this.#workshop.lostThread;
+  }
+
   /** The float32 elements of the shared memory from a byte address on. */
   floats(address: number, length: number): Float32Array {
     return this.#workshop.shared.floats(address, length);
@@ -207,9 +228,7 @@ export class Runtime {
 
   #endIfClosed(): void {
     if (!this.#closed || this.#queued > 0) return;
-    const { pool, dispatcher } = this.#workshop;
-    pool.close();
-    dispatcher.end();
+    leaveWorkshop(this.#workshop);
   }
 
   /** Moves out inside a task, as soon as it holds nothing. */
@@ -228,11 +247,9 @@ export class Runtime {
    * @throws {RangeError} If the host has no more memory to give.
    */
   #moveOut(): void {
-    const { shared, pool, dispatcher } = this.#workshop;
-    const fresh = new SharedMemory(shared.pages * PAGE_BYTES);
-    pool.close();
-    dispatcher.end();
-    this.#workshop = openWorkshop(fresh, this.#startPool);
+    const fresh = new SharedMemory(this.memoryBytes);
+    leaveWorkshop(this.#workshop);
+    this.#workshop = openWorkshop(fresh, this.#startPool, this.#compiler);
   }
 
   #assertOpen(): void {
@@ -240,8 +257,12 @@ export class Runtime {
   }
 }
 
-function openWorkshop(shared: SharedMemory, startPool: StartPool): Workshop {
-  const code = new CodeCache(shared);
+function openWorkshop(
+  shared: SharedMemory,
+  startPool: StartPool,
+  compiler: Compiler,
+): Workshop {
+  const code = new CodeCache(shared, compiler);
   return {
     shared,
     code,
@@ -251,6 +272,13 @@ function openWorkshop(shared: SharedMemory, startPool: StartPool): Workshop {
     dispatcher: new Dispatcher(shared, code),
     lostThread: false,
   };
+}
+
+/** Ends the workers, with nothing in flight. A thread that got lost may still run the code. */
+function leaveWorkshop({ pool, dispatcher, code, lostThread }: Workshop): void {
+  pool.close();
+  dispatcher.end();
+  if (!lostThread) code.release();
 }
 
 /** A task on its way through its phases. */

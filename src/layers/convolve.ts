@@ -10,12 +10,19 @@ import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
-import { type Loan, SharedResult } from "../engine/results.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
 import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
 import type { ActivationSettings } from "./activation.ts";
 import { ArrayValues, copyOf, type Values } from "../values.ts";
+import {
+  borrowArray,
+  borrowOutput,
+  borrowResult,
+  type Loan,
+  type Loans,
+  NO_LOANS,
+} from "./loans.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
@@ -38,6 +45,12 @@ export interface Operands {
   readonly weightKey: object;
 }
 
+/** Operands of a call under way. */
+interface StagedOperands extends Operands {
+  /** Whether nobody can change them before it is done; otherwise they are read before its first phase. */
+  readonly areLasting: boolean;
+}
+
 /**
  * Computes a convolution and blocks until it is done.
  *
@@ -48,7 +61,7 @@ export function convolveSync(engine: Engine, geometry: Geometry, operands: Opera
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return new ArrayValues(newOutput(geometry));
   const pieces = cut(runtime, geometry, formOf(operands));
-  return runtime.runSync(convolution(runtime, geometry, pieces, operands));
+  return runtime.runSync(convolution(runtime, geometry, pieces, { ...operands, areLasting: true }));
 }
 
 /**
@@ -67,8 +80,8 @@ export function convolve(
   if (geometry.batch === 0) return Promise.resolve(new ArrayValues(newOutput(geometry)));
   const pieces = cut(runtime, geometry, formOf(operands));
   const readAtOnce = runtime.idle && pieces.length === 1;
-  const own = readAtOnce ? operands : snapshot(operands);
-  return runtime.run(convolution(runtime, geometry, pieces, own));
+  const staged = readAtOnce ? { ...operands, areLasting: false } : snapshot(operands);
+  return runtime.run(convolution(runtime, geometry, pieces, staged));
 }
 
 function newOutput(geometry: Geometry): Float32Array {
@@ -87,12 +100,12 @@ function formOf({ bias, add, activation, algorithm }: Operands): Form {
 type Weights = Pick<Operands, "weight" | "bias">;
 
 /** Copies of the operands, for a call that has to wait. */
-function snapshot(operands: Operands): Operands {
+function snapshot(operands: Operands): StagedOperands {
   const { input, add, frozenKey } = operands;
   const own = (values: Values) => new ArrayValues(copyOf(values.data));
   const activations = { input: own(input), add: add && own(add) };
   const weights = frozenKey === null ? copyWeights(operands) : frozenWeights(frozenKey, operands);
-  return { ...operands, ...activations, ...weights };
+  return { ...operands, ...activations, ...weights, areLasting: true };
 }
 
 function copyWeights({ weight, bias }: Weights): Weights {
@@ -134,90 +147,145 @@ function* convolution(
   runtime: Runtime,
   geometry: Geometry,
   pieces: readonly Piece[],
-  operands: Operands,
+  operands: StagedOperands,
 ): Task<Values> {
   const [whole, ...others] = pieces;
   if (whole !== undefined && others.length === 0) return yield* runWhole(runtime, whole, operands);
   const output = newOutput(geometry);
   for (const piece of pieces) {
-    const result = yield* runPiece(runtime, piece, operands);
-    piece.collectOutput(output, runtime.floats(result.address, outputLength(piece.geometry)));
-    runtime.release(result);
+    const { geometry } = piece;
+    const plan = planOf(runtime, geometry, formOf(operands));
+    runtime.makeRoom(planBytes(plan, runtime.threads));
+    const block = placeOutput(runtime, plan);
+    try {
+      yield* runPiece(runtime, piece, operands, withOutput(NO_LOANS, block));
+      piece.collectOutput(output, runtime.floats(block.address, outputLength(geometry)));
+    } finally {
+      runtime.release(block);
+    }
   }
   return new ArrayValues(output);
 }
 
-/** A convolution in one piece: what goes in and what comes out may stay in the shared memory. */
-function* runWhole(runtime: Runtime, piece: Piece, operands: Operands): Task<Values> {
+/** A convolution in one piece: what goes in and what comes out may stay where it is. */
+function* runWhole(runtime: Runtime, piece: Piece, operands: StagedOperands): Task<Values> {
   const plan = planOf(runtime, piece.geometry, formOf(operands));
   const loans = borrow(runtime, plan, operands);
   try {
-    const result = yield* runPiece(runtime, piece, operands, loans);
-    return runtime.results.keep(result, outputLength(piece.geometry));
+    return yield* runIntoArray(runtime, piece, operands, loans) ??
+      runIntoMemory(runtime, piece, operands, loans);
   } finally {
     for (const loan of loans.values()) loan.giveBack();
   }
 }
 
-/** Operands that lie in the shared memory already, by their buffers. */
-type Loans = ReadonlyMap<number, Loan>;
+/** Computes an output where it is to stay, in an array; `null` if the programs do not reach there. */
+function runIntoArray(
+  runtime: Runtime,
+  piece: Piece,
+  operands: StagedOperands,
+  loans: Loans,
+): Task<Values> | null {
+  if (!runtime.reachesArrays) return null;
+  const array = newOutput(piece.geometry);
+  const output = borrowOutput(runtime, array);
+  if (output === null) return null;
+  const run = function* () {
+    try {
+      yield* runPiece(runtime, piece, operands, withOutput(loans, output));
+      // What a lost thread may still write to is not what is given away.
+      return new ArrayValues(runtime.lostThread ? copyOf(array) : array);
+    } finally {
+      output.giveBack();
+    }
+  };
+  return run();
+}
 
-const NO_LOANS: Loans = new Map();
+/** Computes an output in the shared memory, where it stays until it is read. */
+function* runIntoMemory(
+  runtime: Runtime,
+  piece: Piece,
+  operands: StagedOperands,
+  loans: Loans,
+): Task<Values> {
+  const block = placeOutput(runtime, planOf(runtime, piece.geometry, formOf(operands)));
+  try {
+    yield* runPiece(runtime, piece, operands, withOutput(loans, block));
+  } catch (error) {
+    runtime.release(block);
+    throw error;
+  }
+  return runtime.results.keep(block, outputLength(piece.geometry));
+}
 
-/** Borrows the operands that are results of earlier calls, unless they lie in the way of the rest. */
-function borrow(runtime: Runtime, plan: Plan, { input, add }: Operands): Loans {
+/** A buffer that lies somewhere already. */
+type Placed = Pick<Loan, "address">;
+
+function withOutput(loans: Loans, output: Placed): Map<number, Placed> {
+  return new Map<number, Placed>([...loans, [BUFFER.output, output]]);
+}
+
+function placeOutput(runtime: Runtime, plan: Plan): Block {
+  return place(runtime, plan, [BUFFER.output], []);
+}
+
+/**
+ * Sees to it that there is room, and borrows the operands that the kernels can read where they lie,
+ * unless that is in the way of the rest.
+ */
+function borrow(
+  runtime: Runtime,
+  plan: Plan,
+  { input, add, areLasting }: StagedOperands,
+): Loans {
   const loans = new Map<number, Loan>();
   let bytes = planBytes(plan, runtime.threads) + plan.buffers.length * CACHE_LINE_BYTES;
   for (const [buffer, values] of [[BUFFER.input, input], [BUFFER.add, add]] as const) {
-    const loan = values instanceof SharedResult ? values.borrow(runtime.shared) : null;
+    const spec = plan.buffers[buffer];
+    if (values === null || spec === undefined) continue;
+    const loan = borrowResult(runtime, values) ??
+      (areLasting ? borrowArray(runtime, values.data, spec) : null);
     if (loan === null) continue;
     loans.set(buffer, loan);
-    bytes -= plan.buffers[buffer]?.bytes ?? 0;
+    bytes -= spec.bytes;
   }
-  if (loans.size === 0 || runtime.makeRoom(bytes)) return loans;
+  if (runtime.makeRoom(bytes)) return loans;
   for (const loan of loans.values()) loan.giveBack();
+  runtime.makeRoom(planBytes(plan, runtime.threads));
   return NO_LOANS;
 }
 
 /**
  * Runs one piece.
  *
- * @param loans The operands that lie in the shared memory already.
- * @returns The block of the output.
+ * @param loans The buffers that lie somewhere already: the output, and operands in their arrays.
  */
 function* runPiece(
   runtime: Runtime,
   { geometry, stageInput, stageAdd }: Piece,
-  operands: Operands,
-  loans: Loans = NO_LOANS,
-): Task<Block> {
+  operands: StagedOperands,
+  loans: ReadonlyMap<number, Placed>,
+): Task<void> {
   const plan = planOf(runtime, geometry, formOf(operands));
   const bases: number[] = [];
   const blocks: Block[] = [];
-  if (loans.size === 0) runtime.makeRoom(planBytes(plan, runtime.threads));
-  /** Whether a buffer has been placed where the operand's values have yet to be copied to. */
-  const isToBeStaged = (buffer: number): boolean => {
-    const loan = loans.get(buffer);
-    if (loan === undefined) blocks.push(place(runtime, plan, [buffer], bases));
-    else bases[buffer] = loan.address;
-    return loan === undefined;
+  for (const [buffer, { address }] of loans) bases[buffer] = address;
+  /** Gives a buffer the values of an operand, unless it has them. */
+  const stage = (buffer: number, copy: (target: Float32Array) => void) => {
+    if (loans.has(buffer)) return;
+    blocks.push(place(runtime, plan, [buffer], bases));
+    copy(view(runtime, plan, bases, buffer));
   };
   try {
-    const output = place(runtime, plan, [BUFFER.output], bases);
-    blocks.push(output);
     blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], bases));
     // All operands are read before the first phase, which may run after the call has returned.
-    if (isToBeStaged(BUFFER.input)) {
-      stageInput(view(runtime, plan, bases, BUFFER.input), operands.input.data);
-    }
-    if (operands.add !== null && isToBeStaged(BUFFER.add)) {
-      stageAdd(view(runtime, plan, bases, BUFFER.add), operands.add.data);
-    }
+    stage(BUFFER.input, (target) => stageInput(target, operands.input.data));
+    const { add } = operands;
+    if (add !== null) stage(BUFFER.add, (target) => stageAdd(target, add.data));
     // Weights come last: taking memory may cost the copy of them that is kept.
     yield* stageWeights(runtime, plan, operands, bases, blocks);
     yield* phasesOf(plan.phases, bases);
-    blocks.splice(blocks.indexOf(output), 1);
-    return output;
   } finally {
     for (const block of blocks) runtime.release(block);
   }

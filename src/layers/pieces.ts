@@ -34,7 +34,11 @@ export function piecesOf(
 ): Piece[] {
   const fits = (part: Geometry) => bytesOf(part) <= capacity;
   if (fits(geometry)) return [batchPiece(geometry, 0, geometry.batch)];
-  const items = largest(geometry.batch, (batch) => fits({ ...geometry, batch }));
+  const batchesOf = (items: number) =>
+    starts(geometry.batch, items).map((start) => Math.min(items, geometry.batch - start));
+  // The last batch may be smaller than the others, and computed in another way that takes more.
+  let items = largest(geometry.batch, (batch) => fits({ ...geometry, batch }));
+  while (items > 0 && !batchesOf(items).every((batch) => fits({ ...geometry, batch }))) items--;
   if (items > 0) {
     return starts(geometry.batch, items).map((start) =>
       batchPiece(geometry, start, Math.min(items, geometry.batch - start))

@@ -115,16 +115,19 @@ export function nativeTargets(): Target[] {
 export class NativePrograms implements Disposable {
   readonly #pages: Pages;
   readonly #entries: readonly number[];
+  readonly #memoryBase: bigint;
 
   constructor(programs: readonly Program[], target: Target, memoryBase: bigint) {
-    const { code, entries } = encodeX64(programs, target, memoryBase);
+    const { code, entries } = encodeX64(programs, target);
+    this.#memoryBase = memoryBase;
     this.#pages = executable(code);
     this.#entries = entries;
   }
 
   /** Runs a program; its pointers are bytes from the start of the memory. */
   run(index: number, ...pointers: number[]): void {
-    callNative(this.#pages, this.#entries[index] ?? 0, Uint32Array.from(pointers));
+    const addresses = BigUint64Array.from(pointers, (bytes) => this.#memoryBase + BigInt(bytes));
+    callNative(this.#pages, this.#entries[index] ?? 0, new Uint32Array(addresses.buffer));
   }
 
   [Symbol.dispose](): void {

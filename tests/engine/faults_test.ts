@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { compilerFor } from "../../src/engine/backend.ts";
 import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import { CONTROL, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { Values } from "../../src/values.ts";
-import { claimTiles, runUnit, serveTiles } from "../../workers/tiles.ts";
+import { claimTiles, machineCodeLoader, runUnit, serveTiles } from "../../workers/tiles.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { convolutionTask, type Exercise } from "./_convolution_task.ts";
 import { sameBits } from "./_same.ts";
@@ -75,13 +76,14 @@ function runtimeWith(
   seen: (pool: Pool, shared: SharedMemory) => void = () => {},
 ): Runtime {
   let pools = 0;
-  return new Runtime(new SharedMemory(MEMORY_BYTES), (shared) => {
+  const startPool = (shared: SharedMemory) => {
     const { memory, controlWords } = shared;
     const source = sources[Math.min(pools++, sources.length - 1)];
     const pool = new Pool(workers, { memory, control: 0, controlWords }, source);
     seen(pool, shared);
     return pool;
-  });
+  };
+  return new Runtime(new SharedMemory(MEMORY_BYTES), startPool, compilerFor("auto"));
 }
 
 /**
@@ -97,7 +99,7 @@ const realRunUnit = ${runUnit};
 const realClaimTiles = ${claimTiles};
 const runUnit = (job, unit, thread) => { ${body} };
 const claimTiles = (...all) => { realClaimTiles(...all); ${afterJob} };
-(${serveTiles})(workerData, { claimTiles, runUnit });`;
+(${serveTiles})(workerData, { claimTiles, runUnit, machineCodeLoader: ${machineCodeLoader} });`;
 }
 
 /**

@@ -4,7 +4,8 @@ import { encodeJob, MOST_UNITS, unitsOf } from "../../src/engine/job.ts";
 import { type Grid, type Phase, phaseTiles } from "../../src/engine/work.ts";
 import { runUnit } from "../../workers/tiles.ts";
 
-const BASES = [1000, 2_000_000, 2 ** 31 - 2 ** 20];
+/** In the shared memory, and far before and behind it. */
+const BASES = [1000, 2_000_000, 2 ** 31 - 2 ** 20, 2 ** 46 + 12, -(2 ** 46) + 4, 2 ** 32 - 4, -4];
 const PROGRAMS = 3;
 const MODULE = { id: 7, address: 0, bytes: 0 };
 

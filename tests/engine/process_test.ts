@@ -1,42 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { TestFolder } from "../_folder.ts";
+import { runProgram } from "../_program.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const MOD = new URL("mod.ts", ROOT).href;
 const ENGINE = new URL("src/engine/engine.ts", ROOT).href;
-
-/** How a program ended. */
-interface Ending {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Far more than any of the programs needs: one that takes so long does not end by itself. */
-const LIMIT_MS = 60_000;
-
-/** Runs a program as a process of its own, with nothing to read from. */
-async function runProgram(
-  source: string,
-  flags: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Ending> {
-  using folder = new TestFolder();
-  const file = folder.file("program.ts");
-  Deno.writeTextFileSync(file, source);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, file],
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
-  const { code, stdout, stderr } = await child.output();
-  clearTimeout(limit);
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-}
 
 /** Sync, async, and async with nobody waiting for it. */
 const ALL_WAYS = `
@@ -127,6 +95,7 @@ Deno.test("A program ends although a worker hangs with a part of the work", asyn
 import { Pool } from "${new URL("src/engine/pool.ts", ROOT)}";
 import { Runtime } from "${new URL("src/engine/runtime.ts", ROOT)}";
 import { SharedMemory } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
+import { compilerFor } from "${new URL("src/engine/backend.ts", ROOT)}";
 import { convGeometry } from "${new URL("src/geometry.ts", ROOT)}";
 import { resolveSettings } from "${new URL("src/settings.ts", ROOT)}";
 import { claimTiles, serveTiles } from "${new URL("workers/tiles.ts", ROOT)}";
@@ -136,6 +105,7 @@ const evil = \`import { workerData } from "node:worker_threads";
 const runtime = new Runtime(
   new SharedMemory(2 ** 24),
   ({ memory, controlWords }) => new Pool(1, { memory, control: 0, controlWords }, evil),
+  compilerFor("auto"),
 );
 const subject = {
   name: "Conv2d",

@@ -287,3 +287,23 @@ Deno.test("An engine with little memory refuses a row that does not fit, and wor
   const expected = new Conv2d(8, 8, 3, { seed: 1 }).forwardSync(input);
   assertSameBits(layer.forwardSync(input), expected);
 });
+
+Deno.test("piecesOf() finds batches that fit where a smaller one takes more", () => {
+  const geometry = geometryOf({ ...WHOLE_BATCH, batch: 7 });
+  const bytes = ({ batch }: Geometry) => batch === 1 ? 200 : batch * 10;
+  const batches = piecesOf(geometry, bytes, 60).map(({ geometry }) => geometry.batch);
+  assertEquals(batches, [5, 2]);
+});
+
+const WHOLE_BATCH: LayerCase = {
+  transposed: false,
+  rank: 1,
+  batch: 1,
+  inChannels: 1,
+  outChannels: 1,
+  spatial: [5],
+  kernelSize: 3,
+  bias: false,
+  options: {},
+  seed: 0,
+};

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { CodeCache } from "../../src/engine/code_cache.ts";
 import { Dispatcher } from "../../src/engine/dispatcher.ts";
 import { encodeJob, unitsOf } from "../../src/engine/job.ts";
+import { WASM_COMPILER } from "../../src/engine/wasm_compiler.ts";
 import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
 import { CONTROL, LEAST_MEMORY_BYTES, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { Phase } from "../../src/engine/work.ts";
@@ -177,7 +178,7 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
   const source = countingSource(first);
   const pool = new Pool(WORKERS, { memory, control: 0, controlWords }, source);
   for (let worker = 1; worker < WORKERS; worker++) pool.startNext();
-  const dispatcher = new Dispatcher(shared, new CodeCache(shared));
+  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER));
   await until(() => Atomics.load(control, CONTROL.started) === WORKERS, "A start");
   const phases = new Map<number, Phase>();
   for (let round = 0; round < 400; round++) {

@@ -1,0 +1,84 @@
+/**
+ * Which code an engine runs.
+ *
+ * @module
+ */
+
+import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../codegen/cpu.ts";
+import type { Target } from "../codegen/target.ts";
+import type { Compiler } from "./compiler.ts";
+import { type Libc, mayCallMachineCode, openLibc } from "./libc.ts";
+import { NativeCompiler } from "./native_compiler.ts";
+import { placeCode } from "./machine_code.ts";
+import { WASM_COMPILER } from "./wasm_compiler.ts";
+
+/**
+ * Which code an engine runs: `"wasm"` is WebAssembly SIMD, `"native"` machine code, `"auto"` the
+ * fastest that may be run.
+ */
+export type Backend = "auto" | "wasm" | "native";
+
+/** What keeps machine code from being run. */
+interface Obstacle {
+  readonly missing: string;
+}
+
+/** What `"auto"` is to take instead of the best; tests choose a narrower instruction set. */
+let automatic: Target | null = null;
+
+/** Makes every later engine of this thread that is left to choose take one target, or the best again. */
+export function setAutomaticTarget(target: Target | null): void {
+  automatic = target;
+}
+
+/**
+ * The compiler for a backend.
+ *
+ * @throws {Error} If `"native"` is asked for and cannot be had; the message names what is missing.
+ */
+export function compilerFor(backend: Backend): Compiler {
+  if (backend === "wasm") return WASM_COMPILER;
+  if (backend === "auto" && automatic === WASM_COMPILER.target) return WASM_COMPILER;
+  const native = nativeCompiler();
+  if (!("missing" in native)) return native;
+  if (backend === "auto") return WASM_COMPILER;
+  throw new Error(`Engine: backend "native" needs ${native.missing}`);
+}
+
+/** What has been found out about this host; permissions may be granted later, the host stays. */
+let host: { readonly libc: Libc; readonly target: Target } | Obstacle | null = null;
+
+function nativeCompiler(): NativeCompiler | Obstacle {
+  const { os, arch } = Deno.build;
+  if (os !== "linux" || arch !== "x86_64") {
+    return { missing: `Linux on x86-64, but this is ${os} on ${arch}` };
+  }
+  if (!mayCallMachineCode()) return { missing: "the permission --allow-ffi" };
+  host ??= exploreHost();
+  if ("missing" in host) return host;
+  const { libc, target } = host;
+  if (automatic === null || automatic === WASM_COMPILER.target) {
+    return new NativeCompiler(target, libc);
+  }
+  if (automatic.lanes > target.lanes) return { missing: `a processor with ${automatic.name}` };
+  return new NativeCompiler(automatic, libc);
+}
+
+/** Opens the library, and asks the processor what it has: in machine code, there is no other way. */
+function exploreHost(): { readonly libc: Libc; readonly target: Target } | Obstacle {
+  let libc: Libc;
+  try {
+    libc = openLibc();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { missing: `the GNU C library (libc.so.6): ${reason}` };
+  }
+  const code = placeCode(libc, encodeCpuQuery());
+  if (code === null) return { missing: "executable memory, which this host does not give" };
+  const words = new Uint32Array(CPU_WORDS);
+  libc.call(code.address, words);
+  code.release();
+  const target = targetOfCpu(words);
+  if (target === null) return { missing: "a processor with AVX2 and FMA, or with AVX-512" };
+  return { libc, target };
+}

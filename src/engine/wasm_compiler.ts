@@ -1,0 +1,22 @@
+import type { Program } from "../codegen/program.ts";
+import { WASM_TARGET } from "../codegen/target.ts";
+import { encodeWasm, memoryImport } from "../codegen/wasm.ts";
+import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
+
+/** WebAssembly SIMD: everywhere, without permission. */
+export const WASM_COMPILER: Compiler = {
+  target: WASM_TARGET,
+  reachesArrays: false,
+  addressOf: () => null,
+  compile(
+    programs: readonly Program[],
+    memory: WebAssembly.Memory,
+    pages: number,
+  ): CompiledPrograms {
+    const code = encodeWasm(programs, pages);
+    const module = new WebAssembly.Module(code);
+    const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
+    const functions = programs.map((_, index) => exports[index] as TileFunction);
+    return { functions, code, release() {} };
+  },
+};
