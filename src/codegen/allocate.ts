@@ -1,15 +1,15 @@
 /**
  * Which real register stands for which virtual one: a fixed mapping for the whole of a program.
  *
- * A name is live from the first step that uses it to the last. A loop that a name's life begins or ends
- * in, without being all there is of it, belongs to it as a whole: what the loop finds in its next turn
- * must still be there. Nothing is split, so scanning the lives in the order of their beginnings finds a
- * register for every one whenever there is a way to.
+ * A name is live from the first step that uses it to the last. If that is in a loop that the life began
+ * before, it is live to the loop's end: what the next turn finds must still be there. (A life that
+ * begins in a loop begins with a write, in every turn.) Nothing is split, so scanning the lives in the
+ * order of their beginnings finds a register for every one whenever there is a way to.
  *
  * @module
  */
 
-import { type Linear, type Step, type Uses, visitPointers, visitRegisters } from "./linear.ts";
+import { type Linear, MOST_READS, NOBODY, type Step, type Uses } from "./linear.ts";
 
 /** The time of a step's reads; its writes come after them. */
 const TIMES_PER_STEP = 2;
@@ -60,12 +60,14 @@ export function allocateVectors(
   available: number,
 ): VectorRegisters {
   const { program, steps } = linear;
-  const required = steps.map(needs);
-  const lives = livesOf(linear, program.registers, visitRegisters, (step) => required[step]?.early);
   const owners: number[] = [];
-  required.forEach(({ temporaries }, step) => {
-    for (let i = 0; i < temporaries; i++) owners.push(step);
+  const early = new Uint8Array(steps.length);
+  steps.forEach((step, index) => {
+    const required = needs(step);
+    early[index] = Number(required.early);
+    for (let i = 0; i < required.temporaries; i++) owners.push(index);
   });
+  const lives = livesOf(linear, linear.registers, program.registers, early);
   const all = withTemporaries(lives, owners);
   const registers = scan(all, available);
   if (registers === null) {
@@ -107,20 +109,12 @@ const TURNS = 8;
  */
 export function allocatePointers(linear: Linear, available: number): PointerPlaces {
   const { program, loops } = linear;
-  const lives = livesOf(linear, program.pointers + loops.length, (step, uses) => {
-    // The counter is written where its loop begins and last used where it ends.
-    if (step.op === "begin") uses.write(program.pointers + step.loop);
-    else if (step.op === "end") uses.read(program.pointers + step.loop);
-    else visitPointers(step, uses);
-  });
+  const names = program.pointers + loops.length;
+  const lives = livesOf(linear, linear.pointers, names, null, program.parameters);
   lives.starts.forEach((start, name) => {
-    if (name < program.parameters && start !== NEVER) lives.starts[name] = BEFORE;
-    else if (start === BEFORE) {
-      throw new RangeError(`Program "${program.name}" uses pointer ${name} before it is set`);
-    }
+    if (start !== BEFORE || name < program.parameters) return;
+    throw new RangeError(`Program "${program.name}" uses pointer ${name} before it is set`);
   });
-  // A parameter that is set anew first was taken for one without a value before.
-  stretch(linear, lives);
   const places = scanWithSlots(lives, weightsOf(linear), available);
   const slots = places.reduce((most, place) => Math.max(most, -place), 0);
   return {
@@ -131,73 +125,50 @@ export function allocatePointers(linear: Linear, available: number): PointerPlac
   };
 }
 
-type Visit = (step: Step, uses: Uses) => void;
-
-/** When each of `count` names is in use. */
+/**
+ * When each of `count` names is in use.
+ *
+ * @param linear The program.
+ * @param uses Which names its steps use.
+ * @param count How many names there are.
+ * @param early The steps that write before they have read; `null` if none do.
+ * @param parameters The first so many names are set before the program.
+ */
 function livesOf(
-  linear: Linear,
+  { steps, loops, loopOf }: Linear,
+  { reads, writes }: Uses,
   count: number,
-  visit: Visit,
-  isEarly: (step: number) => boolean | undefined = () => false,
+  early: Uint8Array | null,
+  parameters = 0,
 ): Lives {
   const starts = new Int32Array(count).fill(NEVER);
   const ends = new Int32Array(count).fill(BEFORE);
-  let time = 0;
-  let written = 0;
-  const read = (name: number) => {
-    if (starts[name] === NEVER) starts[name] = BEFORE;
-    ends[name] = Math.max(time, ends[name] ?? BEFORE);
-  };
-  const write = (name: number) => {
-    if (starts[name] === NEVER) starts[name] = written;
+  for (let step = 0; step < steps.length; step++) {
+    const time = step * TIMES_PER_STEP;
+    for (let i = 0; i < MOST_READS; i++) {
+      const name = reads[MOST_READS * step + i] ?? NOBODY;
+      if (name === NOBODY) continue;
+      if (starts[name] === NEVER) starts[name] = BEFORE;
+      ends[name] = time;
+    }
+    const name = writes[step] ?? NOBODY;
+    if (name === NOBODY) continue;
+    if (starts[name] === NEVER) {
+      starts[name] = name < parameters ? BEFORE : early?.[step] === 1 ? time : time + 1;
+    }
     ends[name] = time + 1;
-  };
-  const uses = { read, write };
-  linear.steps.forEach((step, index) => {
-    time = index * TIMES_PER_STEP;
-    written = isEarly(index) ? time : time + 1;
-    visit(step, uses);
-  });
-  const lives = { starts, ends };
-  stretch(linear, lives);
-  return lives;
-}
-
-/** Takes whole loops into the lives that begin or end in them. */
-function stretch({ steps, loops }: Linear, { starts, ends }: Lives): void {
-  const begins = new Int32Array(loops.length);
-  const finishes = new Int32Array(loops.length);
-  const loopOf = new Int32Array(steps.length);
-  let current = -1;
-  steps.forEach((step, index) => {
-    if (step.op === "begin") {
-      current = step.loop;
-      begins[current] = index * TIMES_PER_STEP;
+  }
+  for (let name = 0; name < count; name++) {
+    const start = starts[name] ?? NEVER;
+    if (start === NEVER) continue;
+    // A life that began before a loop and ends in it lasts as long as the loop.
+    let loop = loops[loopOf[Math.floor((ends[name] ?? 0) / TIMES_PER_STEP)] ?? NOBODY];
+    while (loop !== undefined && start < loop.begin * TIMES_PER_STEP) {
+      ends[name] = loop.end * TIMES_PER_STEP + 1;
+      loop = loops[loop.outer];
     }
-    loopOf[index] = current;
-    if (step.op === "end") {
-      finishes[current] = index * TIMES_PER_STEP + 1;
-      current = loops[current]?.outer ?? -1;
-    }
-  });
-  /** The outermost loop that contains one time and not the other. */
-  const cut = (time: number, other: number): number => {
-    let outermost = -1;
-    if (time < 0) return outermost;
-    let loop = loopOf[Math.floor(time / TIMES_PER_STEP)] ?? -1;
-    while (loop >= 0 && (other < (begins[loop] ?? 0) || other > (finishes[loop] ?? 0))) {
-      outermost = loop;
-      loop = loops[loop]?.outer ?? -1;
-    }
-    return outermost;
-  };
-  starts.forEach((start, name) => {
-    if (start === NEVER) return;
-    const end = ends[name] ?? BEFORE;
-    const [first, last] = [cut(start, end), cut(end, start)];
-    if (first >= 0) starts[name] = begins[first] ?? start;
-    if (last >= 0) ends[name] = finishes[last] ?? end;
-  });
+  }
+  return { starts, ends };
 }
 
 /** Lives for the temporaries of steps besides. */
@@ -284,16 +255,14 @@ function giveSlots(lives: Lives, names: readonly number[], places: Int32Array): 
 }
 
 /** How often each pointer and each loop's counter is used, about. */
-function weightsOf({ program, steps, loops }: Linear): Float64Array {
+function weightsOf({ program, steps, loops, loopOf, pointers }: Linear): Float64Array {
   const weights = new Float64Array(program.pointers + loops.length);
-  let turns = 1;
-  const use = (name: number) => weights[name] = (weights[name] ?? 0) + turns;
-  for (const step of steps) {
-    if (step.op === "begin") turns *= TURNS;
-    else if (step.op === "end") {
-      use(program.pointers + step.loop);
-      turns /= TURNS;
-    } else visitPointers(step, { read: use, write: () => {} });
+  const turns: number[] = [];
+  for (const { outer } of loops) turns.push(TURNS * (turns[outer] ?? 1));
+  for (let step = 0; step < steps.length; step++) {
+    const name = pointers.reads[MOST_READS * step] ?? NOBODY;
+    if (name === NOBODY) continue;
+    weights[name] = (weights[name] ?? 0) + (turns[loopOf[step] ?? NOBODY] ?? 1);
   }
   return weights;
 }

@@ -1,6 +1,6 @@
 /**
- * Vector programs as one list of steps, with what an instruction reads and writes: what the allocation
- * of registers looks at.
+ * Vector programs as one list of steps, with what each reads and writes: what the allocation of
+ * registers looks at.
  *
  * @module
  */
@@ -35,10 +35,42 @@ export interface Loop {
   readonly count: number;
   /** Index of the loop around it; -1 if there is none. */
   readonly outer: number;
-  /** How many loops are around it. */
-  readonly depth: number;
   /** Whether it has no loops in it. */
   readonly innermost: boolean;
+  /** The step at which it begins. */
+  readonly begin: number;
+  /** The step at which it ends. */
+  readonly end: number;
+}
+
+/** Reads that a step can make of registers. */
+export const MOST_READS = 3;
+
+/** Instead of a name where a step does not use one. */
+export const NOBODY = -1;
+
+/**
+ * Which names the steps read and write. Steps are objects of many kinds, which are slow to look at: this
+ * is written once and read by every analysis.
+ */
+export class Uses {
+  /** For each step, {@linkcode MOST_READS} names. */
+  readonly reads: Int32Array;
+  /** For each step, the name that it writes after that. */
+  readonly writes: Int32Array;
+
+  constructor(steps: number) {
+    this.reads = new Int32Array(MOST_READS * steps).fill(NOBODY);
+    this.writes = new Int32Array(steps).fill(NOBODY);
+  }
+
+  set(step: number, write: number, a = NOBODY, b = NOBODY, c = NOBODY): void {
+    this.writes[step] = write;
+    const at = MOST_READS * step;
+    this.reads[at] = a;
+    this.reads[at + 1] = b;
+    this.reads[at + 2] = c;
+  }
 }
 
 /** A program in the order in which its instructions are written. */
@@ -46,104 +78,122 @@ export interface Linear {
   readonly program: Program;
   readonly steps: readonly Step[];
   readonly loops: readonly Loop[];
+  /** For each step, the innermost loop that it is in, its own for a beginning or an end; or -1. */
+  readonly loopOf: Int32Array;
+  /** Vector registers. */
+  readonly registers: Uses;
+  /** Pointers and, behind them, the counters of the loops. */
+  readonly pointers: Uses;
 }
 
 /** The steps of a program. */
 export function linearise(program: Program): Linear {
   const steps: Step[] = [];
-  const loops: Loop[] = [];
-  const visit = (block: readonly Instruction[], outer: number, depth: number) => {
+  const append = (block: readonly Instruction[], loops: number): number => {
     for (const instruction of block) {
       if (instruction.op !== "loop") {
         steps.push(instruction);
         continue;
       }
-      const loop = loops.length;
-      const { count, body } = instruction;
-      const innermost = body.every(({ op }) => op !== "loop");
-      loops.push({ count, outer, depth, innermost });
+      const loop = loops++;
       steps.push({ op: "begin", loop });
-      visit(body, loop, depth + 1);
+      counts[loop] = instruction.count;
+      loops = append(instruction.body, loops);
       steps.push({ op: "end", loop });
     }
+    return loops;
   };
-  visit(program.body, -1, 0);
-  return { program, steps, loops };
+  const counts: number[] = [];
+  append(program.body, 0);
+  return analyse(program, steps, counts);
 }
 
-/** What is told of each register or pointer that a step uses. */
-export interface Uses {
-  readonly read: (name: number) => void;
-  readonly write: (name: number) => void;
+/** The program without some steps and with others instead, what is `null` being left out. */
+export function replaced({ program, loops }: Linear, steps: readonly (Step | null)[]): Linear {
+  return analyse(
+    program,
+    steps.filter((step) => step !== null),
+    loops.map(({ count }) => count),
+  );
 }
 
-/** The vector registers that a step reads, then those that it writes. */
-export function visitRegisters(step: Step, { read, write }: Uses): void {
+function analyse(program: Program, steps: readonly Step[], counts: readonly number[]): Linear {
+  const loops: Loop[] = [];
+  const loopOf = new Int32Array(steps.length);
+  const registers = new Uses(steps.length);
+  const pointers = new Uses(steps.length);
+  let current = NOBODY;
+  for (let index = 0; index < steps.length; index++) {
+    const step = steps[index];
+    if (step === undefined) break;
+    switch (step.op) {
+      case "begin": {
+        const count = counts[step.loop] ?? 1;
+        const outer = loops[current];
+        if (outer !== undefined) loops[current] = { ...outer, innermost: false };
+        loops.push({ count, outer: current, innermost: true, begin: index, end: index });
+        current = step.loop;
+        pointers.set(index, program.pointers + current);
+        break;
+      }
+      case "end":
+        pointers.set(index, NOBODY, program.pointers + step.loop);
+        break;
+      default:
+        noteUses(step, index, registers, pointers);
+    }
+    loopOf[index] = current;
+    if (step.op !== "end") continue;
+    const loop = loops[current];
+    if (loop === undefined) break;
+    loops[current] = { ...loop, end: index };
+    current = loop.outer;
+  }
+  return { program, steps, loops, loopOf, registers, pointers };
+}
+
+function noteUses(
+  step: Plain | FromMemory,
+  index: number,
+  registers: Uses,
+  pointers: Uses,
+): void {
   switch (step.op) {
-    case "zero":
+    case "fma":
+      return registers.set(index, step.acc, step.a, step.b, step.acc);
     case "load":
-    case "gather":
     case "broadcast":
-    case "constant":
-      return write(step.dst);
+    case "gather":
+      pointers.set(index, NOBODY, step.ptr);
+      return registers.set(index, step.dst);
+    case "fmaMemory":
+      pointers.set(index, NOBODY, step.ptr);
+      return registers.set(index, step.dst, step.a, step.dst);
+    case "addMemory":
+    case "subMemory":
+    case "mulMemory":
+      pointers.set(index, NOBODY, step.ptr);
+      return registers.set(index, step.dst, step.a);
     case "store":
     case "scatter":
-      return read(step.src);
+      pointers.set(index, NOBODY, step.ptr);
+      return registers.set(index, NOBODY, step.src);
+    case "zero":
+    case "constant":
+      return registers.set(index, step.dst);
     case "lane":
     case "copy":
-      read(step.src);
-      return write(step.dst);
-    case "fma":
-      read(step.a);
-      read(step.b);
-      read(step.acc);
-      return write(step.acc);
+      return registers.set(index, step.dst, step.src);
     case "add":
     case "sub":
     case "mul":
     case "max":
     case "min":
     case "shuffle":
-      read(step.a);
-      read(step.b);
-      return write(step.dst);
-    case "fmaMemory":
-      read(step.a);
-      read(step.dst);
-      return write(step.dst);
-    case "addMemory":
-    case "subMemory":
-    case "mulMemory":
-      read(step.a);
-      return write(step.dst);
+      return registers.set(index, step.dst, step.a, step.b);
     case "advance":
+      return pointers.set(index, step.ptr, step.ptr);
     case "point":
-    case "begin":
-    case "end":
-      return;
-  }
-}
-
-/** The pointers that a step reads, then those that it writes. */
-export function visitPointers(step: Step, { read, write }: Uses): void {
-  switch (step.op) {
-    case "load":
-    case "store":
-    case "gather":
-    case "scatter":
-    case "broadcast":
-    case "fmaMemory":
-    case "addMemory":
-    case "subMemory":
-    case "mulMemory":
-      return read(step.ptr);
-    case "advance":
-      read(step.ptr);
-      return write(step.ptr);
-    case "point":
-      read(step.src);
-      return write(step.dst);
-    default:
-      return;
+      return pointers.set(index, step.dst, step.src);
   }
 }

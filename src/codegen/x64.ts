@@ -321,7 +321,7 @@ class Emitter {
       vector(a),
       this.#address(ptr, offset),
       undefined,
-      broadcast ? { broadcast } : {},
+      broadcast ? { broadcast } : undefined,
     );
   }
 

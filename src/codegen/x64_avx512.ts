@@ -294,29 +294,31 @@ function gatherNeeds({ kind }: Gather, elements: number): Needs {
   return temporaries(kind === "elements" && elements <= MOST_INSERTED ? 0 : 1);
 }
 
+const NO_MASKS: readonly number[] = [];
+
 /** The masks that a step uses. */
-function masksOf(step: Step): number[] {
+function masksOf(step: Step): readonly number[] {
   switch (step.op) {
     case "load":
     case "store":
-      return NARROW.has(step.lanes) ? [] : [maskOf(step.lanes)];
+      return NARROW.has(step.lanes) ? NO_MASKS : [maskOf(step.lanes)];
     case "gather": {
       const lanes = step.offsets.length;
       const way = gatherOf(step.offsets, LANES);
-      if (way.kind === "broadcast" || lanes === LANES && way.kind !== "window") return [];
-      if (way.kind === "load") return NARROW.has(lanes) ? [] : [maskOf(lanes)];
+      if (way.kind === "broadcast" || lanes === LANES && way.kind !== "window") return NO_MASKS;
+      if (way.kind === "load") return NARROW.has(lanes) ? NO_MASKS : [maskOf(lanes)];
       if (way.kind !== "window") return [maskOf(lanes)];
       return [lanes, way.span].filter((count) => !NARROW.has(count)).map(maskOf);
     }
     case "scatter": {
       const lanes = step.offsets.length;
-      if (isConsecutive(step.offsets)) return NARROW.has(lanes) ? [] : [maskOf(lanes)];
+      if (isConsecutive(step.offsets)) return NARROW.has(lanes) ? NO_MASKS : [maskOf(lanes)];
       const windows = scatterWindows(step.offsets, LANES);
       if (windows !== null) return windows.map(({ from }) => windowMask(from));
-      return lanes === LANES || lanes <= MOST_INSERTED ? [] : [maskOf(lanes)];
+      return lanes === LANES || lanes <= MOST_INSERTED ? NO_MASKS : [maskOf(lanes)];
     }
     default:
-      return [];
+      return NO_MASKS;
   }
 }
 

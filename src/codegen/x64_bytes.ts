@@ -64,6 +64,8 @@ export interface Masking {
   readonly broadcast?: boolean;
 }
 
+const NO_MASKING: Masking = {};
+
 /** How a vector instruction is encoded. */
 export interface VectorInstruction {
   /** Opcode map: 1 is `0F`, 2 is `0F38`, 3 is `0F3A`. */
@@ -231,12 +233,11 @@ export class X64Assembler {
     first: number,
     second: number | Memory,
     immediate?: number,
-    masking: Masking = {},
+    masking: Masking = NO_MASKING,
   ): void {
     this.#reserve(MOST_INSTRUCTION_BYTES);
-    const wide = op.encodings === "evex" || width === ZMM || reg > 15 || first > 15 ||
-      (typeof second === "number" && second > 15) || masking.mask !== undefined ||
-      masking.broadcast === true;
+    const wide = width === ZMM || op.encodings === "evex" || masking !== NO_MASKING || reg > 15 ||
+      first > 15 || (typeof second === "number" && second > 15);
     if (!wide) this.#vex(op, width, reg, first, second);
     else if (op.encodings !== "vex") this.#evex(op, width, reg, first, second, masking);
     else throw new RangeError(`Opcode ${op.opcode} has no EVEX encoding`);
