@@ -8,7 +8,7 @@
  */
 
 import { AVX2_TARGET, AVX512_TARGET, type Target } from "./target.ts";
-import { GPR, X64Assembler } from "./x64_bytes.ts";
+import { GPR, memoryAt, X64Assembler } from "./x64_bytes.ts";
 
 /** What the query finds out, in the order of the words that it writes. */
 const WORD = { leaf1Ecx: 0, leaf7Ebx: 1, xcr0: 2 } as const;
@@ -37,10 +37,7 @@ const ZMM_STATE = 0xe6;
  */
 export function encodeCpuQuery(): Uint8Array<ArrayBuffer> {
   const code = new X64Assembler();
-  const word = (index: number) => ({
-    base: GPR.rsi,
-    offset: index * Uint32Array.BYTES_PER_ELEMENT,
-  });
+  const word = (index: number) => memoryAt(GPR.rsi, index * Uint32Array.BYTES_PER_ELEMENT);
   // CPUID overwrites a register that belongs to the caller.
   code.push(GPR.rbx);
   for (let index = 0; index < CPU_WORDS; index++) code.movStoreImmediate32(word(index), 0);

@@ -5,15 +5,7 @@
  * @module
  */
 
-import {
-  type FromMemory,
-  type Linear,
-  MOST_READS,
-  NOBODY,
-  replaced,
-  type Step,
-  type Uses,
-} from "./linear.ts";
+import { type FromMemory, type Linear, MOST_READS, NOBODY, replaced, type Step } from "./linear.ts";
 import type { Register } from "./program.ts";
 
 /** What an instruction set can take from memory as an operand of arithmetic. */
@@ -24,11 +16,12 @@ export interface Foldable {
 
 /**
  * Makes loads operands where nothing else uses what they load, nothing is stored in between and their
- * pointer stays as it is.
+ * pointer stays as it is. A register that ever carries a value into a loop, around it or out of it is
+ * left alone.
  */
 export function foldLoads(linear: Linear, { broadcasts }: Foldable): Linear {
-  const { program, registers, pointers } = linear;
-  const references = new References(registers, program.registers);
+  const { program, pointers } = linear;
+  const values = followValues(linear);
   const result: (Step | null)[] = [...linear.steps];
   let changed = false;
   /** For each register, the step that loads it if that may still be folded. */
@@ -54,8 +47,7 @@ export function foldLoads(linear: Linear, { broadcasts }: Foldable): Linear {
           const load = pending[register] ?? NOBODY;
           const pointer = pointers.reads[MOST_READS * load] ?? NOBODY;
           return load >= nothingStored && load >= (unmoved[pointer] ?? 0) &&
-            references.after(register, load) === index &&
-            diesAt(linear, references, register, index);
+            values.reads[load] === 1 && values.crosses[register] === 0;
         });
         if (operand === null) break;
         const at = pending[operand.register] ?? NOBODY;
@@ -104,72 +96,31 @@ function foldedOperand(
   return { register: a, step: { op, dst, a: b } };
 }
 
-/** Whether what a register holds after a step is not read any more. */
-function diesAt(
-  { registers, loops, loopOf }: Linear,
-  references: References,
-  register: Register,
-  step: number,
-): boolean {
-  const next = references.after(register, step);
-  if (next !== NOBODY && isRead(registers, next, register)) return false;
-  let loop = loops[loopOf[step] ?? NOBODY];
-  while (loop !== undefined && (next === NOBODY || loop.end < next)) {
-    // The load itself is in the loop.
-    if (isRead(registers, references.after(register, loop.begin), register)) return false;
-    loop = loops[loop.outer];
-  }
-  return true;
+/** What becomes of what the steps write. */
+interface Values {
+  /** For each step, how many reads there are of the register that it writes before the next write. */
+  readonly reads: Int32Array;
+  /** For each register, whether it is read in a stretch without loops in which it was not written. */
+  readonly crosses: Uint8Array;
 }
 
-function isRead({ reads }: Uses, step: number, register: Register): boolean {
-  const at = MOST_READS * step;
-  return reads[at] === register || reads[at + 1] === register || reads[at + 2] === register;
-}
-
-/** For each register, the steps that use it, in order. */
-class References {
-  readonly #steps: Int32Array;
-  /** For each register, where its steps begin. */
-  readonly #starts: Int32Array;
-
-  constructor({ reads, writes }: Uses, registers: number) {
-    const starts = new Int32Array(registers + 2);
-    const names = (step: number, use: (name: number) => void) => {
-      const at = MOST_READS * step;
-      for (let i = 0; i < MOST_READS; i++) use(reads[at + i] ?? NOBODY);
-      use(writes[step] ?? NOBODY);
-    };
-    // Names are counted two places further, so that filling leaves the starts behind.
-    for (let step = 0; step < writes.length; step++) {
-      names(step, (name) => {
-        if (name !== NOBODY) starts[name + 2] = 1 + (starts[name + 2] ?? 0);
-      });
+function followValues({ program, steps, loopOf, loops, registers }: Linear): Values {
+  const reads = new Int32Array(steps.length);
+  const crosses = new Uint8Array(program.registers);
+  const writtenAt = new Int32Array(program.registers).fill(NOBODY);
+  let start = 0;
+  for (let step = 0; step < steps.length; step++) {
+    const loop = loops[loopOf[step] ?? NOBODY];
+    if (loop !== undefined && (loop.begin === step || loop.end === step)) start = step;
+    for (let i = MOST_READS * step; i < MOST_READS * (step + 1); i++) {
+      const name = registers.reads[i] ?? NOBODY;
+      if (name === NOBODY) break;
+      const written = writtenAt[name] ?? NOBODY;
+      if (written < start) crosses[name] = 1;
+      else reads[written] = 1 + (reads[written] ?? 0);
     }
-    for (let name = 2; name < starts.length; name++) {
-      starts[name] = (starts[name] ?? 0) + (starts[name - 1] ?? 0);
-    }
-    this.#steps = new Int32Array(starts[registers + 1] ?? 0);
-    for (let step = 0; step < writes.length; step++) {
-      names(step, (name) => {
-        if (name === NOBODY) return;
-        const at = starts[name + 1] ?? 0;
-        this.#steps[at] = step;
-        starts[name + 1] = at + 1;
-      });
-    }
-    this.#starts = starts;
+    const name = registers.writes[step] ?? NOBODY;
+    if (name !== NOBODY) writtenAt[name] = step;
   }
-
-  /** The first step after another that uses a register, NOBODY if none does. */
-  after(register: Register, step: number): number {
-    const end = this.#starts[register + 1] ?? 0;
-    let [low, high] = [this.#starts[register] ?? 0, end];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#steps[middle] ?? 0) > step) high = middle;
-      else low = middle + 1;
-    }
-    return low < end ? this.#steps[low] ?? NOBODY : NOBODY;
-  }
+  return { reads, crosses };
 }

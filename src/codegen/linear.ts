@@ -54,7 +54,7 @@ export const NOBODY = -1;
  * is written once and read by every analysis.
  */
 export class Uses {
-  /** For each step, {@linkcode MOST_READS} names. */
+  /** For each step, {@linkcode MOST_READS} names, NOBODY behind the last. */
   readonly reads: Int32Array;
   /** For each step, the name that it writes after that. */
   readonly writes: Int32Array;

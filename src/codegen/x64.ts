@@ -16,15 +16,15 @@ import type { Target } from "./target.ts";
 import { Avx2Code } from "./x64_avx2.ts";
 import { Avx512Code } from "./x64_avx512.ts";
 import {
-  type Address,
   GPR,
   type Memory,
+  memoryAt,
   OP,
   type VectorInstruction,
   X64Assembler,
   XMM,
 } from "./x64_bytes.ts";
-import { displaced, type VectorCode } from "./x64_vectors.ts";
+import type { VectorCode } from "./x64_vectors.ts";
 
 /** Machine code of some programs. */
 export interface X64Code {
@@ -207,12 +207,9 @@ class Emitter {
     const used = Array.from({ length: parameters }, (_, i) => i)
       .filter((pointer) => this.#at.places.isUsed(pointer))
       .map((pointer) => ({ pointer, place: this.#place(pointer) }));
-    const from = (pointer: number) => ({
-      base: ARGUMENTS,
-      offset: pointer * BigUint64Array.BYTES_PER_ELEMENT,
-    });
+    const from = (pointer: number) => memoryAt(ARGUMENTS, pointer * BigUint64Array.BYTES_PER_ELEMENT);
     // The register of the arguments may be one of their own: it is overwritten last.
-    const isArguments = ({ place }: { place: number | Address }) => place === ARGUMENTS;
+    const isArguments = ({ place }: { place: number | Memory }) => place === ARGUMENTS;
     for (const { pointer, place } of [...used].sort((a, b) => +isArguments(a) - +isArguments(b))) {
       if (typeof place === "number") code.movLoad(place, from(pointer));
       else {
@@ -361,24 +358,25 @@ class Emitter {
   }
 
   /** A place in memory. A pointer on the stack is brought into a register for this one use. */
-  #address(pointer: number, offset: number): Address {
-    this.#move(pointer);
-    return displaced(this.#base(pointer), offset);
+  #address(pointer: number, offset: number): Memory {
+    if (this.#pending.size > 0) this.#move(pointer);
+    return memoryAt(this.#base(pointer), offset);
   }
 
-  #base(pointer: number): Address {
+  /** A register that holds a pointer for now. */
+  #base(pointer: number): number {
     const place = this.#place(pointer);
-    if (typeof place === "number") return { base: place, offset: 0 };
+    if (typeof place === "number") return place;
     this.#code.movLoad(FROM_STACK, place);
-    return { base: FROM_STACK, offset: 0 };
+    return FROM_STACK;
   }
 
   /** The general register, or the place on the stack, of a pointer or a counter. */
-  #place(pointer: number): number | Address {
+  #place(pointer: number): number | Memory {
     const { places, pointers } = this.#at;
     const place = places.places[pointer] ?? 0;
     if (place >= 0) return pointers[place] ?? SCRATCH;
-    return { base: GPR.rsp, offset: (-1 - place) * SLOT_BYTES };
+    return memoryAt(GPR.rsp, (-1 - place) * SLOT_BYTES);
   }
 
   /** Moves a pointer as far as it has yet to. */
@@ -397,7 +395,7 @@ class Emitter {
     }
   }
 
-  #advance(place: number | Address, bytes: number): void {
+  #advance(place: number | Memory, bytes: number): void {
     if (bytes === (bytes | 0)) return this.#code.addImmediate(place, bytes);
     this.#code.mov64(SCRATCH, BigInt(bytes));
     this.#code.add(place, SCRATCH);
@@ -409,10 +407,10 @@ class Emitter {
     const to = this.#place(dst);
     // A source that is the result moves no further.
     this.#pending.delete(dst);
-    const { base } = this.#base(src);
+    const base = this.#base(src);
     const register = typeof to === "number" ? to : FROM_STACK;
     const short = all === (all | 0);
-    if (short && all !== 0) code.lea(register, { base, offset: all });
+    if (short && all !== 0) code.lea(register, memoryAt(base, all));
     else if (register !== base) code.mov(register, base);
     if (!short) this.#advance(register, all);
     if (typeof to !== "number") code.movStore(to, register);
@@ -434,7 +432,7 @@ class Emitter {
     this.#code.jnz(this.#heads[loop] ?? 0);
   }
 
-  #counter(loop: number): number | Address {
+  #counter(loop: number): number | Memory {
     return this.#place(this.#linear.program.pointers + loop);
   }
 }

@@ -6,15 +6,7 @@
 
 import type { Needs } from "./allocate.ts";
 import type { Step } from "./linear.ts";
-import {
-  type Address,
-  OP,
-  type PoolAddress,
-  type Width,
-  type X64Assembler,
-  XMM,
-  YMM,
-} from "./x64_bytes.ts";
+import { type Memory, OP, type Width, type X64Assembler, XMM, YMM } from "./x64_bytes.ts";
 import {
   type Gather,
   gatherOf,
@@ -66,7 +58,7 @@ export class Avx2Code implements VectorCode {
 
   begin(): void {}
 
-  load(dst: number, from: Address, lanes: number): void {
+  load(dst: number, from: Memory, lanes: number): void {
     const code = this.#code;
     switch (lanes) {
       case 1:
@@ -83,7 +75,7 @@ export class Avx2Code implements VectorCode {
     }
   }
 
-  store(src: number, to: Address, lanes: number, [mask = 0]: readonly number[]): void {
+  store(src: number, to: Memory, lanes: number, [mask = 0]: readonly number[]): void {
     const code = this.#code;
     switch (lanes) {
       case 1:
@@ -101,7 +93,7 @@ export class Avx2Code implements VectorCode {
 
   gather(
     dst: number,
-    from: Address,
+    from: Memory,
     offsets: readonly number[],
     [first = 0]: readonly number[],
   ): void {
@@ -128,7 +120,7 @@ export class Avx2Code implements VectorCode {
 
   scatter(
     src: number,
-    to: Address,
+    to: Memory,
     offsets: readonly number[],
     [first = 0, second = 0]: readonly number[],
   ): void {
@@ -209,7 +201,7 @@ export class Avx2Code implements VectorCode {
   /** Lanes of two vectors of memory. */
   #gatherWindows(
     dst: number,
-    from: Address,
+    from: Memory,
     { offset, second, index }: Extract<Gather, { kind: "windows" }>,
     temporary: number,
   ): void {
@@ -228,7 +220,7 @@ export class Avx2Code implements VectorCode {
   }
 
   /** At most half a vector of elements one by one, the other lanes 0. */
-  #insert(dst: number, from: Address, offsets: readonly number[]): void {
+  #insert(dst: number, from: Memory, offsets: readonly number[]): void {
     offsets.forEach((offset, lane) => {
       const place = displaced(from, offset);
       if (lane === 0) this.#code.vector(OP.vmovss, XMM, dst, 0, place);
@@ -236,7 +228,7 @@ export class Avx2Code implements VectorCode {
     });
   }
 
-  #storeMasked(src: number, to: Address, lanes: readonly boolean[], mask: number): void {
+  #storeMasked(src: number, to: Memory, lanes: readonly boolean[], mask: number): void {
     this.#code.vector(OP.vmovups, YMM, mask, 0, this.#mask(lanes));
     this.#code.vector(OP.vmaskmovpsStore, YMM, src, mask, to);
   }
@@ -245,7 +237,7 @@ export class Avx2Code implements VectorCode {
     this.#code.vector(OP.vmovups, YMM, register, 0, this.#code.words(index));
   }
 
-  #mask(lanes: readonly boolean[]): PoolAddress {
+  #mask(lanes: readonly boolean[]): Memory {
     return this.#code.words(lanes.map((set) => set ? -1 : 0));
   }
 }

@@ -7,8 +7,9 @@
 import type { Needs } from "./allocate.ts";
 import type { Linear, Step } from "./linear.ts";
 import {
-  type Address,
+  eachLane,
   GPR,
+  type Memory,
   OP,
   type VectorInstruction,
   type Width,
@@ -91,14 +92,14 @@ export class Avx512Code implements VectorCode {
     for (const [bits, register] of this.#kept) this.#setMask(register, bits);
   }
 
-  load(dst: number, from: Address, lanes: number): void {
+  load(dst: number, from: Memory, lanes: number): void {
     const narrow = NARROW.get(lanes);
     if (narrow !== undefined) return this.#code.vector(narrow[0], narrow[2], dst, 0, from);
     const mask = this.#mask(maskOf(lanes));
     this.#code.vector(OP.vmovups, ZMM, dst, 0, from, undefined, { mask, zeroing: true });
   }
 
-  store(src: number, to: Address, lanes: number): void {
+  store(src: number, to: Memory, lanes: number): void {
     const narrow = NARROW.get(lanes);
     if (narrow !== undefined) return this.#code.vector(narrow[1], narrow[2], src, 0, to);
     const mask = this.#mask(maskOf(lanes));
@@ -107,7 +108,7 @@ export class Avx512Code implements VectorCode {
 
   gather(
     dst: number,
-    from: Address,
+    from: Memory,
     offsets: readonly number[],
     [index = 0]: readonly number[],
   ): void {
@@ -141,7 +142,7 @@ export class Avx512Code implements VectorCode {
         this.#loadIndex(index, offsets);
         // What is not gathered stays as it is, and the processor would wait for what that is.
         code.vector(OP.vxorps, XMM, dst, dst, dst);
-        code.vector(OP.vgatherdps, ZMM, dst, 0, { ...from, index }, undefined, {
+        code.vector(OP.vgatherdps, ZMM, dst, 0, eachLane(from, index), undefined, {
           mask: this.#temporaryMask(maskOf(lanes)),
         });
     }
@@ -149,7 +150,7 @@ export class Avx512Code implements VectorCode {
 
   scatter(
     src: number,
-    to: Address,
+    to: Memory,
     offsets: readonly number[],
     [index = 0, window = 0]: readonly number[],
   ): void {
@@ -175,7 +176,7 @@ export class Avx512Code implements VectorCode {
       return;
     }
     this.#loadIndex(index, offsets);
-    this.#code.vector(OP.vscatterdps, ZMM, src, 0, { ...to, index }, undefined, {
+    this.#code.vector(OP.vscatterdps, ZMM, src, 0, eachLane(to, index), undefined, {
       mask: this.#temporaryMask(maskOf(offsets.length)),
     });
   }
@@ -223,7 +224,7 @@ export class Avx512Code implements VectorCode {
   }
 
   /** The elements one by one, the other lanes 0. */
-  #insert(dst: number, from: Address, offsets: readonly number[]): void {
+  #insert(dst: number, from: Memory, offsets: readonly number[]): void {
     offsets.forEach((offset, lane) => {
       const place = displaced(from, offset);
       if (lane === 0) this.#code.vector(OP.vmovss, XMM, dst, 0, place);

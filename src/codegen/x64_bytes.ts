@@ -35,24 +35,34 @@ export const ZMM = 64;
 /** Bytes of a vector register. */
 export type Width = typeof XMM | typeof YMM | typeof ZMM;
 
-/** A place in memory: the value of a general register, and bytes from there. */
-export interface Address {
+/**
+ * A place in memory: bytes from the value of a general register, or for each lane from the sum of that
+ * and a lane of a vector register; or from the first of the constants behind the code. All have the same
+ * properties: looking at objects of several kinds takes longer.
+ */
+export interface Memory {
+  /** A general register, or {@linkcode CONSTANTS}. */
   readonly base: number;
   readonly offset: number;
-}
-
-/** A place in memory for each lane: the lanes of a vector register are bytes from an address. */
-export interface LaneAddresses extends Address {
+  /** A vector register, or {@linkcode NO_INDEX}. */
   readonly index: number;
 }
 
-/** A place in the constants behind the code, in bytes from the first. */
-export interface PoolAddress {
-  readonly pool: number;
+/** The base of what lies behind the code. */
+export const CONSTANTS = -1;
+
+/** The index of one place for all lanes. */
+export const NO_INDEX = -1;
+
+/** Bytes from the value of a general register. */
+export function memoryAt(base: number, offset: number): Memory {
+  return { base, offset, index: NO_INDEX };
 }
 
-/** Where in memory an operand is. */
-export type Memory = Address | LaneAddresses | PoolAddress;
+/** For each lane, so many bytes further. */
+export function eachLane({ base, offset }: Memory, index: number): Memory {
+  return { base, offset, index };
+}
 
 /** What an EVEX instruction does beside its operation. */
 export interface Masking {
@@ -145,7 +155,8 @@ interface Fixup {
   readonly at: number;
   /** What it counts from: the end of the instruction. */
   readonly end: number;
-  readonly pool: number;
+  /** Which constant, in bytes from the first. */
+  readonly constant: number;
 }
 
 /** The longest instruction there can be. */
@@ -176,7 +187,7 @@ export class X64Assembler {
   #bytes = new Uint8Array(4096);
   #length = 0;
   readonly #pool: number[] = [];
-  readonly #poolPlaces = new Map<string, PoolAddress>();
+  readonly #poolPlaces = new Map<string, Memory>();
   readonly #fixups: Fixup[] = [];
 
   /** Bytes of code so far. */
@@ -185,13 +196,13 @@ export class X64Assembler {
   }
 
   /** The place of a vector of 32-bit integers among the constants. */
-  words(values: readonly number[]): PoolAddress {
+  words(values: readonly number[]): Memory {
     const key = values.join();
     const known = this.#poolPlaces.get(key);
     if (known !== undefined) return known;
     // A vector that does not straddle two cache lines is read in one go.
     while (this.#pool.length % values.length !== 0) this.#pool.push(0);
-    const place = { pool: this.#pool.length * Uint32Array.BYTES_PER_ELEMENT };
+    const place = memoryAt(CONSTANTS, this.#pool.length * Uint32Array.BYTES_PER_ELEMENT);
     this.#pool.push(...values);
     this.#poolPlaces.set(key, place);
     return place;
@@ -241,7 +252,6 @@ export class X64Assembler {
     if (!wide) this.#vex(op, width, reg, first, second);
     else if (op.encodings !== "vex") this.#evex(op, width, reg, first, second, masking);
     else throw new RangeError(`Opcode ${op.opcode} has no EVEX encoding`);
-    this.#byte(op.opcode);
     const bytes = op.memoryBytes === 0 ? width : op.memoryBytes;
     const scale = !wide ? 1 : masking.broadcast ? 4 : bytes;
     this.#modRm(reg, second, scale, immediate === undefined ? 0 : 1);
@@ -297,49 +307,49 @@ export class X64Assembler {
   }
 
   /** Loads 32 bits; the upper half becomes 0. */
-  movLoad32(dst: number, from: Address): void {
+  movLoad32(dst: number, from: Memory): void {
     this.#general(0, 0x8b, dst, from);
   }
 
-  movLoad(dst: number, from: Address): void {
+  movLoad(dst: number, from: Memory): void {
     this.#general(REX_W, 0x8b, dst, from);
   }
 
-  movStore(to: Address, src: number): void {
+  movStore(to: Memory, src: number): void {
     this.#general(REX_W, 0x89, src, to);
   }
 
-  movStore32(to: Address, src: number): void {
+  movStore32(to: Memory, src: number): void {
     this.#general(0, 0x89, src, to);
   }
 
   /** Stores a 32-bit number. */
-  movStoreImmediate32(to: Address, value: number): void {
+  movStoreImmediate32(to: Memory, value: number): void {
     this.#general(0, 0xc7, 0, to, 4);
     this.#int32(value);
   }
 
-  lea(dst: number, from: Address): void {
+  lea(dst: number, from: Memory): void {
     this.#general(REX_W, 0x8d, dst, from);
   }
 
   /** Adds a register to a register or to memory. */
-  add(dst: number | Address, src: number): void {
+  add(dst: number | Memory, src: number): void {
     this.#general(REX_W, 0x01, src, dst);
   }
 
   /** Adds a number of 32 bits to a register or to memory. */
-  addImmediate(dst: number | Address, value: number): void {
+  addImmediate(dst: number | Memory, value: number): void {
     this.#immediate(REX_W, 0, dst, value);
   }
 
   /** Subtracts a number of 32 bits from a register or from memory. */
-  subImmediate(dst: number | Address, value: number): void {
+  subImmediate(dst: number | Memory, value: number): void {
     this.#immediate(REX_W, 5, dst, value);
   }
 
   /** {@linkcode X64Assembler.subImmediate} of 32 bits. */
-  subImmediate32(dst: number | Address, value: number): void {
+  subImmediate32(dst: number | Memory, value: number): void {
     this.#immediate(0, 5, dst, value);
   }
 
@@ -394,7 +404,9 @@ export class X64Assembler {
     for (const word of this.#pool) this.#int32(word);
     const code = this.#bytes.slice(0, this.#length);
     const view = new DataView(code.buffer);
-    for (const { at, end, pool } of this.#fixups) view.setInt32(at, start + pool - end, true);
+    for (const { at, end, constant } of this.#fixups) {
+      view.setInt32(at, start + constant - end, true);
+    }
     return code;
   }
 
@@ -409,50 +421,63 @@ export class X64Assembler {
 
   /** Volume 2, section 2.3.5: the prefix of two bytes where it says enough, or that of three. */
   #vex(
-    { map, prefix, vexW }: VectorInstruction,
+    { map, prefix, vexW, opcode }: VectorInstruction,
     width: Width,
     reg: number,
     first: number,
     second: number | Memory,
   ): void {
+    const bytes = this.#bytes;
+    let at = this.#length;
     const notR = reg > 7 ? 0 : 0x80;
     const rest = (~first & 15) << 3 | (width === YMM ? 4 : 0) | prefix;
-    const notB = baseOf(second) > 7 ? 0 : 0x20;
+    const base = typeof second === "number" ? second : second.base;
+    const notB = base > 7 ? 0 : 0x20;
     if (map === MAP_0F && notB !== 0 && vexW === 0) {
-      this.#byte(0xc5);
-      this.#byte(notR | rest);
-      return;
+      bytes[at++] = 0xc5;
+      bytes[at++] = notR | rest;
+    } else {
+      const notX = 0x40;
+      bytes[at++] = 0xc4;
+      bytes[at++] = notR | notX | notB | map;
+      bytes[at++] = vexW << 7 | rest;
     }
-    const notX = 0x40;
-    this.#byte(0xc4);
-    this.#byte(notR | notX | notB | map);
-    this.#byte(vexW << 7 | rest);
+    bytes[at++] = opcode;
+    this.#length = at;
   }
 
   /** Volume 2, section 2.7.1. */
   #evex(
-    { map, prefix, evexW }: VectorInstruction,
+    { map, prefix, evexW, opcode }: VectorInstruction,
     width: Width,
     reg: number,
     first: number,
     second: number | Memory,
-    { mask = 0, zeroing = false, broadcast = false }: Masking,
+    masking: Masking,
   ): void {
-    const base = baseOf(second);
     // X extends a vector register in ModR/M.rm by a fifth bit, and the index register of VSIB by its
     // fourth; the fifth of that is V'.
-    const index = typeof second !== "number" && "index" in second ? second.index : 0;
-    const x = typeof second === "number" ? second & 16 : (index & 8) << 1;
-    const vTop = (first | index) & 16;
-    this.#byte(0x62);
-    this.#byte(
-      (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (base & 8 ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | map,
-    );
-    this.#byte(evexW << 7 | (~first & 15) << 3 | 4 | prefix);
+    let [base, x, vTop] = [0, 0, first & 16];
+    if (typeof second === "number") {
+      base = second;
+      x = second & 16;
+    } else {
+      base = second.base === CONSTANTS ? 0 : second.base;
+      if (second.index !== NO_INDEX) {
+        x = second.index & 8;
+        vTop = second.index & 16;
+      }
+    }
+    const bytes = this.#bytes;
+    const at = this.#length;
+    bytes[at] = 0x62;
+    bytes[at + 1] = (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (base & 8 ? 0 : 0x20) |
+      (reg & 16 ? 0 : 0x10) | map;
+    bytes[at + 2] = evexW << 7 | (~first & 15) << 3 | 4 | prefix;
     const length = width === ZMM ? 0x40 : width === YMM ? 0x20 : 0;
-    this.#byte(
-      (zeroing ? 0x80 : 0) | length | (broadcast ? 0x10 : 0) | (vTop ? 0 : 8) | mask,
-    );
+    bytes[at + 3] = length | (vTop ? 0 : 8) | (masking === NO_MASKING ? 0 : maskingBits(masking));
+    bytes[at + 4] = opcode;
+    this.#length = at + 5;
   }
 
   /** An instruction on general registers. */
@@ -460,18 +485,19 @@ export class X64Assembler {
     rexW: number,
     opcode: number,
     reg: number,
-    rm: number | Address,
+    rm: number | Memory,
     immediateBytes = 0,
   ): void {
     this.#reserve(MOST_INSTRUCTION_BYTES);
-    const rex = rexW | (reg > 7 ? 4 : 0) | (baseOf(rm) > 7 ? 1 : 0);
+    const base = typeof rm === "number" ? rm : rm.base;
+    const rex = rexW | (reg > 7 ? 4 : 0) | (base > 7 ? 1 : 0);
     if (rex !== 0) this.#byte(0x40 | rex);
     this.#byte(opcode);
     this.#modRm(reg, rm, 1, immediateBytes);
   }
 
   /** One of the operations that share the opcodes `83` and `81`. */
-  #immediate(rexW: number, operation: number, dst: number | Address, value: number): void {
+  #immediate(rexW: number, operation: number, dst: number | Memory, value: number): void {
     if (value >= -128 && value < 128) {
       this.#general(rexW, 0x83, operation, dst, 1);
       this.#byte(value);
@@ -488,21 +514,21 @@ export class X64Assembler {
   #modRm(reg: number, rm: number | Memory, scale: number, immediateBytes: number): void {
     const field = (reg & 7) << 3;
     if (typeof rm === "number") return this.#byte(0xc0 | field | rm & 7);
-    if ("pool" in rm) {
+    const { base, offset, index } = rm;
+    if (base === CONSTANTS) {
       this.#byte(field | NO_BASE);
       const at = this.#length;
-      this.#fixups.push({ at, end: at + 4 + immediateBytes, pool: rm.pool });
+      this.#fixups.push({ at, end: at + 4 + immediateBytes, constant: offset });
       return this.#int32(0);
     }
-    const { base, offset } = rm;
     const low = base & 7;
     const short = offset / scale;
     const none = offset === 0 && low !== NO_BASE;
     const fits = short >= -128 && short < 128 && Number.isInteger(short);
     const mode = none ? 0 : fits ? 0x40 : 0x80;
-    if ("index" in rm) {
+    if (index !== NO_INDEX) {
       this.#byte(mode | field | SIB_FOLLOWS);
-      this.#byte((rm.index & 7) << 3 | low);
+      this.#byte((index & 7) << 3 | low);
     } else {
       this.#byte(mode | field | low);
       const noIndex = 0x20;
@@ -531,17 +557,22 @@ export class X64Assembler {
 
   #int32(value: number): void {
     this.#reserve(4);
-    for (let shift = 0; shift < 32; shift += 8) this.#byte(value >> shift & 0xff);
+    const bytes = this.#bytes;
+    const at = this.#length;
+    bytes[at] = value;
+    bytes[at + 1] = value >> 8;
+    bytes[at + 2] = value >> 16;
+    bytes[at + 3] = value >> 24;
+    this.#length = at + 4;
   }
 }
 
 /** The bit of the REX prefix that says 64 bits. */
 const REX_W = 8;
 
-/** The general register that addresses an operand, or the vector register that is one. */
-function baseOf(operand: number | Memory): number {
-  if (typeof operand === "number") return operand;
-  return "base" in operand ? operand.base : 0;
+/** The bits of masking in EVEX. */
+function maskingBits({ mask = 0, zeroing = false, broadcast = false }: Masking): number {
+  return (zeroing ? 0x80 : 0) | (broadcast ? 0x10 : 0) | mask;
 }
 
 function checkOffset(offset: number): number {

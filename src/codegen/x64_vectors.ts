@@ -6,7 +6,7 @@
 
 import type { Needs } from "./allocate.ts";
 import type { Step } from "./linear.ts";
-import type { Address, Width } from "./x64_bytes.ts";
+import { type Memory, memoryAt, type Width } from "./x64_bytes.ts";
 
 /** Writes what one instruction set does in its own way. Registers are real ones. */
 export interface VectorCode {
@@ -17,17 +17,17 @@ export interface VectorCode {
   needs(step: Step): Needs;
   /** What is set up once, `eax` being free for it. */
   begin(): void;
-  load(dst: number, from: Address, lanes: number): void;
-  store(src: number, to: Address, lanes: number, temporaries: readonly number[]): void;
+  load(dst: number, from: Memory, lanes: number): void;
+  store(src: number, to: Memory, lanes: number, temporaries: readonly number[]): void;
   gather(
     dst: number,
-    from: Address,
+    from: Memory,
     offsets: readonly number[],
     temporaries: readonly number[],
   ): void;
   scatter(
     src: number,
-    to: Address,
+    to: Memory,
     offsets: readonly number[],
     temporaries: readonly number[],
   ): void;
@@ -53,6 +53,6 @@ export function temporaries(count: number): Needs {
 }
 
 /** The address some bytes further. */
-export function displaced({ base, offset }: Address, bytes: number): Address {
-  return { base, offset: offset + bytes };
+export function displaced({ base, offset }: Memory, bytes: number): Memory {
+  return memoryAt(base, offset + bytes);
 }
