@@ -9,7 +9,8 @@
  * @module
  */
 
-import { type Linear, MOST_READS, NOBODY, type Step, type Uses } from "./linear.ts";
+import type { Folded } from "./fold.ts";
+import { MOST_READS, NOBODY, type Step, type Uses } from "./linear.ts";
 
 /** The time of a step's reads; its writes come after them. */
 const TIMES_PER_STEP = 2;
@@ -55,7 +56,7 @@ export interface VectorRegisters {
  * @throws {RangeError} If the program uses more at a time.
  */
 export function allocateVectors(
-  linear: Linear,
+  linear: Folded,
   needs: (step: Step) => Needs,
   available: number,
 ): VectorRegisters {
@@ -63,6 +64,7 @@ export function allocateVectors(
   const owners: number[] = [];
   const early = new Uint8Array(steps.length);
   steps.forEach((step, index) => {
+    if (step === null) return;
     const required = needs(step);
     early[index] = Number(required.early);
     for (let i = 0; i < required.temporaries; i++) owners.push(index);
@@ -107,7 +109,7 @@ const TURNS = 8;
  *
  * @throws {RangeError} If a local pointer is used before it points anywhere.
  */
-export function allocatePointers(linear: Linear, available: number): PointerPlaces {
+export function allocatePointers(linear: Folded, available: number): PointerPlaces {
   const { program, loops } = linear;
   const names = program.pointers + loops.length;
   const lives = livesOf(linear, linear.pointers, names, null, program.parameters);
@@ -135,7 +137,7 @@ export function allocatePointers(linear: Linear, available: number): PointerPlac
  * @param parameters The first so many names are set before the program.
  */
 function livesOf(
-  { steps, loops, loopOf }: Linear,
+  { steps, loops, loopOf }: Folded,
   { reads, writes }: Uses,
   count: number,
   early: Uint8Array | null,
@@ -147,7 +149,7 @@ function livesOf(
     const time = step * TIMES_PER_STEP;
     for (let i = 0; i < MOST_READS; i++) {
       const name = reads[MOST_READS * step + i] ?? NOBODY;
-      if (name === NOBODY) continue;
+      if (name === NOBODY) break;
       if (starts[name] === NEVER) starts[name] = BEFORE;
       ends[name] = time;
     }
@@ -255,7 +257,7 @@ function giveSlots(lives: Lives, names: readonly number[], places: Int32Array): 
 }
 
 /** How often each pointer and each loop's counter is used, about. */
-function weightsOf({ program, steps, loops, loopOf, pointers }: Linear): Float64Array {
+function weightsOf({ program, steps, loops, loopOf, pointers }: Folded): Float64Array {
   const weights = new Float64Array(program.pointers + loops.length);
   const turns: number[] = [];
   for (const { outer } of loops) turns.push(TURNS * (turns[outer] ?? 1));

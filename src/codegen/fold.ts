@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type FromMemory, type Linear, MOST_READS, NOBODY, replaced, type Step } from "./linear.ts";
+import { type FromMemory, type Linear, MOST_READS, NOBODY, type Step } from "./linear.ts";
 import type { Register } from "./program.ts";
 
 /** What an instruction set can take from memory as an operand of arithmetic. */
@@ -14,16 +14,24 @@ export interface Foldable {
   readonly broadcasts: boolean;
 }
 
+/** A program some of whose steps have become part of others. */
+export interface Folded extends Omit<Linear, "steps"> {
+  /** `null` for those. */
+  readonly steps: readonly (Step | null)[];
+}
+
 /**
  * Makes loads operands where nothing else uses what they load, nothing is stored in between and their
  * pointer stays as it is. A register that ever carries a value into a loop, around it or out of it is
  * left alone.
+ *
+ * @param linear The program; what its steps use is changed.
+ * @param foldable What the instruction set can do.
  */
-export function foldLoads(linear: Linear, { broadcasts }: Foldable): Linear {
-  const { program, pointers } = linear;
+export function foldLoads(linear: Linear, { broadcasts }: Foldable): Folded {
+  const { program, registers, pointers } = linear;
   const values = followValues(linear);
   const result: (Step | null)[] = [...linear.steps];
-  let changed = false;
   /** For each register, the step that loads it if that may still be folded. */
   const pending = new Int32Array(program.registers).fill(NOBODY);
   /** For each pointer, the first step whose loads through it can still be folded. */
@@ -54,9 +62,13 @@ export function foldLoads(linear: Linear, { broadcasts }: Foldable): Linear {
         const load = linear.steps[at];
         if (load?.op !== "load" && load?.op !== "broadcast") break;
         const { ptr, offset } = load;
+        const { op, dst, a } = operand;
         result[at] = null;
-        result[index] = { ...operand.step, ptr, offset, broadcast: load.op === "broadcast" };
-        changed = true;
+        result[index] = { op, dst, a, ptr, offset, broadcast: load.op === "broadcast" };
+        registers.set(at, NOBODY);
+        pointers.set(at, NOBODY);
+        registers.set(index, dst, a, op === "fmaMemory" ? dst : NOBODY);
+        pointers.set(index, NOBODY, ptr);
         break;
       }
       case "advance":
@@ -72,13 +84,19 @@ export function foldLoads(linear: Linear, { broadcasts }: Foldable): Linear {
         nothingStored = index;
     }
   }
-  return changed ? replaced(linear, result) : linear;
+  return { ...linear, steps: result };
 }
 
+const FROM_MEMORY = {
+  fma: "fmaMemory",
+  add: "addMemory",
+  sub: "subMemory",
+  mul: "mulMemory",
+} as const;
+
 /** What is known of a folded step without the load. */
-interface Operand {
+interface Operand extends Pick<FromMemory, "op" | "dst" | "a"> {
   readonly register: Register;
-  readonly step: Pick<FromMemory, "op" | "dst" | "a">;
 }
 
 /** The operand of a step that `isFoldable`, `null` if there is none. */
@@ -88,12 +106,12 @@ function foldedOperand(
 ): Operand | null {
   const { a, b } = step;
   const dst = step.op === "fma" ? step.acc : step.dst;
-  const op = `${step.op}Memory` as const;
+  const op = FROM_MEMORY[step.op];
   const isSum = (register: Register) => step.op === "fma" && register === dst;
   if (a === b) return null;
-  if (!isSum(b) && isFoldable(b)) return { register: b, step: { op, dst, a } };
+  if (!isSum(b) && isFoldable(b)) return { register: b, op, dst, a };
   if (step.op === "sub" || isSum(a) || !isFoldable(a)) return null;
-  return { register: a, step: { op, dst, a: b } };
+  return { register: a, op, dst, a: b };
 }
 
 /** What becomes of what the steps write. */

@@ -108,15 +108,6 @@ export function linearise(program: Program): Linear {
   return analyse(program, steps, counts);
 }
 
-/** The program without some steps and with others instead, what is `null` being left out. */
-export function replaced({ program, loops }: Linear, steps: readonly (Step | null)[]): Linear {
-  return analyse(
-    program,
-    steps.filter((step) => step !== null),
-    loops.map(({ count }) => count),
-  );
-}
-
 function analyse(program: Program, steps: readonly Step[], counts: readonly number[]): Linear {
   const loops: Loop[] = [];
   const loopOf = new Int32Array(steps.length);

@@ -3,14 +3,15 @@
  *
  * The code of a program is a function `int (const void *key, const void *base)` of the System V
  * calling convention, as `bsearch` of the C library calls one: `key` does not matter, `base` is where
- * the program's arguments lie, an address of 64 bits each. The function returns 0.
+ * the program's arguments lie, one 32-bit number each, in bytes from the start of the shared memory.
+ * The function returns 0.
  *
  * @module
  */
 
 import { allocatePointers, allocateVectors, type PointerPlaces } from "./allocate.ts";
-import { foldLoads } from "./fold.ts";
-import { type FromMemory, type Linear, linearise, type Plain, type Step } from "./linear.ts";
+import { type Folded, foldLoads } from "./fold.ts";
+import { type FromMemory, linearise, type Plain, type Step } from "./linear.ts";
 import type { Program } from "./program.ts";
 import type { Target } from "./target.ts";
 import { Avx2Code } from "./x64_avx2.ts";
@@ -45,18 +46,20 @@ const LOOP_ALIGNMENT = 32;
  *
  * @param programs What to encode, for the target's number of lanes.
  * @param target What to encode it for: AVX2 or AVX-512.
+ * @param memoryBase The address of the shared memory.
  * @throws {RangeError} If a program has other than the target's number of lanes, or uses more vector
  * registers at a time than there are, or if the target is another.
  */
 export function encodeX64(
   programs: readonly Program[],
   target: Target,
+  memoryBase: bigint,
 ): X64Code {
   const code = new X64Assembler();
   const entries = programs.map((program) => {
     code.align(ENTRY_ALIGNMENT);
     const entry = code.length;
-    encodeProgram(code, program, target);
+    encodeProgram(code, program, target, memoryBase);
     return entry;
   });
   return { code: code.finish(), entries };
@@ -90,15 +93,15 @@ function encodeProgram(
   code: X64Assembler,
   program: Program,
   target: Target,
+  memoryBase: bigint,
 ): void {
   if (program.lanes !== target.lanes) {
     throw new RangeError(
       `Program "${program.name}" is for ${program.lanes} lanes, not ${target.lanes}`,
     );
   }
-  const plain = linearise(program);
-  const linear = foldLoads(plain, { broadcasts: target.name === "avx512" });
-  const vectors = vectorCode(code, linear, target);
+  const vectors = vectorCode(code, target);
+  const linear = foldLoads(linearise(program), vectors);
   const { registers, temporaries, zeroed } = allocateVectors(
     linear,
     (step) => vectors.needs(step),
@@ -111,22 +114,22 @@ function encodeProgram(
     zeroed,
     pointers,
     places,
-  }).program();
+  }).program(memoryBase);
 }
 
-function vectorCode(code: X64Assembler, linear: Linear, { name }: Target): VectorCode {
+function vectorCode(code: X64Assembler, { name }: Target): VectorCode {
   switch (name) {
     case "avx2":
       return new Avx2Code(code);
     case "avx512":
-      return new Avx512Code(code, linear);
+      return new Avx512Code(code);
     case "wasm":
       throw new RangeError(`Target "${name}" is not of x86-64`);
   }
 }
 
 /** All the registers if they suffice; one less, for those that lie on the stack, if they do not. */
-function choosePointers(linear: Linear): Pick<Allocation, "pointers" | "places"> {
+function choosePointers(linear: Folded): Pick<Allocation, "pointers" | "places"> {
   const all = [FROM_STACK, ...POINTERS];
   const places = allocatePointers(linear, all.length);
   if (places.slots === 0) return { pointers: all, places };
@@ -154,7 +157,7 @@ const SLOT_BYTES = 8;
 class Emitter {
   readonly #code: X64Assembler;
   readonly #vectors: VectorCode;
-  readonly #linear: Linear;
+  readonly #linear: Folded;
   readonly #at: Allocation;
   /** How far each pointer has yet to move. */
   readonly #pending = new Map<number, number>();
@@ -162,7 +165,7 @@ class Emitter {
   readonly #heads: number[] = [];
   readonly #saved: readonly number[];
 
-  constructor(code: X64Assembler, vectors: VectorCode, linear: Linear, allocation: Allocation) {
+  constructor(code: X64Assembler, vectors: VectorCode, linear: Folded, allocation: Allocation) {
     this.#code = code;
     this.#vectors = vectors;
     this.#linear = linear;
@@ -173,18 +176,20 @@ class Emitter {
     this.#saved = SAVED.filter((register) => used.has(register));
   }
 
-  program(): void {
-    this.#begin();
-    this.#linear.steps.forEach((step, index) => this.#step(step, index));
+  program(memoryBase: bigint): void {
+    this.#begin(memoryBase);
+    this.#linear.steps.forEach((step, index) => {
+      if (step !== null) this.#step(step, index);
+    });
     this.#end();
   }
 
-  #begin(): void {
+  #begin(memoryBase: bigint): void {
     const code = this.#code;
     for (const register of this.#saved) code.push(register);
     const { slots } = this.#at.places;
     if (slots > 0) code.subImmediate(GPR.rsp, slots * SLOT_BYTES);
-    this.#parameters();
+    this.#parameters(memoryBase);
     this.#vectors.begin();
     for (const register of this.#at.zeroed) this.#zero(this.#at.vector(register));
   }
@@ -200,27 +205,34 @@ class Emitter {
     code.ret();
   }
 
-  /** Loads the arguments. */
-  #parameters(): void {
+  /** Makes addresses of the arguments. */
+  #parameters(memoryBase: bigint): void {
     const code = this.#code;
     const { parameters } = this.#linear.program;
     const used = Array.from({ length: parameters }, (_, i) => i)
       .filter((pointer) => this.#at.places.isUsed(pointer))
       .map((pointer) => ({ pointer, place: this.#place(pointer) }));
-    const from = (pointer: number) => memoryAt(ARGUMENTS, pointer * BigUint64Array.BYTES_PER_ELEMENT);
+    const from = (pointer: number) => memoryAt(ARGUMENTS, pointer * Uint32Array.BYTES_PER_ELEMENT);
     // The register of the arguments may be one of their own: it is overwritten last.
     const isArguments = ({ place }: { place: number | Memory }) => place === ARGUMENTS;
     for (const { pointer, place } of [...used].sort((a, b) => +isArguments(a) - +isArguments(b))) {
-      if (typeof place === "number") code.movLoad(place, from(pointer));
+      if (typeof place === "number") code.movLoad32(place, from(pointer));
       else {
-        code.movLoad(SCRATCH, from(pointer));
+        code.movLoad32(SCRATCH, from(pointer));
         code.movStore(place, SCRATCH);
       }
     }
+    code.mov64(SCRATCH, memoryBase);
+    for (const { place } of used) code.add(place, SCRATCH);
   }
 
   #step(step: Step, index: number): void {
     switch (step.op) {
+      case "fmaMemory":
+      case "addMemory":
+      case "subMemory":
+      case "mulMemory":
+        return this.#fromMemory(step);
       case "begin":
         return this.#beginLoop(step.loop, index);
       case "end":
@@ -230,11 +242,6 @@ class Emitter {
         return;
       case "point":
         return this.#point(step.dst, step.src, step.bytes);
-      case "fmaMemory":
-      case "addMemory":
-      case "subMemory":
-      case "mulMemory":
-        return this.#fromMemory(step);
       default:
         return this.#plain(step, this.#at.temporaries(index));
     }
@@ -247,6 +254,8 @@ class Emitter {
     const vectors = this.#vectors;
     const { vector } = this.#at;
     switch (step.op) {
+      case "fma":
+        return this.#vector(OP.vfmadd231ps, vector(step.acc), vector(step.a), vector(step.b));
       case "zero":
         return this.#zero(vector(step.dst));
       case "constant":
@@ -294,8 +303,6 @@ class Emitter {
       case "copy":
         if (vector(step.dst) === vector(step.src)) return;
         return this.#vector(OP.vmovaps, vector(step.dst), 0, vector(step.src));
-      case "fma":
-        return this.#vector(OP.vfmadd231ps, vector(step.acc), vector(step.a), vector(step.b));
       case "add":
         return this.#vector(OP.vaddps, vector(step.dst), vector(step.a), vector(step.b));
       case "sub":

@@ -5,7 +5,7 @@
  */
 
 import type { Needs } from "./allocate.ts";
-import type { Linear, Step } from "./linear.ts";
+import type { Step } from "./linear.ts";
 import {
   eachLane,
   GPR,
@@ -57,15 +57,17 @@ export class Avx512Code implements VectorCode {
   readonly width: Width = ZMM;
   readonly broadcasts = true;
   readonly #code: X64Assembler;
+  /** How many steps use a mask. */
+  readonly #uses = new Map<number, number>();
   /** Masks that are kept, with their registers. */
-  readonly #kept: ReadonlyMap<number, number>;
+  #kept: ReadonlyMap<number, number> = new Map();
 
-  constructor(code: X64Assembler, linear: Linear) {
+  constructor(code: X64Assembler) {
     this.#code = code;
-    this.#kept = keptMasks(linear);
   }
 
   needs(step: Step): Needs {
+    for (const bits of masksOf(step)) this.#uses.set(bits, 1 + (this.#uses.get(bits) ?? 0));
     switch (step.op) {
       case "lane":
         if (step.lane === 0) return NOTHING;
@@ -89,6 +91,7 @@ export class Avx512Code implements VectorCode {
   }
 
   begin(): void {
+    this.#kept = mostUsed(this.#uses);
     for (const [bits, register] of this.#kept) this.#setMask(register, bits);
   }
 
@@ -324,11 +327,7 @@ function masksOf(step: Step): readonly number[] {
 }
 
 /** The masks that are used most, with a register for each. */
-function keptMasks({ steps }: Linear): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const step of steps) {
-    for (const bits of masksOf(step)) uses.set(bits, 1 + (uses.get(bits) ?? 0));
-  }
+function mostUsed(uses: ReadonlyMap<number, number>): Map<number, number> {
   const most = [...uses].sort((one, other) => other[1] - one[1]);
   return new Map(
     most.slice(0, MASK_REGISTERS - FIRST_KEPT).map(([bits], i) => [bits, FIRST_KEPT + i]),

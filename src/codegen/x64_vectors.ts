@@ -13,9 +13,12 @@ export interface VectorCode {
   readonly width: Width;
   /** Whether arithmetic can take one element of memory for every lane. */
   readonly broadcasts: boolean;
-  /** What a step takes besides its operands; the methods below get so many temporaries. */
+  /**
+   * What a step takes besides its operands; the methods below get so many temporaries. This is asked of
+   * every step before anything is written.
+   */
   needs(step: Step): Needs;
-  /** What is set up once, `eax` being free for it. */
+  /** Sets up what the steps have in common, `eax` being free for it. */
   begin(): void;
   load(dst: number, from: Memory, lanes: number): void;
   store(src: number, to: Memory, lanes: number, temporaries: readonly number[]): void;
