@@ -264,7 +264,9 @@ export class X64Assembler {
 
   /** Moves the low 16 bits of a general register into an opmask register. */
   kmovw(mask: number, source: number): void {
-    this.#put(0xc5, source > 7 ? 0xd8 : 0xf8, 0x92, 0xc0 | mask << 3 | source & 7);
+    if (source > 7) this.#put(0xc4, 0xc1, 0x78);
+    else this.#put(0xc5, 0xf8);
+    this.#put(0x92, 0xc0 | mask << 3 | source & 7);
   }
 
   /** Copies an opmask register. */
