@@ -4,18 +4,30 @@ import { FLOAT_BYTES, type Instruction, type Program } from "../../src/codegen/p
 /** Parameters of the random programs: they read through the first and write through the second. */
 export const [READ, WRITE] = [0, 1];
 
-/** Loads go to the first registers, sums to the others: sums of small integers stay exact. */
-const LOADED = [0, 1, 2, 3, 4, 5];
-const SUMS = [6, 7, 8, 9, 10];
+/** Registers for what is loaded, and as many for sums, unless otherwise told. */
+const REGISTERS = 5;
 
 /** Elements of random programs' offsets. */
 const MOST_OFFSET = 40;
 
+/** Instructions of a program, besides those in loops. */
+const MOST_STEPS = 20;
+
 /** How far their pointers move at a time, in elements. */
 const MOST_STEP = 8;
 
-/** Programs of all instructions, with a number of local pointers for reading and as many for writing. */
-export function randomPrograms(lanes: number, locals: number): fc.Arbitrary<Program> {
+/**
+ * Programs of all instructions.
+ *
+ * @param lanes Of a vector.
+ * @param locals Local pointers for reading, and as many for writing.
+ * @param registers For what is loaded, and as many for sums: so sums of small integers stay exact.
+ */
+export function randomPrograms(
+  lanes: number,
+  locals: number,
+  registers: number = REGISTERS,
+): fc.Arbitrary<Program> {
   const reading = [READ, ...range(2, locals)];
   const writing = [WRITE, ...range(2 + locals, locals)];
   const start = [
@@ -32,24 +44,25 @@ export function randomPrograms(lanes: number, locals: number): fc.Arbitrary<Prog
       bytes: -20 * dst,
     })),
   ];
-  return randomBody(lanes, reading, writing).map((body) => ({
+  return randomBody(lanes, registers, reading, writing).map((body) => ({
     name: "random",
     lanes,
     parameters: 2,
     pointers: 2 + 2 * locals,
-    registers: LOADED.length + SUMS.length,
+    registers: 2 * registers,
     body: [...start, ...body],
   }));
 }
 
 function randomBody(
   lanes: number,
+  registers: number,
   readPointers: readonly number[],
   writePointers: readonly number[],
 ): fc.Arbitrary<Instruction[]> {
-  const loaded = fc.constantFrom(...LOADED);
-  const sum = fc.constantFrom(...SUMS);
-  const any = fc.constantFrom(...LOADED, ...SUMS);
+  const loaded = fc.nat(registers - 1);
+  const sum = loaded.map((register) => registers + register);
+  const any = fc.nat(2 * registers - 1);
   const reading = fc.constantFrom(...readPointers);
   const writing = fc.constantFrom(...writePointers);
   const lane = fc.nat(lanes - 1);
@@ -115,7 +128,7 @@ function randomBody(
     });
   const inner = fc.oneof(...simple);
   const outer = fc.oneof(...simple, loopOf(inner));
-  return block(fc.oneof(...simple, loopOf(outer)), 20);
+  return block(fc.oneof(...simple, loopOf(outer)), MOST_STEPS);
 }
 
 /** Offsets of a gather or a scatter: anywhere, or evenly apart. */

@@ -1,8 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertIsError, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { interpret } from "../../src/codegen/interpret.ts";
-import { FLOAT_BYTES, type Program } from "../../src/codegen/program.ts";
-import { AVX2_TARGET, AVX512_TARGET, type Target } from "../../src/codegen/target.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/program.ts";
+import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
+import { encodeX64 } from "../../src/codegen/x64.ts";
 import { IS_X64_LINUX, NativePrograms, nativeTargets, Pages } from "./_native.ts";
 import { randomPrograms } from "./_random_program.ts";
 
@@ -52,17 +53,177 @@ for (const target of TARGETS) {
       name: `Random programs with ${2 * locals} local pointers do the same in ${target.name} ` +
         "and in the interpreter",
       ignore: isMissing(target),
-      fn() {
-        using pages = new Pages(2 * SIDE_BYTES);
-        const all = new Float32Array(pages.view().buffer);
-        for (let i = 0; i < ELEMENTS; i++) all[i] = (i * 7 + (i >> 3) * 5) % 17 - 8;
-        fc.assert(
-          fc.property(randomPrograms(target.lanes, locals), (program) => {
-            assertSameAsInterpreted(program, target, pages);
-          }),
-          { seed: 42, numRuns: 400 },
-        );
-      },
+      fn: () => assertRandomPrograms(target, randomPrograms(target.lanes, locals)),
     });
   }
+
+  Deno.test({
+    name: `Random programs with many registers do the same in ${target.name}, or are refused`,
+    ignore: isMissing(target),
+    fn() {
+      const fitting = randomPrograms(target.lanes, 1, 16).filter((program) => {
+        try {
+          return encodeX64([program], target, 0n).entries.length > 0;
+        } catch (error) {
+          assertIsError(error, RangeError, "vector registers at once");
+          return false;
+        }
+      });
+      assertRandomPrograms(target, fitting);
+    },
+  });
+
+  Deno.test({
+    name: `${target.name}: "max" and "min" are NaN if either is, and know the sign of zero`,
+    ignore: isMissing(target),
+    fn() {
+      const special = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-45, -1e-45];
+      const pairs = special.flatMap((a) => special.map((b) => [a, b] as const));
+      const code = new ProgramBuilder("extrema", target.lanes, 2);
+      const [a, b, dst] = [code.register(), code.register(), code.register()];
+      const bytes = pairs.length * FLOAT_BYTES;
+      pairs.forEach((_, i) => {
+        let at = i * FLOAT_BYTES;
+        for (const op of ["max", "min"] as const) {
+          for (const result of [dst, a, b]) {
+            code.broadcast(a, 0, i * FLOAT_BYTES);
+            code.broadcast(b, 0, bytes + i * FLOAT_BYTES);
+            code[op](result, a, b);
+            code.store(result, 1, at, 1);
+            at += bytes;
+          }
+        }
+      });
+      const input = pairs.map(([a]) => a).concat(pairs.map(([, b]) => b));
+      const expected = [Math.max, Math.min].flatMap((operation) => {
+        const all = pairs.map(([a, b]) => Math.fround(operation(a, b)));
+        return [all, all, all].flat();
+      });
+      assertEquals(runOn(code.build(), target, input, expected.length), expected);
+    },
+  });
+
+  Deno.test({
+    name: `${target.name}: "fma" rounds once, and constants are rounded to float32`,
+    ignore: isMissing(target),
+    fn() {
+      const code = new ProgramBuilder("rounding", target.lanes, 2);
+      const [a, b, sum] = [code.register(), code.register(), code.register()];
+      code.broadcast(a, 0, 0);
+      code.constant(sum, -1);
+      code.fma(sum, a, a);
+      code.store(sum, 1, 0, 1);
+      code.constant(sum, -1);
+      code.broadcast(b, 0, 4);
+      code.fma(sum, a, b);
+      code.store(sum, 1, 4, 1);
+      [0.1, -0, 1e-45, NaN, Infinity].forEach((value, i) => {
+        code.constant(sum, value);
+        code.store(sum, 1, 8 + 4 * i, 1);
+      });
+      const near = 1 + 2 ** -23;
+      const expected = [2 ** -22 + 2 ** -46, 2 ** -23 - 2 ** -24 - 2 ** -47, 0.1, -0, 1e-45, NaN]
+        .concat(Infinity).map(Math.fround);
+      assertEquals(runOn(code.build(), target, [near, 1 - 2 ** -24], 7), expected);
+    },
+  });
+
+  Deno.test({
+    name: `${target.name}: pointers move by more than 31 bits`,
+    ignore: isMissing(target),
+    fn() {
+      const code = new ProgramBuilder("far", target.lanes, 2);
+      const [a, far] = [code.register(), code.pointer(0, 2 ** 33)];
+      code.advance(far, -(2 ** 33) + 4);
+      code.load(a, far, 0, 1);
+      code.advance(far, 2 ** 32);
+      const back = code.pointer(far, 8 - 2 ** 32);
+      code.store(a, 1, 0, 1);
+      code.load(a, back, 0, 1);
+      code.store(a, 1, 4, 1);
+      assertEquals(runOn(code.build(), target, [1, 2, 3, 4], 2), [2, 4]);
+    },
+  });
+
+  Deno.test(`encodeX64() refuses programs that do not fit ${target.name}`, () => {
+    for (const lanes of [4, 8, 16].filter((lanes) => lanes !== target.lanes)) {
+      assertThrows(
+        () => encodeX64([new ProgramBuilder("other", lanes, 1).build()], target, 0n),
+        RangeError,
+        `Program "other" is for ${lanes} lanes, not ${target.lanes}`,
+      );
+    }
+    const code = new ProgramBuilder("wide", target.lanes, 1);
+    const all = code.registers(target.registers + 1);
+    for (const register of all) code.load(register, 0);
+    for (const register of all) code.store(register, 0);
+    assertThrows(
+      () => encodeX64([code.build()], target, 0n),
+      RangeError,
+      `Program "wide" uses ${all.length} vector registers at once, but there are ${all.length - 1}`,
+    );
+  });
+
+  Deno.test(`encodeX64() aligns the functions and shares the constants of ${target.name}`, () => {
+    const programs = [1, 2, 3].map((value) => {
+      const code = new ProgramBuilder("constant", target.lanes, 1);
+      const register = code.register();
+      for (const each of [100, value]) {
+        code.constant(register, each);
+        code.store(register, 0);
+      }
+      return code.build();
+    });
+    const { code, entries } = encodeX64(programs, target, 0x7654321000n);
+    assertEquals(entries, [0, 64, 128]);
+    const constants = [100, 1, 2, 3];
+    assertEquals([...new Float32Array(code.buffer, 192)], constants);
+  });
+}
+
+Deno.test("encodeX64() refuses WebAssembly as a target", () => {
+  const program = new ProgramBuilder("four", 4, 1).build();
+  assertThrows(() => encodeX64([program], WASM_TARGET, 0n), RangeError, "not of x86-64");
+});
+
+Deno.test({
+  name: "Machine code touches no memory outside of the lanes it is asked for",
+  ignore: NATIVE.length === 0,
+  async fn() {
+    const run = (...args: string[]) =>
+      new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", new URL("_guarded.ts", import.meta.url).pathname, ...args],
+      }).output();
+    const [random, beyond] = await Promise.all([run(), run("beyond")]);
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert(random.success, text(random.stderr));
+    assertEquals(text(random.stdout), "Nothing forbidden was touched\n");
+    assertEquals([beyond.success, text(beyond.stdout)], [false, ""]);
+  },
+});
+
+function assertRandomPrograms(target: Target, programs: fc.Arbitrary<Program>): void {
+  using pages = new Pages(2 * SIDE_BYTES);
+  const all = new Float32Array(pages.view().buffer);
+  for (let i = 0; i < ELEMENTS; i++) all[i] = (i * 7 + (i >> 3) * 5) % 17 - 8;
+  fc.assert(
+    fc.property(programs, (program) => assertSameAsInterpreted(program, target, pages)),
+    { seed: 42, numRuns: 400 },
+  );
+}
+
+/** What a program of two pointers writes to the second, after some input at the first. */
+function runOn(
+  program: Program,
+  target: Target,
+  input: readonly number[],
+  outputs: number,
+): number[] {
+  const start = input.length * FLOAT_BYTES;
+  using pages = new Pages(start + outputs * FLOAT_BYTES);
+  const memory = new Float32Array(pages.view().buffer);
+  memory.set(input);
+  using code = new NativePrograms([program], target, pages.address);
+  code.run(0, 0, start);
+  return [...memory.subarray(input.length, input.length + outputs)];
 }
