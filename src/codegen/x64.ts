@@ -3,8 +3,7 @@
  *
  * The code of a program is a function `int (const void *key, const void *base)` of the System V
  * calling convention, as `bsearch` of the C library calls one: `key` does not matter, `base` is where
- * the program's arguments lie, one 32-bit number each, in bytes from the start of the shared memory.
- * The function returns 0.
+ * the program's arguments lie, an address of 64 bits each. The function returns 0.
  *
  * @module
  */
@@ -46,20 +45,18 @@ const LOOP_ALIGNMENT = 32;
  *
  * @param programs What to encode, for the target's number of lanes.
  * @param target What to encode it for: AVX2 or AVX-512.
- * @param memoryBase The address of the shared memory.
  * @throws {RangeError} If a program has other than the target's number of lanes, or uses more vector
  * registers at a time than there are, or if the target is another.
  */
 export function encodeX64(
   programs: readonly Program[],
   target: Target,
-  memoryBase: bigint,
 ): X64Code {
   const code = new X64Assembler();
   const entries = programs.map((program) => {
     code.align(ENTRY_ALIGNMENT);
     const entry = code.length;
-    encodeProgram(code, program, target, memoryBase);
+    encodeProgram(code, program, target);
     return entry;
   });
   return { code: code.finish(), entries };
@@ -93,7 +90,6 @@ function encodeProgram(
   code: X64Assembler,
   program: Program,
   target: Target,
-  memoryBase: bigint,
 ): void {
   if (program.lanes !== target.lanes) {
     throw new RangeError(
@@ -114,7 +110,7 @@ function encodeProgram(
     zeroed,
     pointers,
     places,
-  }).program(memoryBase);
+  }).program();
 }
 
 function vectorCode(code: X64Assembler, { name }: Target): VectorCode {
@@ -176,20 +172,20 @@ class Emitter {
     this.#saved = SAVED.filter((register) => used.has(register));
   }
 
-  program(memoryBase: bigint): void {
-    this.#begin(memoryBase);
+  program(): void {
+    this.#begin();
     this.#linear.steps.forEach((step, index) => {
       if (step !== null) this.#step(step, index);
     });
     this.#end();
   }
 
-  #begin(memoryBase: bigint): void {
+  #begin(): void {
     const code = this.#code;
     for (const register of this.#saved) code.push(register);
     const { slots } = this.#at.places;
     if (slots > 0) code.subImmediate(GPR.rsp, slots * SLOT_BYTES);
-    this.#parameters(memoryBase);
+    this.#parameters();
     this.#vectors.begin();
     for (const register of this.#at.zeroed) this.#zero(this.#at.vector(register));
   }
@@ -205,25 +201,24 @@ class Emitter {
     code.ret();
   }
 
-  /** Makes addresses of the arguments. */
-  #parameters(memoryBase: bigint): void {
+  /** Loads the arguments. */
+  #parameters(): void {
     const code = this.#code;
     const { parameters } = this.#linear.program;
     const used = Array.from({ length: parameters }, (_, i) => i)
       .filter((pointer) => this.#at.places.isUsed(pointer))
       .map((pointer) => ({ pointer, place: this.#place(pointer) }));
-    const from = (pointer: number) => memoryAt(ARGUMENTS, pointer * Uint32Array.BYTES_PER_ELEMENT);
+    const from = (pointer: number) =>
+      memoryAt(ARGUMENTS, pointer * BigUint64Array.BYTES_PER_ELEMENT);
     // The register of the arguments may be one of their own: it is overwritten last.
     const isArguments = ({ place }: { place: number | Memory }) => place === ARGUMENTS;
     for (const { pointer, place } of [...used].sort((a, b) => +isArguments(a) - +isArguments(b))) {
-      if (typeof place === "number") code.movLoad32(place, from(pointer));
+      if (typeof place === "number") code.movLoad(place, from(pointer));
       else {
-        code.movLoad32(SCRATCH, from(pointer));
+        code.movLoad(SCRATCH, from(pointer));
         code.movStore(place, SCRATCH);
       }
     }
-    code.mov64(SCRATCH, memoryBase);
-    for (const { place } of used) code.add(place, SCRATCH);
   }
 
   #step(step: Step, index: number): void {

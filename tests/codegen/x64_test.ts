@@ -63,7 +63,7 @@ for (const target of TARGETS) {
     fn() {
       const fitting = randomPrograms(target.lanes, 1, 16).filter((program) => {
         try {
-          return encodeX64([program], target, 0n).entries.length > 0;
+          return encodeX64([program], target).entries.length > 0;
         } catch (error) {
           assertIsError(error, RangeError, "vector registers at once");
           return false;
@@ -148,7 +148,7 @@ for (const target of TARGETS) {
   Deno.test(`encodeX64() refuses programs that do not fit ${target.name}`, () => {
     for (const lanes of [4, 8, 16].filter((lanes) => lanes !== target.lanes)) {
       assertThrows(
-        () => encodeX64([new ProgramBuilder("other", lanes, 1).build()], target, 0n),
+        () => encodeX64([new ProgramBuilder("other", lanes, 1).build()], target),
         RangeError,
         `Program "other" is for ${lanes} lanes, not ${target.lanes}`,
       );
@@ -158,7 +158,7 @@ for (const target of TARGETS) {
     for (const register of all) code.load(register, 0);
     for (const register of all) code.store(register, 0);
     assertThrows(
-      () => encodeX64([code.build()], target, 0n),
+      () => encodeX64([code.build()], target),
       RangeError,
       `Program "wide" uses ${all.length} vector registers at once, but there are ${all.length - 1}`,
     );
@@ -174,7 +174,7 @@ for (const target of TARGETS) {
       }
       return code.build();
     });
-    const { code, entries } = encodeX64(programs, target, 0x7654321000n);
+    const { code, entries } = encodeX64(programs, target);
     assertEquals(entries, [0, 64, 128]);
     const constants = [100, 1, 2, 3];
     assertEquals([...new Float32Array(code.buffer, 192)], constants);
