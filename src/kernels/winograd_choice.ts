@@ -88,11 +88,11 @@ export function chooseWinograd(request: PlanRequest): WinogradChoice | null {
   const { geometry: g, algorithm, target } = request;
   if (algorithm === "direct" || g.transposed || winogradObstacle(g) !== null) return null;
   const [transform, cost] = [F4_3, F2_3]
-    .map((transform) => [transform, winogradCost(g, transform, target.lanes)] as const)
+    .map((transform) => [transform, winogradCost(g, transform, target)] as const)
     .reduce((best, other) => other[1] < best[1] ? other : best);
   if (algorithm === "auto") {
     if (g.inChannels / g.groups < LEAST_CHANNELS) return null;
-    if (cost * LEAST_GAIN > directCost(g, target.lanes)) return null;
+    if (cost * LEAST_GAIN > directCost(g, target)) return null;
   }
   return tiling(g, transform, target);
 }
@@ -108,49 +108,79 @@ function positionsOf(g: Geometry, transform: AxisTransform): number {
   return axisTransform(g, 1, transform).inputs * axisTransform(g, 2, transform).inputs;
 }
 
-/** What a transform of a vector costs for each position, in multiply-adds of the products. */
-const INPUT_TRANSFORM_COST = 6.4;
-const OUTPUT_TRANSFORM_COST = 4.1;
+/** What parts of a convolution cost, in multiply-adds of the products of vectors. */
+interface Costs {
+  /** A transform of a vector, for each position. */
+  readonly input: number;
+  readonly output: number;
+  /** Vectors of tiles over which the loading of transformed weights costs nothing. */
+  readonly leastVectors: number;
+  /** A multiply-add of the direct kernel, its operands' loads included. */
+  readonly direct: number;
+}
 
-/** Vectors of tiles over which the loading of transformed weights costs nothing. */
-const LEAST_VECTORS = 1.5;
+const COSTS: Readonly<Record<Target["name"], Costs>> = {
+  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, direct: 1.2 },
+  avx2: { input: 9, output: 9, leastVectors: 1.7, direct: 1.4 },
+  avx512: { input: 9, output: 9, leastVectors: 1.7, direct: 1.4 },
+};
 
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
-function winogradCost(g: Geometry, transform: AxisTransform, lanes: number): number {
+function winogradCost(g: Geometry, transform: AxisTransform, target: Target): number {
+  const { lanes } = target;
+  const costs = COSTS[target.name];
   const [rows, columns] = tileCounts(g, transform);
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const rowVectors = rows * Math.ceil(columns / lanes);
-  const vectors = Math.max(LEAST_VECTORS, Math.ceil(rows * columns / lanes));
-  const perPosition = inChannels * rowVectors * INPUT_TRANSFORM_COST +
-    outChannels * rowVectors * OUTPUT_TRANSFORM_COST +
+  const vectors = Math.max(costs.leastVectors, Math.ceil(rows * columns / lanes));
+  const perPosition = inChannels * rowVectors * costs.input +
+    outChannels * rowVectors * costs.output +
     inChannels * g.kernel[0] * outChannels * vectors;
   return positionsOf(g, transform) * perPosition;
 }
 
-/** What a multiply-add of the direct kernel costs, its operands' loads included, in the same unit. */
-const DIRECT_COST = 1.2;
-
-function directCost(g: Geometry, lanes: number): number {
+function directCost(g: Geometry, { lanes, name }: Target): number {
   const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
   const vectors = g.output[1] * Math.ceil(g.output[2] / lanes);
-  return g.inChannels / g.groups * g.outChannels / g.groups * taps * vectors * DIRECT_COST;
+  return g.inChannels / g.groups * g.outChannels / g.groups * taps * vectors * COSTS[name].direct;
 }
 
 /** Tiles of a block: enough for the weights, which every block reads, not to matter. */
 const MOST_BLOCK_TILES = 64;
 
-/** What transformed input and products of a fused block may take of a second-level cache. */
-const FUSED_BYTES = 1024 * 1024;
-
-/** Tiles of the least fused block. With few output channels the transforms matter more. */
-const LEAST_FUSED_TILES = 24;
-const FEW_CHANNELS = 48;
-const LEAST_FUSED_TILES_FEW_CHANNELS = 12;
+/** What keeps the blocks of fused engine tiles in size. */
+interface FusedLimits {
+  /** What transformed input and products may take of a second-level cache. */
+  readonly bytes: number;
+  /** Tiles of the least block, and tiles that are enough for its weights. */
+  readonly least: number;
+  readonly enough: number;
+  /** Engine tiles that make it worth while. */
+  readonly engineTiles: number;
+}
 
 /** Engine tiles that balance threads: wanted, and enough for fused blocks. */
 const ENGINE_TILES = 24;
-const LEAST_ENGINE_TILES = 12;
+
+/** With few output channels the transforms matter more. */
+const FEW_CHANNELS = 48;
+
+/** Transformed weights that a second-level cache keeps beside a block. */
+const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
+
+function fusedLimits(g: Geometry, transform: AxisTransform, target: Target): FusedLimits {
+  const outChannels = g.outChannels / g.groups;
+  if (target.name === "wasm") {
+    const least = outChannels < FEW_CHANNELS ? 12 : 24;
+    return { bytes: 1024 * 1024, least, enough: least, engineTiles: 12 };
+  }
+  const weightBytes = positionsOf(g, transform) * outChannels * g.inChannels / g.groups *
+    FLOAT_BYTES;
+  return weightBytes <= RESIDENT_WEIGHT_BYTES
+    ? { bytes: 2 * 1024 * 1024, least: 12, enough: 16, engineTiles: 7 }
+    : { bytes: 2 * 1024 * 1024, least: 24, enough: 32, engineTiles: 7 };
+}
 
 /** Output channels of an engine tile: fewer read the transformed input too often. */
 const LEAST_OUT_CHANNELS = 8;
@@ -161,8 +191,9 @@ function tiling(g: Geometry, transform: AxisTransform, target: Target): Winograd
   const [rows, columns] = tileCounts(g, transform);
   const outChannels = g.outChannels / g.groups;
   const planes = g.batch * g.groups * g.output[0];
-  const fused = fusedBlock(g, transform, lanes);
-  if (fused !== null && fused.blocks * planes >= LEAST_ENGINE_TILES) {
+  const limits = fusedLimits(g, transform, target);
+  const fused = fusedBlock(g, transform, lanes, limits);
+  if (fused !== null && fused.blocks * planes >= limits.engineTiles) {
     const tile = blockTile(target, outChannels, fused);
     return { transform, ...sizes(fused), tile, outChannels, fused: true };
   }
@@ -189,18 +220,21 @@ function blockTile(
 }
 
 /** A block to be fused, if one fits into the cache that is large enough for its weights. */
-function fusedBlock(g: Geometry, transform: AxisTransform, lanes: number): Block | null {
+function fusedBlock(
+  g: Geometry,
+  transform: AxisTransform,
+  lanes: number,
+  limits: FusedLimits,
+): Block | null {
   if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
   const [rows, columns] = tileCounts(g, transform);
   const outChannels = g.outChannels / g.groups;
   const tileBytes = positionsOf(g, transform) * FLOAT_BYTES *
     (g.inChannels / g.groups + outChannels);
-  const least = Math.min(
-    outChannels < FEW_CHANNELS ? LEAST_FUSED_TILES_FEW_CHANNELS : LEAST_FUSED_TILES,
-    rows * columns,
-  );
+  const least = Math.min(limits.least, rows * columns);
+  const enough = Math.min(limits.enough, rows * columns);
   const share = rows * columns * g.batch * g.groups * g.output[0] / ENGINE_TILES;
-  const most = Math.min(MOST_BLOCK_TILES, FUSED_BYTES / tileBytes, Math.max(least, share));
+  const most = Math.min(MOST_BLOCK_TILES, limits.bytes / tileBytes, Math.max(enough, share));
   const block = blockOf(rows, columns, most, lanes);
   return block.blockRows * block.blockColumns >= least ? block : null;
 }
