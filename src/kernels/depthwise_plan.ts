@@ -25,13 +25,9 @@ const MOST_MULTIPLIER = 2;
 /** Larger kernels make programs too long. */
 const MOST_TAPS = 49;
 
-/**
- * Whether a convolution is to be planned so: one of machine code, of each channel by itself, along rows
- * and columns. WebAssembly has few registers, and its partial loads and shuffles at the edges of a row
- * are a larger share of its shorter vectors: there the input is packed.
- */
-export function isPlainDepthwise({ geometry: g, target }: PlanRequest): boolean {
-  return target.name !== "wasm" && !g.transposed && g.groups === g.inChannels &&
+/** Whether a convolution is to be planned so: one of each channel by itself, along rows and columns. */
+export function isPlainDepthwise({ geometry: g }: Pick<PlanRequest, "geometry">): boolean {
+  return !g.transposed && g.groups === g.inChannels &&
     g.outChannels <= MOST_MULTIPLIER * g.groups && g.kernel[1] * g.kernel[2] <= MOST_TAPS &&
     g.kernel[0] === 1 && g.padBegin[0] === 0 && g.padEnd[0] === 0;
 }

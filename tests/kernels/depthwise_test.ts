@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { AVX2_TARGET, AVX512_TARGET, type Target } from "../../src/codegen/target.ts";
+import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import type { PaddingMode } from "../../src/geometry.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf } from "../_arbitrary.ts";
@@ -16,8 +16,7 @@ import {
 import { mostLiveRegisters } from "../_registers.ts";
 import { caseOf } from "./_cases.ts";
 
-/** Where the input is read as it lies. */
-const TARGETS: readonly Target[] = [AVX2_TARGET, AVX512_TARGET];
+const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
 
 /** Runs the plans of all targets, every access checked, and their outputs against the formula. */
 function checkCase(layerCase: LayerCase): void {
@@ -26,8 +25,9 @@ function checkCase(layerCase: LayerCase): void {
   for (const target of TARGETS) {
     const plan = planOf(geometry, layerCase.bias, target);
     assertEquals([plan.family, plan.phases.length], ["depthwise", 1]);
-    for (const { programs } of plan.phases) {
-      for (const program of programs) {
+    for (const program of plan.phases.flatMap(({ programs }) => programs)) {
+      // WebAssembly's compiler has the stack as well.
+      if (target !== WASM_TARGET) {
         const most = mostLiveRegisters(program);
         assert(most <= target.registers - 2, `${program.name} has ${most} registers live`);
       }
