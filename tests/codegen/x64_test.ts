@@ -183,7 +183,7 @@ for (const target of TARGETS) {
 
 Deno.test("encodeX64() refuses WebAssembly as a target", () => {
   const program = new ProgramBuilder("four", 4, 1).build();
-  assertThrows(() => encodeX64([program], WASM_TARGET, 0n), RangeError, "not of x86-64");
+  assertThrows(() => encodeX64([program], WASM_TARGET), RangeError, "not of x86-64");
 });
 
 Deno.test({
