@@ -118,17 +118,35 @@ function randomBody(
     fc.record({ op: op("point"), dst: reading, src: reading, bytes }),
     fc.record({ op: op("point"), dst: writing, src: writing, bytes }),
   ];
-  const block = (instruction: fc.Arbitrary<Instruction>, maxLength: number) =>
-    fc.array(instruction, { minLength: 1, maxLength });
-  const loopOf = (instruction: fc.Arbitrary<Instruction>): fc.Arbitrary<Instruction> =>
-    fc.record({
-      op: op("loop"),
-      count: fc.integer({ min: 1, max: 3 }),
-      body: block(instruction, 8),
-    });
-  const inner = fc.oneof(...simple);
-  const outer = fc.oneof(...simple, loopOf(inner));
-  return block(fc.oneof(...simple, loopOf(outer)), MOST_STEPS);
+  const one = fc.oneof(...simple).map((instruction) => [instruction]);
+  // What is loaded for one use may be a part of it, depending on what happens in between.
+  const used = fc.record({
+    load: fc.oneof(load, broadcast),
+    between: fc.array(fc.oneof(...simple), { maxLength: 2 }),
+    use: fc.constantFrom("fma", "add", "sub", "mul"),
+    other: loaded,
+    dst: sum,
+    isFirst: fc.boolean(),
+  }).map(({ load, between, use, other, dst, isFirst }): Instruction[] => {
+    const [a, b] = isFirst ? [load.dst, other] : [other, load.dst];
+    const last: Instruction = use === "fma" ? { op: use, acc: dst, a, b } : { op: use, dst, a, b };
+    return [load, ...between, last];
+  });
+  const straight = fc.oneof({ weight: 4, arbitrary: one }, { weight: 1, arbitrary: used });
+  const block = (part: fc.Arbitrary<Instruction[]>, maxLength: number) =>
+    fc.array(part, { minLength: 1, maxLength }).map((parts) => parts.flat());
+  const loopOf = (part: fc.Arbitrary<Instruction[]>): fc.Arbitrary<Instruction[]> =>
+    fc.record({ count: fc.integer({ min: 1, max: 3 }), body: block(part, 8) })
+      .map(({ count, body }) => [{ op: "loop", count, body }]);
+  const withLoops = (part: fc.Arbitrary<Instruction[]>) =>
+    fc.oneof({ weight: 20, arbitrary: part }, { weight: 1, arbitrary: loopOf(part) });
+  return block(
+    fc.oneof(
+      { weight: 20, arbitrary: straight },
+      { weight: 2, arbitrary: loopOf(withLoops(straight)) },
+    ),
+    MOST_STEPS,
+  );
 }
 
 /** Offsets of a gather or a scatter: anywhere, or evenly apart. */
