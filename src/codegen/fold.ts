@@ -32,33 +32,36 @@ export function foldLoads(linear: Linear, { broadcasts }: Foldable): Folded {
   const { program, registers, pointers } = linear;
   const values = followValues(linear);
   const result: (Step | null)[] = [...linear.steps];
-  /** For each register, the step that loads it if that may still be folded. */
-  const pending = new Int32Array(program.registers).fill(NOBODY);
-  /** For each pointer, the first step whose loads through it can still be folded. */
-  const unmoved = new Int32Array(program.pointers);
-  let nothingStored = 0;
+  /** For each register, the step that loaded what it holds; NOBODY if it was not loaded. */
+  const loadOf = new Int32Array(program.registers).fill(NOBODY);
+  /** For each pointer, the last step that moved it. */
+  const movedAt = new Int32Array(program.pointers);
+  /** The last step that stored or that a loop begins or ends with. */
+  let barrier = 0;
+  const isFoldable = (register: Register) => {
+    const load = loadOf[register] ?? NOBODY;
+    if (load < barrier || values.reads[load] !== 1 || values.crosses[register] !== 0) return false;
+    return load >= (movedAt[pointers.reads[MOST_READS * load] ?? NOBODY] ?? 0);
+  };
   for (let index = 0; index < result.length; index++) {
     const step = linear.steps[index];
     if (step === undefined) break;
+    const write = registers.writes[index] ?? NOBODY;
+    let loaded = NOBODY;
     switch (step.op) {
       case "load":
-        pending[step.dst] = step.lanes === program.lanes ? index : NOBODY;
+        if (step.lanes === program.lanes) loaded = index;
         break;
       case "broadcast":
-        pending[step.dst] = broadcasts ? index : NOBODY;
+        if (broadcasts) loaded = index;
         break;
       case "fma":
       case "add":
       case "sub":
       case "mul": {
-        const operand = foldedOperand(step, (register) => {
-          const load = pending[register] ?? NOBODY;
-          const pointer = pointers.reads[MOST_READS * load] ?? NOBODY;
-          return load >= nothingStored && load >= (unmoved[pointer] ?? 0) &&
-            values.reads[load] === 1 && values.crosses[register] === 0;
-        });
+        const operand = foldedOperand(step, isFoldable);
         if (operand === null) break;
-        const at = pending[operand.register] ?? NOBODY;
+        const at = loadOf[operand.register] ?? NOBODY;
         const load = linear.steps[at];
         if (load?.op !== "load" && load?.op !== "broadcast") break;
         const { ptr, offset } = load;
@@ -72,17 +75,18 @@ export function foldLoads(linear: Linear, { broadcasts }: Foldable): Folded {
         break;
       }
       case "advance":
-        unmoved[step.ptr] = index;
+        movedAt[step.ptr] = index;
         break;
       case "point":
-        unmoved[step.dst] = index;
+        movedAt[step.dst] = index;
         break;
       case "store":
       case "scatter":
       case "begin":
       case "end":
-        nothingStored = index;
+        barrier = index;
     }
+    if (write !== NOBODY) loadOf[write] = loaded;
   }
   return { ...linear, steps: result };
 }

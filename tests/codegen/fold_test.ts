@@ -111,6 +111,18 @@ const OBSTACLES: Record<string, (code: ProgramBuilder, registers: Registers) => 
     code.point(0, 1);
     code.fma(sum, a, x);
   },
+  "is used by another step, and written over": (code, { a, sum, x }) => {
+    code.load(x, 0);
+    code.max(sum, a, x);
+    code.zero(x);
+    code.fma(sum, a, x);
+  },
+  "is written over by fewer lanes": (code, { a, sum, x }) => {
+    code.load(x, 0);
+    code.copy(sum, x);
+    code.load(x, 0, 0, 3);
+    code.fma(sum, a, x);
+  },
   "is used in a loop": (code, { a, sum, x }) => {
     code.load(x, 0);
     code.loop(2, () => code.fma(sum, a, x));
