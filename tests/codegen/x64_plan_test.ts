@@ -45,7 +45,7 @@ function phasesOf({ preparation, phases }: Plan) {
 /** Whether the registers suffice. */
 function isEncodable(plan: Plan, target: Target): boolean {
   try {
-    for (const { programs } of phasesOf(plan)) encodeX64(programs, target, 0n);
+    for (const { programs } of phasesOf(plan)) encodeX64(programs, target);
     return true;
   } catch (error) {
     assert(error instanceof RangeError);
