@@ -143,12 +143,13 @@ interface Channel {
   readonly bias: Register;
   /** The weights of all taps, `null` where there are too many. */
   readonly weights: readonly Register[] | null;
-  /** Weights that may be held at a time. */
-  readonly mostWeights: number;
 }
 
-/** Registers for a zero, a bias, and loaded inputs, and two that instructions may need themselves. */
+/** Registers for a zero, a bias, loaded inputs, and two that instructions may need themselves. */
 const OTHER_REGISTERS = 7;
+
+/** The same where an input is loaded for one tap of a row only. */
+const OTHER_REGISTERS_ONE_TAP = 5;
 
 function beginChannel(
   code: ProgramBuilder,
@@ -163,7 +164,7 @@ function beginChannel(
     : target.registers - OTHER_REGISTERS - MOST_SUMS[target.name];
   const taps = height.taps * width.taps;
   const weights = taps <= mostWeights ? range(taps).map((tap) => loadWeight(code, tap)) : null;
-  return { zero, bias, weights, mostWeights };
+  return { zero, bias, weights };
 }
 
 function loadWeight(code: ProgramBuilder, tap: number): Register {
@@ -188,17 +189,17 @@ function writeTile(
   place: Place,
 ): void {
   const { lanes } = shape.target;
-  const { row, column, input, output, add } = place;
+  const { row, column, output, add } = place;
   const sums = range(row.tiles).map(() => code.registers(Math.ceil(column.tiles / lanes)));
   for (const sum of sums.flat()) code.copy(sum, channel.bias);
   for (const { taps, inputs } of classesOf(shape, place, channel)) {
-    const few = taps.length <= channel.mostWeights;
-    const held = new Map(
-      channel.weights === null && few ? taps.map((tap) => [tap, loadWeight(code, tap)]) : [],
-    );
-    const columns = columnLoader(code, shape, column, { input, zero: channel.zero });
+    const others = shape.width.stride === 2 ? OTHER_REGISTERS : OTHER_REGISTERS_ONE_TAP;
+    const isHeld = channel.weights === null &&
+      taps.length + sums.flat().length + others <= shape.target.registers;
+    const held = new Map(isHeld ? taps.map((tap) => [tap, loadWeight(code, tap)]) : []);
+    const columns = columnLoader(code, shape, place, channel.zero);
     for (const { position, first, count, uses } of inputs) {
-      const pixels = columns(row.sources[position] ?? 0, first, count);
+      const pixels = columns(position, first, count);
       for (const { r, v, tap } of uses) {
         const weight = channel.weights?.[tap] ?? held.get(tap) ?? loadWeight(code, tap);
         const sum = sums[r]?.[v];
@@ -289,34 +290,34 @@ function classesOf(
   }));
 }
 
-/** Loads `count` columns of a row, from the `first` on. */
-type ColumnLoader = (row: number, first: number, count: number) => Register;
+/** Loads `count` columns of a row, from the `first` on: positions of a tile's window. */
+type ColumnLoader = (position: number, first: number, count: number) => Register;
 
 function columnLoader(
   code: ProgramBuilder,
   { width, input: { rowPitch }, target: { lanes } }: DepthwiseShape,
-  { sources }: TileSpan,
-  { input, zero }: { readonly input: Pointer; readonly zero: Register },
+  { row, column: { sources }, input }: Place,
+  zero: Register,
 ): ColumnLoader {
-  const load = (row: number, positions: readonly (number | null)[]) =>
-    loadPositions(code, positions, sources, input, row * rowPitch, zero);
+  const load = (position: number, columns: readonly (number | null)[]) =>
+    loadPositions(code, columns, sources, input, (row.sources[position] ?? 0) * rowPitch, zero);
   if (width.stride !== 2) {
-    return (row, first, count) =>
-      load(row, range(count).map((i) => sources[first + i * width.stride] ?? null));
+    return (position, first, count) =>
+      load(position, range(count).map((i) => sources[first + i * width.stride] ?? null));
   }
   // The columns of both remainders come from the same two vectors.
   const halves = new Map<string, Register>();
-  const half = (row: number, first: number) => {
-    const key = `${row} ${first}`;
-    const known = halves.get(key) ?? load(row, sources.slice(first, first + lanes));
+  const half = (position: number, first: number) => {
+    const key = `${position} ${first}`;
+    const known = halves.get(key) ?? load(position, sources.slice(first, first + lanes));
     halves.set(key, known);
     return known;
   };
-  return (row, first, count) => {
+  return (position, first, count) => {
     const parity = first % 2;
-    const low = half(row, first - parity);
+    const low = half(position, first - parity);
     const last = parity + 2 * (count - 1);
-    const high = last < lanes ? low : half(row, first - parity + lanes);
+    const high = last < lanes ? low : half(position, first - parity + lanes);
     const picked = code.register();
     code.shuffle(picked, low, high, range(lanes).map((lane) => 2 * lane + parity));
     return picked;
