@@ -78,7 +78,7 @@ export function channelLanesProgram(shape: DirectShape, block: TileBlock): Progr
 }
 
 /** Weights of a panel that pass by again for every register tile: more than this is not kept near. */
-const PANEL_BYTES = 24 * 1024;
+const PANEL_BYTES = 20 * 1024;
 
 /** Input channels of one part of a sum. */
 function inputChannelBlock({ target, inChannels, taps }: DirectShape): number {

@@ -14,7 +14,7 @@ import type { DirectShape } from "./direct.ts";
 import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
 import { chooseLanes, type LaneUse } from "./lane_choice.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
-import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
+import { competesForCache, isScattered, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { product, range } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
@@ -25,7 +25,7 @@ import { PhaseBuilder } from "./tiles.ts";
 export function planConvolution(request: PlanRequest): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
   const lanes = lanesOf(g, target);
-  const packing = packingOf(g, lanes);
+  const packing = packingOf(g, lanes, target);
   const layout = packedLayout(g, packing, lanes);
   const view = layout === null ? plainView(g, lanes) : packedView(g, layout, lanes);
   const [outDepth, outHeight, outWidth] = g.output;
@@ -91,8 +91,16 @@ function lanesOf(g: Geometry, target: Target): LaneUse {
     taps: product(g.kernel),
     rows: g.output[0] * g.output[1],
     columns: g.output[2],
-    dense: true,
+    pixelStep: FLOAT_BYTES,
+    channelPitch: product(g.output) * FLOAT_BYTES,
+    copies: { pixels: copiesOf(g, "pixels", target), channels: copiesOf(g, "channels", target) },
   });
+}
+
+/** Elements of a group's input that are packed for a use of the lanes. */
+function copiesOf(g: Geometry, lanes: LaneUse, target: Target): number {
+  const layout = packedLayout(g, packingOf(g, lanes, target), lanes);
+  return (layout?.itemPitch ?? 0) / g.groups;
 }
 
 /** Weights as `torch.nn` has them: `[group][output channel][input channel][tap]`. */
@@ -140,12 +148,15 @@ interface InputView {
 /** How the input is packed, if it is. */
 type Packing = "none" | "padded" | "folded";
 
-function packingOf(g: Geometry, lanes: LaneUse): Packing {
+function packingOf(g: Geometry, lanes: LaneUse, target: Target): Packing {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  // Single elements are read from few channels at a time, wherever they lie.
-  if (lanes === "channels") return padded ? "padded" : "none";
-  if (!padded && g.stride[2] === 1 && !competesForCache(g)) return "none";
-  return isFoldable(g) ? "folded" : "padded";
+  // Elements are broadcast from wherever they lie: a column stride needs no packing.
+  if (lanes === "channels") return padded || isScattered(g) ? "padded" : "none";
+  const foldable = isFoldable(g);
+  // Wide tiles wait for pieces of far-away planes longer than it takes to bring them together.
+  const suits = !competesForCache(g) && !(foldable && target.cheapBroadcast);
+  if (!padded && g.stride[2] === 1 && suits) return "none";
+  return foldable ? "folded" : "padded";
 }
 
 function packedLayout(g: Geometry, packing: Packing, lanes: LaneUse): PaddedLayout | null {

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { packedChannels } from "./channel_lanes.ts";
+import { cacheSets, WAYS } from "./cache.ts";
+import { packedChannels, panelChannels } from "./channel_lanes.ts";
 import { preferredVectors, stepCost } from "./register_tile.ts";
 
 /** What a lane of a sum belongs to. */
@@ -21,12 +23,22 @@ export interface LaneWork {
   /** Rows of outputs, and pixels of each. */
   readonly rows: number;
   readonly columns: number;
-  /** Whether the pixels of a row lie side by side in the output. */
-  readonly dense: boolean;
+  /** Output bytes from one pixel, and from one channel, to the next. */
+  readonly pixelStep: number;
+  readonly channelPitch: number;
+  /** Elements of the input that have to be packed for each use of the lanes. */
+  readonly copies: Readonly<Record<LaneUse, number>>;
 }
 
-/** Cycles for each element of a vector that is scattered. */
-const SCATTER_CYCLES = 1.25;
+/** Cycles for each element of a vector that is scattered, and of one whose lines share a cache set. */
+const SCATTER_CYCLES = 1.5;
+const ALIASED_SCATTER_CYCLES = 12;
+
+/** Of the lines that a cache has room for, what is scattered to may take one in so many. */
+const CROWDED = 2;
+
+/** Cycles to pack an element. */
+const COPY_CYCLES = 1;
 
 /** Cycles to store a vector of consecutive elements. */
 const STORE_CYCLES = 2;
@@ -43,16 +55,21 @@ export function chooseLanes(work: LaneWork): LaneUse {
 }
 
 function pixelCycles(work: LaneWork): number {
-  const { target, inChannels, outChannels, taps, rows, columns, dense } = work;
+  const { target, inChannels, outChannels, taps, rows, columns, pixelStep, copies } = work;
   const vectors = rows * Math.ceil(columns / target.lanes);
   const step = stepCost(target, outChannels, preferredVectors(target, outChannels));
-  const store = dense ? STORE_CYCLES : SCATTER_CYCLES * Math.min(columns, target.lanes);
-  return vectors * outChannels * (step * inChannels * taps + store);
+  const store = pixelStep === FLOAT_BYTES
+    ? STORE_CYCLES
+    : SCATTER_CYCLES * Math.min(columns, target.lanes);
+  return vectors * outChannels * (step * inChannels * taps + store) + COPY_CYCLES * copies.pixels;
 }
 
 function channelCycles(work: LaneWork): number {
-  const { target, inChannels, outChannels, taps, rows, columns } = work;
+  const { target, inChannels, outChannels, taps, rows, columns, channelPitch, copies } = work;
   const vectors = packedChannels(target, outChannels) / target.lanes;
-  const pixels = rows * columns;
-  return pixels * (vectors * inChannels * taps / 2 + SCATTER_CYCLES * outChannels);
+  const lines = Math.min(outChannels, panelChannels(target));
+  const crowded = cacheSets(channelPitch) * WAYS < CROWDED * lines;
+  const scatter = crowded ? ALIASED_SCATTER_CYCLES : SCATTER_CYCLES;
+  const pixel = vectors * inChannels * taps / 2 + scatter * outChannels;
+  return rows * columns * pixel + COPY_CYCLES * copies.channels;
 }

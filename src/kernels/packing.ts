@@ -36,6 +36,18 @@ export function competesForCache({ inChannels, groups, input }: Geometry): boole
   return inChannels / groups >= MANY_CHANNELS && isAliased(pitch);
 }
 
+/** Planes that are smaller than this are fetched well wherever a sum looks next. */
+const FAR_PLANE_BYTES = 8 * 1024;
+
+/**
+ * Whether a sum over channels goes from one far-away plane to the next: what it needs of each comes
+ * late, and is little.
+ */
+export function isScattered({ inChannels, groups, input }: Geometry): boolean {
+  const pitch = input[0] * input[1] * input[2] * FLOAT_BYTES;
+  return inChannels / groups >= MANY_CHANNELS && pitch >= FAR_PLANE_BYTES;
+}
+
 /** The phase that packs the input of a plan. */
 export function padInput({ geometry, target }: PlanRequest, layout: PaddedLayout): Phase {
   const { batch, inChannels, input, paddingMode } = geometry;

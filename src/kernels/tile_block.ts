@@ -6,14 +6,15 @@
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import { MOST_PIXELS, panelChannels, tilePixels } from "./channel_lanes.ts";
-import { directRows, type DirectShape, type TileBlock } from "./direct.ts";
+import { directRows, type TileBlock } from "./direct.ts";
 import { clamp } from "./numbers.ts";
 import { channelsOf, evenParts, preferredVectors } from "./register_tile.ts";
 import type { TileSpace } from "./tile_phase.ts";
 
 /** Sizes of a tile of about the work that is wanted. */
 export function tileBlock(space: TileSpace): TileBlock {
-  return space.lanes === "channels" ? channelLanesBlock(space) : pixelLanesBlock(space);
+  if (space.lanes === "channels") return channelLanesBlock(space);
+  return space.shape.target.cheapBroadcast ? wideBlock(space) : pixelLanesBlock(space);
 }
 
 /**
@@ -40,12 +41,8 @@ function tileOutputs({ shape, batch, groups, depth, rows, columns }: TileSpace):
   return clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK) / reduction;
 }
 
-/** Output channels come in multiples of this: of the register tiles in use. */
-function channelStep({ target, outChannels }: DirectShape): number {
-  // A multiple of four and of three, which are the channels of two and of three vectors.
-  if (!target.cheapBroadcast) return 12;
-  return channelsOf(target, preferredVectors(target, outChannels));
-}
+/** Output channels come in multiples of this: both of four and of three channels a register tile. */
+const CHANNEL_STEP = 12;
 
 /**
  * Where lanes are pixels. Of pixels and output channels it takes what moves
@@ -62,19 +59,17 @@ function pixelLanesBlock(space: TileSpace): TileBlock {
   const cut = columns >= 2 * Math.max(columnStep, pixels);
   const blockColumns = cut ? roundTo(columnStep, pixels) : columns;
   const together = Math.min(rows, directRows(target, outChannels, blockColumns));
-  const step = channelStep(shape);
-  const mostChannels = clamp(
+  const channels = clamp(
     roundTo(
-      step,
+      CHANNEL_STEP,
       Math.min(
         TILE_WEIGHT_BYTES / FLOAT_BYTES / reduction,
         outputs / Math.max(Math.min(pixels, rows * blockColumns), together * blockColumns),
       ),
     ),
-    Math.min(step, outChannels),
+    Math.min(CHANNEL_STEP, outChannels),
     outChannels,
   );
-  const channels = target.cheapBroadcast ? evenParts(outChannels, mostChannels).size : mostChannels;
   const blockRows = clamp(
     roundTo(together, outputs / (blockColumns * channels)),
     together,
@@ -87,12 +82,51 @@ function pixelLanesBlock(space: TileSpace): TileBlock {
   return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
 }
 
+/**
+ * Where lanes are pixels and vectors are wide. The input that a register tile sees is fetched once for
+ * all channels of the tile, so channels are taken first: as many as leave the tile a strip of pixels.
+ */
+function wideBlock(space: TileSpace): TileBlock {
+  const { shape, groups, rows, columns } = space;
+  const { target, outChannels, inChannels, taps } = shape;
+  const reduction = Math.max(1, inChannels * taps.length);
+  const outputs = tileOutputs(space);
+  const strip = preferredVectors(target, outChannels) * target.lanes * STRIPS;
+  const cut = columns >= (taps.length === 1 ? LONG_ROW : LONG_ROW_OF_TAPS) * strip;
+  const blockColumns = cut ? strip : columns;
+  const together = Math.min(rows, directRows(target, outChannels, blockColumns));
+  const wanted = Math.min(
+    TILE_WEIGHT_BYTES / FLOAT_BYTES / reduction,
+    outputs / (together * blockColumns),
+  );
+  const least = channelsOf(target, preferredVectors(target, outChannels));
+  const parts = Math.max(1, Math.round(outChannels / Math.max(wanted, least)));
+  const channels = Math.ceil(outChannels / parts);
+  const blockRows = clamp(
+    roundTo(together, outputs / (blockColumns * channels)),
+    together,
+    rows,
+  );
+  const whole = channels === outChannels && blockRows === rows && !cut;
+  const blockGroups = whole
+    ? clamp(Math.floor(outputs / (blockColumns * channels * blockRows)), 1, groups)
+    : 1;
+  return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
+}
+
+/** Register tiles side by side in a piece of a row. */
+const STRIPS = 4;
+
+/** Rows are cut from so many pieces on: their ends cost more before, and what several taps see twice. */
+const LONG_ROW = 1.5;
+const LONG_ROW_OF_TAPS = 2.5;
+
 function roundTo(step: number, value: number): number {
   return Math.max(step, Math.floor(value / step) * step);
 }
 
 /** Register tiles that the weights of a panel pass by at least, once they have been fetched. */
-const LEAST_REGISTER_TILES = 2;
+const LEAST_REGISTER_TILES = 4;
 
 /**
  * Where lanes are output channels: a panel of them, and the pixels that the work is enough for. The

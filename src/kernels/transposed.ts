@@ -124,7 +124,10 @@ export function planTransposed(request: PlanRequest): PlanBody {
           taps: weightTaps.length,
           rows: d.count * h.count,
           columns: w.count,
-          dense: g.stride[2] === 1,
+          pixelStep: g.stride[2] * FLOAT_BYTES,
+          channelPitch: outDepth * outPlane,
+          // The same copy serves both.
+          copies: { pixels: 0, channels: 0 },
         });
         const weights = weightLayout(g, weightTaps);
         if (lanes === "channels") addPanelPacking(pack, target, weights, packedElements);
