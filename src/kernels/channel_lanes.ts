@@ -35,12 +35,17 @@ const WEIGHT: Pointer = 1;
 const BIAS: Pointer = 2;
 const SCRATCH: Pointer = 4;
 
-/** Vectors of output channels in a register tile: two weigh loads against broadcasts best. */
-const PANEL_VECTORS = 2;
+/**
+ * Vectors of output channels in a register tile. With AVX-512 an element of memory can be an operand of
+ * the multiply-add itself: one vector by many pixels is one load, and then an instruction a product.
+ */
+function panelVectors({ name }: Target): number {
+  return name === "avx512" ? 1 : 2;
+}
 
 /** Output channels of a full panel of packed weights. */
-export function panelChannels({ lanes }: Target): number {
-  return PANEL_VECTORS * lanes;
+export function panelChannels(target: Target): number {
+  return panelVectors(target) * target.lanes;
 }
 
 /** Output channels of a group in its packed weights: the last panel is filled up to whole vectors. */
@@ -89,7 +94,7 @@ function inputChannelBlock({ target, inChannels, taps }: DirectShape): number {
 
 /** Whether sums are taken in parts, between which they lie in scratch memory. */
 function isPartial(shape: DirectShape, { rows, columns }: TileBlock): boolean {
-  const pixels = tilePixels(shape.target, PANEL_VECTORS);
+  const pixels = tilePixels(shape.target, panelVectors(shape.target));
   return rows * columns > pixels && inputChannelBlock(shape) < shape.inChannels;
 }
 

@@ -24,31 +24,33 @@ export function usableRegisters({ registers }: Target): number {
   return registers - RESERVED_REGISTERS;
 }
 
-/** Beside the sums and what is held for them: an operand that passes, and one outside of the tile. */
-const PASSING_REGISTERS = 2;
-
 /**
  * The most rows of sums that fit with `columns` sums each: one operand is held for every column, the
  * other one passes through a single register.
+ *
+ * @param outside Registers that keep something from before the tile until after it.
  */
-export function mostRows(target: Target, columns: number): number {
-  const free = usableRegisters(target) - PASSING_REGISTERS - columns;
+export function mostRows(target: Target, columns: number, outside = 0): number {
+  const free = usableRegisters(target) - outside - 1 - columns;
   return Math.max(0, Math.floor(free / columns));
 }
 
+/** What passes sums to and from scratch memory around the tiles of pixels. */
+const OUTSIDE = 1;
+
 /** Vectors of pixels of the widest register tile: of a single channel. */
 export function mostVectors(target: Target): number {
-  return target.cheapBroadcast ? mostRows(target, 1) : CHANNELS_BY_VECTORS.length - 1;
+  return target.cheapBroadcast ? mostRows(target, 1, OUTSIDE) : CHANNELS_BY_VECTORS.length - 1;
 }
 
 /** Output channels of a register tile of some vectors of pixels. */
 export function channelsOf(target: Target, vectors: number): number {
   if (!target.cheapBroadcast) return CHANNELS_BY_VECTORS[vectors] ?? 1;
-  const smaller = mostRows(target, vectors);
+  const smaller = mostRows(target, vectors, OUTSIDE);
   if (smaller >= vectors) return smaller;
   // With fewer channels than vectors it is the weights that are held, and the inputs that pass.
   let channels = 1;
-  while (mostRows(target, channels + 1) >= vectors) channels++;
+  while (mostRows(target, channels + 1, OUTSIDE) >= vectors) channels++;
   return channels;
 }
 

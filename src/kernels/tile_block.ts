@@ -126,7 +126,7 @@ function roundTo(step: number, value: number): number {
 }
 
 /** Register tiles that the weights of a panel pass by at least, once they have been fetched. */
-const LEAST_REGISTER_TILES = 4;
+const LEAST_REGISTER_TILES = 2;
 
 /**
  * Where lanes are output channels: a panel of them, and the pixels that the work is enough for. The
