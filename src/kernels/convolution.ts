@@ -84,6 +84,8 @@ export function planConvolution(request: PlanRequest): PlanBody {
 
 /** What fills the lanes. */
 function lanesOf(g: Geometry, target: Target): LaneUse {
+  // A folded row is all that pixels ask for.
+  if (isFoldable(g)) return "pixels";
   return chooseLanes({
     target,
     inChannels: g.inChannels / g.groups,
