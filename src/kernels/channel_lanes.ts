@@ -7,18 +7,18 @@
  * column stride needs no packing. Weights are packed into panels of channels beforehand; outputs are
  * scattered, one element for each channel.
  *
- * Tiles tried in machine code, one thread, 3x3, best of many turns in GFLOP/s where registers alone reach
- * 140 with AVX-512 and 70 with AVX2:
+ * Tiles tried in machine code, one thread, 3x3, GFLOP/s, medians of turns that alternate, on a shared
+ * processor where registers alone reached 90 with AVX-512 and 43 with AVX2:
  *
  * | vectors x pixels | 64 channels, 56 x 56 | 256, 14 x 14 | 512, 7 x 7 |
  * | --- | --- | --- | --- |
- * | AVX-512: 1 x 28 | 122 | 129 | 123 |
- * | 2 x 13 | 117 | 124 | 83 |
- * | 3 x 8 | 110 | 115 | 66 |
- * | 4 x 6 | 104 | 116 | 60 |
- * | AVX2: 1 x 12 | 55 | 45 | 40 |
- * | 2 x 5 | 56 | 55 | 35 |
- * | 3 x 3 | 55 | 47 | 41 |
+ * | AVX-512: 1 x 28 | 88 | 95 | 82 |
+ * | 2 x 13 | 71 | 79 | 41 |
+ * | 3 x 8 | 75 | 85 | 46 |
+ * | 4 x 6 | 72 | 75 | 54 |
+ * | AVX2: 1 x 12 | 49 | 38 | 30 |
+ * | 2 x 5 | 52 | 41 | 35 |
+ * | 3 x 3 | 50 | 40 | 29 |
  *
  * @module
  */
@@ -96,8 +96,8 @@ export function channelLanesProgram(shape: DirectShape, block: TileBlock): Progr
 }
 
 /**
- * Weights of a panel that pass by again for every register tile: more than this is not kept near. With 48
- * KiB the same layers take up to a tenth longer, with 12 KiB as long.
+ * Weights of a panel that pass by again for every register tile: more than this is not kept near. With 30
+ * KiB the layers above take as long, with 48 KiB up to a tenth longer.
  */
 const PANEL_BYTES = 20 * 1024;
 

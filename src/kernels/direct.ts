@@ -20,13 +20,15 @@
  * | 4 x 1, 2 x 2 (too few sums to hide the latency) | 20 |
  *
  * In machine code weights are broadcast straight from memory, one after the other, and more sums fit.
- * Best of many turns with AVX-512, where registers alone reach 140:
+ * Medians of turns that alternate, with AVX-512 on a shared processor where registers alone reached 85 to
+ * 97 (tiles of few channels have more vectors, by the cycles that `register_tile.ts` counts):
  *
- * | channels x vectors | 3x3 on 64 channels, 224 x 224 | 7x7 stem, 224 x 224 | 1x1, 64 to 256 channels |
+ * | channels x vectors | 3x3, 64 channels, 224 x 224 | 7x7 stem | 1x1, 64 to 256 channels |
  * | --- | --- | --- | --- |
- * | 13 x 2 | 108 | 121 | 108 |
- * | 8 x 3, 6 x 4 | 67 | 123 | 56 |
- * | 28 x 1 | 63 | 123 | 52 |
+ * | 13 x 2 | 74 | 85 | 54 |
+ * | 8 x 3 | 78 | 90 | 43 |
+ * | 6 x 4 | 75 | 90 | 45 |
+ * | 27 x 1 | 70 | 90 | 44 |
  *
  * @module
  */

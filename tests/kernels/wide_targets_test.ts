@@ -120,7 +120,7 @@ for (const target of TARGETS) {
         rank: 2,
         inChannels,
         outChannels: 2 * lanes + 3,
-        spatial: [6, 7],
+        spatial: [6, 5],
         options: { padding: 1 },
       });
       assert(hasChannelLanes(directPlan(layerCase, target)));
