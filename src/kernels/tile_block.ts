@@ -45,9 +45,9 @@ function tileOutputs({ shape, batch, groups, depth, rows, columns }: TileSpace):
 const CHANNEL_STEP = 12;
 
 /**
- * Where lanes are pixels. Of pixels and output channels it takes what moves
- * the least memory: a pixel brings its share of the input, a channel its weights. Rows are cut only
- * where they are much longer than that.
+ * Where lanes are pixels and vectors are narrow. Of pixels and output channels it takes what moves the
+ * least memory: a pixel brings its share of the input, a channel its weights. Rows are cut only where
+ * they are much longer than that.
  */
 function pixelLanesBlock(space: TileSpace): TileBlock {
   const { shape, groups, rows, columns } = space;
