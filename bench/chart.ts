@@ -1,14 +1,15 @@
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
+import { countThreads, ourName } from "./backends.ts";
 import { KINDS } from "./layers.ts";
-import { OURS } from "./figures.ts";
+import type { LayerResult } from "./compare.ts";
 import { type Report, shortName } from "./report.ts";
 
-/** Ours stands out; the others are told apart by people who do not see colours well, too. */
-const COLORS = ["#d1495b", "#30638e", "#7fb7be", "#b8b8b8"];
-const CEILING = "ceiling (multiply-adds on registers, WebAssembly)";
+/** Ours stand out; the others are told apart by people who do not see colours well, too. */
+const OUR_COLORS = ["#b3293f", "#ec8f9a"];
+const PEER_COLORS = ["#30638e", "#7fb7be", "#b8b8b8"];
 const CEILING_COLOR = "#222222";
-const LAYER_HEIGHT = 26;
+const LAYER_HEIGHT = 30;
 const PANEL_WIDTH = 420;
 
 /**
@@ -42,8 +43,11 @@ function specOf(report: Report): TopLevelSpec {
   };
 }
 
-/** One row for each bar; the ceiling goes with one bar of each layer. */
-function barsOf({ layers }: Report) {
+/** One row for each bar; the ceiling, that of our first backend, goes with one bar of each layer. */
+function barsOf({ layers, backends }: Report) {
+  const backend = backends[0]?.backend;
+  const ceilingOf = (ceilings: LayerResult["ceilings"], threads: number) =>
+    ceilings.find((ceiling) => ceiling.backend === backend && ceiling.threads === threads);
   return layers.flatMap(({ name, kind, results, ceilings }) =>
     results.map(({ peer, threads, gigaflops }) => ({
       layer: name,
@@ -51,15 +55,31 @@ function barsOf({ layers }: Report) {
       peer: shortName(peer),
       threads,
       gigaflops,
-      ceiling: peer === OURS
-        ? ceilings.find((ceiling) => ceiling.threads === threads)?.gigaflops ?? null
+      ceiling: backend !== undefined && peer === ourName(backend)
+        ? ceilingOf(ceilings, threads)?.gigaflops ?? null
         : null,
     }))
   );
 }
 
+function ceilingTitle({ backends }: Report): string {
+  return `ceiling (multiply-adds on registers, ${backends[0]?.target ?? "none"})`;
+}
+
+/** The shades of one colour for ours, then the colours of the others, and that of the ceiling. */
+function colorsOf({ backends, packages }: Report): readonly string[] {
+  const count = packages.length - backends.length;
+  return [
+    ...OUR_COLORS.slice(0, backends.length),
+    ...PEER_COLORS.slice(0, count),
+    CEILING_COLOR,
+  ];
+}
+
 /** The bars of one number of threads; the first panel names the layers for all. */
-function panelOf({ layers, packages }: Report, threads: number, first: boolean) {
+function panelOf(report: Report, threads: number, first: boolean) {
+  const { layers, packages } = report;
+  const ceiling = ceilingTitle(report);
   const peers = packages.map(({ name }) => shortName(name));
   return {
     transform: [{ filter: `datum.threads === ${threads}` }],
@@ -95,14 +115,14 @@ function panelOf({ layers, packages }: Report, threads: number, first: boolean) 
             x: {
               field: "gigaflops",
               type: "quantitative" as const,
-              title: threads === 1 ? "1 thread" : `${threads} threads`,
+              title: countThreads(threads),
               axis: { orient: "top" as const },
             },
             yOffset: { field: "peer", scale: { domain: peers } },
             color: {
               field: "peer",
               type: "nominal" as const,
-              scale: { domain: [...peers, CEILING], range: [...COLORS, CEILING_COLOR] },
+              scale: { domain: [...peers, ceiling], range: [...colorsOf(report)] },
               legend: {
                 orient: "top" as const,
                 title: null,
@@ -116,7 +136,7 @@ function panelOf({ layers, packages }: Report, threads: number, first: boolean) 
           mark: { type: "tick" as const, thickness: 1.5, opacity: 1 },
           encoding: {
             x: { field: "ceiling", type: "quantitative" as const },
-            color: { datum: CEILING },
+            color: { datum: ceiling },
           },
         },
       ],

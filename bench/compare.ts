@@ -1,5 +1,6 @@
 import { median } from "../src/cli/report.ts";
-import { type Ceiling, CEILING_FLOP } from "./ceiling.ts";
+import type { Backend } from "./backends.ts";
+import type { Ceiling } from "./ceiling.ts";
 import type { BenchLayer, Kind } from "./layers.ts";
 import { type Peer, type Prepared, runOnce } from "./peers/peer.ts";
 import type { Tileconv } from "./peers/tileconv.ts";
@@ -16,14 +17,17 @@ export interface Result {
   /** Their median. */
   readonly seconds: number;
   readonly gigaflops: number;
-  /** The largest difference from our output in proportion to our largest output. */
+  /** The largest difference from the output of our first backend in proportion to its largest value. */
   readonly error: number;
 }
 
-/** The ceiling as it was between the turns of one layer. */
+/** The ceiling of a backend as it was between the turns of one layer. */
 export interface CeilingResult {
+  readonly backend: Backend;
   readonly threads: number;
-  /** The seconds that its operations took, turn by turn. */
+  /** How many floating-point operations a call has. */
+  readonly flop: number;
+  /** The seconds of a call, turn by turn. */
   readonly turns: readonly number[];
   readonly gigaflops: number;
 }
@@ -38,8 +42,8 @@ export interface Refusal {
 export interface LayerResult {
   readonly name: string;
   readonly kind: Kind;
-  /** The family of our kernels. */
-  readonly family: string;
+  /** The family of kernels of each backend of ours that took part. */
+  readonly families: Readonly<Partial<Record<Backend, string>>>;
   readonly inputShape: readonly number[];
   /** As the formula counts them, whatever a peer really does. */
   readonly flop: number;
@@ -50,10 +54,11 @@ export interface LayerResult {
 
 /** Who takes part. */
 export interface Field {
-  /** The others must agree with it. */
-  readonly ours: Tileconv;
+  /** Our backends; all others must agree with the first. */
+  readonly ours: readonly Tileconv[];
   readonly others: readonly Peer[];
-  /** One for each number of threads. */
+  readonly threadCounts: readonly number[];
+  /** One for each backend and number of threads. */
   readonly ceilings: readonly Ceiling[];
 }
 
@@ -92,12 +97,12 @@ export async function compareLayer(
   return {
     name: bench.name,
     kind: bench.kind,
-    family: await ours.familyOf(bench),
+    families: await familiesOf(bench, ours),
     inputShape: bench.inputShape,
     flop,
-    ceilings: ceilings.map(({ threads }, index) => {
+    ceilings: ceilings.map(({ backend, threads, flop }, index) => {
       const { turns, seconds } = timesOf(runners.length + index);
-      return { threads, turns, gigaflops: CEILING_FLOP / seconds / 1e9 };
+      return { backend, threads, flop, turns, gigaflops: flop / seconds / 1e9 };
     }),
     results: runners.map(({ peer, threads, error }, index) => {
       const { turns, seconds } = timesOf(index);
@@ -107,25 +112,35 @@ export async function compareLayer(
   };
 }
 
+async function familiesOf(
+  bench: BenchLayer,
+  ours: readonly Tileconv[],
+): Promise<LayerResult["families"]> {
+  const families: Partial<Record<Backend, string>> = {};
+  for (const peer of ours) families[peer.backend] = await peer.familyOf(bench);
+  return families;
+}
+
 /** Prepares every peer that can compute the problem, and compares their outputs. */
 async function prepareAll(
   problem: Problem,
-  { ours, others, ceilings }: Field,
+  { ours, others, threadCounts }: Field,
   stack: AsyncDisposableStack,
 ): Promise<{ runners: Runner[]; refusals: Refusal[] }> {
-  const threadCounts = ceilings.map(({ threads }) => threads);
   const runners: Runner[] = [];
   const refusals: Refusal[] = [];
-  const expected: Float32Array[] = [];
+  let expected: Float32Array | null = null;
   const add = async (peer: Peer, threads: number) => {
     const prepared = stack.use(await peer.prepare(problem, threads));
     const output = await runOnce(prepared);
-    if (peer === ours) expected.push(output);
-    const error = relativeError(output, expected[0] ?? output);
+    expected ??= output;
+    const error = relativeError(output, expected);
     runners.push({ peer: peer.name, threads, prepared, error });
   };
   // A mistake of ours is no refusal.
-  for (const threads of threadCounts) await add(ours, threads);
+  for (const peer of ours) {
+    for (const threads of threadCounts) await add(peer, threads);
+  }
   for (const peer of others) {
     try {
       for (const threads of threadCounts) {

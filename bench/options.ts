@@ -1,6 +1,14 @@
 import { type Arguments, type Flag, parseArguments } from "../src/cli/args.ts";
 import { UsageError } from "../src/cli/usage_error.ts";
-import { checkNoMore, choiceFlag, integersFlag, numberFlag } from "../src/cli/values.ts";
+import {
+  checkNoMore,
+  choiceFlag,
+  chooseWord,
+  integersFlag,
+  numberFlag,
+} from "../src/cli/values.ts";
+import { compilerFor } from "../src/engine/backend.ts";
+import { availableBackends, type Backend, BACKENDS } from "./backends.ts";
 import { type BenchLayer, KINDS, LAYERS } from "./layers.ts";
 
 /** The flags that choose layers. */
@@ -87,4 +95,37 @@ export function chosenThreads(args: Arguments, usual: readonly number[]): readon
     );
   }
   return [...new Set(counts)].toSorted((a, b) => a - b);
+}
+
+/**
+ * The backends that a command line asks for with `--backends`, in its order.
+ *
+ * @returns Those, or all that can be had here.
+ * @throws {UsageError} If one is unknown or cannot be had.
+ */
+export function chosenBackends({ values }: Arguments): readonly Backend[] {
+  const words = values.get("backends")?.split(",");
+  if (words === undefined) return availableBackends();
+  return [...new Set(words.map((word) => checkedBackend(chooseWord("backend", word, BACKENDS))))];
+}
+
+/**
+ * The backend that a command line asks for with `--backend`.
+ *
+ * @returns That, or the fastest that can be had here.
+ * @throws {UsageError} If it is unknown or cannot be had.
+ */
+export function chosenBackend(args: Arguments): Backend {
+  const chosen = choiceFlag(args, "backend", ["auto", ...BACKENDS]) ?? "auto";
+  return chosen === "auto" ? availableBackends()[0] ?? "wasm" : checkedBackend(chosen);
+}
+
+/** A backend that can be had here. */
+function checkedBackend(backend: Backend): Backend {
+  try {
+    compilerFor(backend);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+  return backend;
 }

@@ -1,6 +1,6 @@
 /**
- * Times the layers side by side with other packages that compute convolutions in Deno, and with what
- * the machine could do at most.
+ * Times the layers on each backend, side by side with other packages that compute convolutions in Deno
+ * and with what the machine could do at most.
  *
  * @module
  */
@@ -10,12 +10,19 @@ import type { Arguments, Flag } from "../src/cli/args.ts";
 import { startProgress } from "../src/cli/progress.ts";
 import { formatJson } from "../src/cli/report.ts";
 import { UsageError } from "../src/cli/usage_error.ts";
+import { type Backend, targetOf } from "./backends.ts";
 import { Ceiling } from "./ceiling.ts";
 import { drawChart } from "./chart.ts";
-import { compareLayer, type LayerResult } from "./compare.ts";
+import { compareLayer, type Field, type LayerResult } from "./compare.ts";
 import { figuresOf } from "./figures.ts";
 import { describeMachine } from "./machine.ts";
-import { chosenLayers, chosenSeconds, chosenThreads, runBenchmark } from "./options.ts";
+import {
+  chosenBackends,
+  chosenLayers,
+  chosenSeconds,
+  chosenThreads,
+  runBenchmark,
+} from "./options.ts";
 import { OnnxNode } from "./peers/onnx_node.ts";
 import { OnnxWeb } from "./peers/onnx_web.ts";
 import type { Peer } from "./peers/peer.ts";
@@ -25,7 +32,16 @@ import { allAgree, formatReport, type Package, type Report } from "./report.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "threads", value: "list", description: "numbers of threads; default 1 and one per core" },
-  { name: "peers", value: "list", description: "only these packages, by a part of their names" },
+  {
+    name: "backends",
+    value: "list",
+    description: "native, wasm or both, the reference first; default all that can be had",
+  },
+  {
+    name: "peers",
+    value: "list",
+    description: "only these packages, by a part of their names, or none",
+  },
   {
     name: "out",
     value: "folder",
@@ -46,27 +62,29 @@ async function comparePeers(args: Arguments): Promise<number> {
   const layers = chosenLayers(args);
   const seconds = chosenSeconds(args, DEFAULT_SECONDS);
   const threadCounts = chosenThreads(args, [1, navigator.hardwareConcurrency]);
+  const backends = chosenBackends(args);
   const others = chosenPeers(args);
-  using ours = new Tileconv();
   using stack = new DisposableStack();
-  const ceilings: Ceiling[] = [];
-  for (const threads of threadCounts) ceilings.push(stack.use(await Ceiling.open(threads)));
+  const ours = backends.map((backend) => stack.use(new Tileconv(backend)));
+  const ceilings = await openCeilings(backends, threadCounts, stack);
+  const field: Field = { ours, others, threadCounts, ceilings };
   const results: LayerResult[] = [];
   {
     using progress = startProgress("layers", layers.length);
     for (const layer of layers) {
-      results.push(await compareLayer(layer, { ours, others, ceilings }, seconds));
+      results.push(await compareLayer(layer, field, seconds));
       progress.advance();
     }
   }
   const report: Report = {
     date: new Date().toISOString(),
     machine: describeMachine(),
-    packages: [ours, ...others].map(packageOf),
+    packages: [...ours, ...others].map(packageOf),
     options: { ...Object.fromEntries(args.values), seconds, threads: threadCounts },
+    backends: backends.map(targetOf),
     threadCounts,
     layers: results,
-    figures: figuresOf(results, threadCounts),
+    figures: figuresOf(results, threadCounts, backends),
   };
   const json = formatJson({ ...report });
   console.log(args.switches.has("json") ? json : formatReport(report));
@@ -74,10 +92,26 @@ async function comparePeers(args: Arguments): Promise<number> {
   return allAgree(report) ? 0 : 1;
 }
 
+/** One for each backend and number of threads. */
+async function openCeilings(
+  backends: readonly Backend[],
+  threadCounts: readonly number[],
+  stack: DisposableStack,
+): Promise<readonly Ceiling[]> {
+  const ceilings: Ceiling[] = [];
+  for (const backend of backends) {
+    for (const threads of threadCounts) {
+      ceilings.push(stack.use(await Ceiling.open(backend, threads)));
+    }
+  }
+  return ceilings;
+}
+
 function chosenPeers(args: Arguments): readonly Peer[] {
   const peers = [new OnnxNode(), new OnnxWeb(), new TensorFlow()];
   const parts = args.values.get("peers")?.split(",");
   if (parts === undefined) return peers;
+  if (parts.length === 1 && parts[0] === "none") return [];
   for (const part of parts) {
     if (peers.some(({ name }) => name.includes(part))) continue;
     throw new UsageError(`No peer has "${part}" in its name`);

@@ -1,9 +1,9 @@
 import { median } from "../src/cli/report.ts";
+import { type Backend, type BackendTarget, countThreads, ourName } from "./backends.ts";
 import type { LayerResult, Result } from "./compare.ts";
 import {
   agrees,
   type Figure,
-  OURS,
   ratioToPeer,
   resultOf,
   shareOfCeiling,
@@ -26,25 +26,28 @@ export interface Report {
   /** Ours first. */
   readonly packages: readonly Package[];
   readonly options: Readonly<Record<string, unknown>>;
+  /** Our backends; the outputs of all others are compared with those of the first. */
+  readonly backends: readonly BackendTarget[];
   readonly threadCounts: readonly number[];
   readonly layers: readonly LayerResult[];
   readonly figures: readonly Figure[];
 }
 
-/** A run as text: a table for each number of threads, the figures, and what was left out. */
+/** A run as text: a table for each backend and number of threads, the figures, and what was left out. */
 export function formatReport(report: Report): string {
-  const { machine, packages, threadCounts, layers, figures } = report;
+  const { machine, packages, backends, threadCounts, layers } = report;
   return [
     [
       `${report.date.slice(0, 10)}, ${machine.processor}, ${machine.cores} cores, ` +
       `${machine.platform}, Deno ${machine.deno}, V8 ${machine.v8}`,
       packages.map(({ name, version }) => `${name} ${version}`).join(", "),
       "Contestants took turns: times are medians over the turns, ratios the medians of the ratios within " +
-      "a turn. x: the peer's time over ours, so more than 1 means that ours is faster.",
+      "a turn. x: the peer's time over that of our backend, so more than 1 means that ours is faster.",
     ].join("\n"),
-    ...threadCounts.map((threads) => formatThreads(report, threads)),
-    "Figures: geometric means of the ratios above",
-    ...figures.map((figure, index) => formatFigure(figure, figures[index - 1])),
+    ...backends.flatMap((backend) =>
+      threadCounts.map((threads) => formatTimes(report, backend, threads))
+    ),
+    ...formatFigures(report),
     ...formatRefusals(layers),
     ...formatDisturbance(report),
     ...formatDisagreements(layers),
@@ -56,10 +59,16 @@ export function allAgree({ layers }: Report): boolean {
   return layers.every(({ results }) => results.every(agrees));
 }
 
-function formatThreads({ layers, packages, threadCounts }: Report, threads: number): string {
-  const others = packages.slice(1)
-    .map(({ name }) => name)
-    .filter((name) => layers.some((layer) => resultOf(layer, name, threads) !== undefined));
+/** The table of one backend of ours with one number of threads. */
+function formatTimes(
+  { layers, packages, threadCounts }: Report,
+  { backend, target }: BackendTarget,
+  threads: number,
+): string {
+  const name = ourName(backend);
+  const others = packages.map(({ name }) => name)
+    .filter((other) => other !== name)
+    .filter((other) => layers.some((layer) => resultOf(layer, other, threads) !== undefined));
   const scales = threads > 1 && threadCounts.includes(1);
   const titles = [
     "kind",
@@ -70,29 +79,30 @@ function formatThreads({ layers, packages, threadCounts }: Report, threads: numb
     "GFLOP/s",
     "of ceiling",
     ...(scales ? ["of 1 thread"] : []),
-    ...others.flatMap((name) => [shortName(name), "x"]),
+    ...others.flatMap((other) => [shortName(other), "x"]),
   ];
   const rows = layers.map((layer, index) => {
-    const ours = resultOf(layer, OURS, threads);
+    const ours = resultOf(layer, name, threads);
     return [
       layer.kind === layers[index - 1]?.kind ? "" : layer.kind,
       layer.name,
-      layer.family,
+      layer.families[backend] ?? "-",
       (layer.flop / 1e6).toFixed(layer.flop < 10e6 ? 1 : 0),
       formatMilliseconds(ours),
       ours === undefined ? "-" : ours.gigaflops.toFixed(1),
-      formatRatio(shareOfCeiling(layer, threads)),
-      ...(scales ? [formatRatio(speedup(layer, threads))] : []),
-      ...others.flatMap((name) => [
-        formatMilliseconds(resultOf(layer, name, threads)),
-        formatRatio(ratioToPeer(layer, name, threads)),
+      formatRatio(shareOfCeiling(layer, backend, threads)),
+      ...(scales ? [formatRatio(speedup(layer, backend, threads))] : []),
+      ...others.flatMap((other) => [
+        formatMilliseconds(resultOf(layer, other, threads)),
+        formatRatio(ratioToPeer(layer, name, other, threads)),
       ]),
     ];
   });
-  const ceilings = ceilingsOf(layers, threads);
+  const ceilings = ceilingsOf(layers, backend, threads);
   const [middle, low, high] = [median(ceilings), Math.min(...ceilings), Math.max(...ceilings)]
     .map((gigaflops) => gigaflops.toFixed(1));
-  const heading = `${threads} ${threads === 1 ? "thread" : "threads"}; ceiling ${middle} GFLOP/s ` +
+  const code = target === backend ? backend : `${backend} (${target})`;
+  const heading = `${code}, ${countThreads(threads)}; ceiling ${middle} GFLOP/s ` +
     `(${low} to ${high} from layer to layer)`;
   return [heading, formatNumbers(titles, rows, 3)].join("\n");
 }
@@ -113,15 +123,29 @@ function formatRatio(part: ReturnType<typeof ratioToPeer>): string {
   return "ratio" in part ? part.ratio.toFixed(2) : "-";
 }
 
+/** The figures of each backend; those that no layer of this run has are only named. */
+function formatFigures({ figures, backends }: Report): string[] {
+  const lines = backends.flatMap(({ backend }) => {
+    const own = figures.filter((figure) => figure.backend === backend && figure.ratios.length > 0);
+    return own.map((figure, index) => formatFigure(figure, own[index - 1]));
+  });
+  const empty = figures.filter(({ ratios }) => ratios.length === 0).map(({ name }) =>
+    `\n  ${name}`
+  );
+  return [
+    "Figures: geometric means of the ratios above, but for the slowest layer",
+    ...lines,
+    ...(empty.length === 0 ? [] : [`Figures without layers in this run:${empty.join("")}`]),
+  ];
+}
+
 /** A figure, and which layers it covers: those that it leaves out are named if they are fewer. */
 function formatFigure(figure: Figure, previous: Figure | undefined): string {
   const { name, goal, value, ratios } = figure;
-  const [first, ...rest] = ratios;
-  if (first === undefined) return `-, at least ${goal} wanted: ${name}\n  no layers`;
-  const least = rest.reduce((least, part) => part.ratio < least.ratio ? part : least, first);
+  const [least] = ratios.toSorted((a, b) => a.ratio - b.ratio);
   return [
     `${value.toFixed(2)}, ${value >= goal ? "reaches" : "misses"} ${goal}: ${name}`,
-    `  least ${least.ratio.toFixed(2)}: ${least.layer}`,
+    `  least ${least?.ratio.toFixed(2)}: ${least?.layer}`,
     ...describeCover(figure, previous),
   ].join("\n");
 }
@@ -164,21 +188,29 @@ function formatRefusals(layers: readonly LayerResult[]): string[] {
   return [["Layers that a peer does not have:", ...lines].join("\n")];
 }
 
-/** The ceilings of all layers, in GFLOP/s. */
-function ceilingsOf(layers: readonly LayerResult[], threads: number): readonly number[] {
+/** The ceilings of a backend between the turns of all layers, in GFLOP/s. */
+function ceilingsOf(
+  layers: readonly LayerResult[],
+  backend: Backend,
+  threads: number,
+): readonly number[] {
   return layers.flatMap(({ ceilings }) =>
-    ceilings.filter((ceiling) => ceiling.threads === threads).map(({ gigaflops }) => gigaflops)
+    ceilings
+      .filter((ceiling) => ceiling.backend === backend && ceiling.threads === threads)
+      .map(({ gigaflops }) => gigaflops)
   );
 }
 
 /** The ceiling is the machine's, not the layer's: on an idle machine it hardly moves. */
 const MOST_SPREAD = 1.25;
 
-function formatDisturbance({ layers, threadCounts }: Report): string[] {
-  const spreads = threadCounts.map((threads) => {
-    const ceilings = ceilingsOf(layers, threads);
-    return Math.max(...ceilings) / Math.min(...ceilings);
-  });
+function formatDisturbance({ layers, backends, threadCounts }: Report): string[] {
+  const spreads = backends.flatMap(({ backend }) =>
+    threadCounts.map((threads) => {
+      const ceilings = ceilingsOf(layers, backend, threads);
+      return Math.max(...ceilings) / Math.min(...ceilings);
+    })
+  );
   const spread = Math.max(...spreads);
   if (spread <= MOST_SPREAD) return [];
   return [

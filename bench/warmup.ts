@@ -10,8 +10,15 @@ import type { Arguments, Flag } from "../src/cli/args.ts";
 import { startProgress } from "../src/cli/progress.ts";
 import { formatJson, median } from "../src/cli/report.ts";
 import { integerFlag } from "../src/cli/values.ts";
+import { targetOf } from "./backends.ts";
 import type { BenchLayer } from "./layers.ts";
-import { chosenLayers, chosenSeconds, MOST_THREADS, runBenchmark } from "./options.ts";
+import {
+  chosenBackend,
+  chosenLayers,
+  chosenSeconds,
+  MOST_THREADS,
+  runBenchmark,
+} from "./options.ts";
 import { problemOf, WEIGHT_SEED } from "./problem.ts";
 import { medianRatio } from "./statistics.ts";
 import { formatNumbers } from "./table.ts";
@@ -19,6 +26,7 @@ import { takeTurns } from "./turns.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "threads", value: "n", description: "default: one per core" },
+  { name: "backend", value: "name", description: "auto, native or wasm; default auto" },
   { name: "json", description: "print the figures as JSON" },
 ];
 
@@ -55,7 +63,8 @@ async function timeWarmUps(args: Arguments): Promise<number> {
   const layers = chosenLayers(args);
   const seconds = chosenSeconds(args, DEFAULT_SECONDS);
   const threads = integerFlag(args, "threads", 1, MOST_THREADS);
-  using engine = new Engine(threads === undefined ? {} : { threads });
+  const backend = chosenBackend(args);
+  using engine = new Engine({ backend, ...(threads === undefined ? {} : { threads }) });
   await engine.ready;
   const processStart = firstCallOfAll(engine);
   const rows: WarmUp[] = [];
@@ -68,8 +77,8 @@ async function timeWarmUps(args: Arguments): Promise<number> {
   }
   console.log(
     args.switches.has("json")
-      ? formatJson({ threads: engine.threads, processStart, layers: rows })
-      : formatWarmUps(rows, engine.threads, processStart),
+      ? formatJson({ ...targetOf(backend), threads: engine.threads, processStart, layers: rows })
+      : formatWarmUps(rows, engine, processStart),
   );
   return 0;
 }
@@ -109,7 +118,11 @@ function secondsOf(call: () => unknown): number {
   return (performance.now() - start) / 1e3;
 }
 
-function formatWarmUps(rows: readonly WarmUp[], threads: number, processStart: number): string {
+function formatWarmUps(
+  rows: readonly WarmUp[],
+  { backend, threads }: Engine,
+  processStart: number,
+): string {
   const milliseconds = (seconds: number) => (seconds * 1e3).toFixed(seconds < 10e-3 ? 3 : 1);
   const titles = [
     "layer",
@@ -134,7 +147,9 @@ function formatWarmUps(rows: readonly WarmUp[], threads: number, processStart: n
   const slow = rows.filter(({ first, unfrozen }) => first - unfrozen > GOAL_SECONDS);
   const dear = rows.filter(({ check, uses }) => uses >= OFTEN && check > GOAL_CHECK);
   return [
-    `Threads: ${threads}; the very first call of the process took ${
+    `Backend: ${backend} (${
+      targetOf(backend).target
+    }); threads: ${threads}; the very first call of the process took ${
       milliseconds(processStart)
     } ms.`,
     formatNumbers(titles, cells, 1),

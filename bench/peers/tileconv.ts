@@ -1,13 +1,20 @@
 import { Engine, Tensor } from "../../mod.ts";
+import { type Backend, ourName } from "../backends.ts";
 import type { BenchLayer } from "../layers.ts";
 import { type Problem, WEIGHT_SEED } from "../problem.ts";
 import type { Peer } from "./peer.ts";
 
-/** These layers, frozen, as the weights of the others are baked in. */
+/** These layers on one backend, frozen, as the weights of the others are baked in. */
 export class Tileconv implements Peer, Disposable {
-  readonly name = "tileconv";
+  readonly name: string;
+  readonly backend: Backend;
   readonly mostThreads = Infinity;
   readonly #engines = new Map<number, Engine>();
+
+  constructor(backend: Backend) {
+    this.name = ourName(backend);
+    this.backend = backend;
+  }
 
   async prepare({ bench, input }: Problem, threads: number) {
     const engine = await this.#engine(threads);
@@ -33,7 +40,7 @@ export class Tileconv implements Peer, Disposable {
   async #engine(threads: number): Promise<Engine> {
     const known = this.#engines.get(threads);
     if (known !== undefined) return known;
-    const engine = new Engine({ threads });
+    const engine = new Engine({ backend: this.backend, threads });
     this.#engines.set(threads, engine);
     await engine.ready;
     if (engine.threads !== threads) {

@@ -1,0 +1,42 @@
+/**
+ * The engine's backends as contestants: both are timed where both can be had.
+ *
+ * @module
+ */
+
+import type { Engine } from "../mod.ts";
+import type { Target } from "../src/codegen/target.ts";
+import { compilerFor } from "../src/engine/backend.ts";
+
+/** The code that an engine runs. */
+export type Backend = Engine["backend"];
+
+/** All of them, the fastest first. */
+export const BACKENDS: readonly Backend[] = ["native", "wasm"];
+
+/** A backend that took part, and the instruction set that its kernels were written for. */
+export interface BackendTarget {
+  readonly backend: Backend;
+  readonly target: Target["name"];
+}
+
+/** What a backend's kernels are written for. */
+export function targetOf(backend: Backend): BackendTarget {
+  return { backend, target: compilerFor(backend).target.name };
+}
+
+/** The backends that can be had here. */
+export function availableBackends(): readonly Backend[] {
+  const { target } = compilerFor("auto");
+  return target.name === "wasm" ? ["wasm"] : BACKENDS;
+}
+
+/** What a backend of ours is called among the peers. */
+export function ourName(backend: Backend): string {
+  return `tileconv ${backend}`;
+}
+
+/** A number of threads in words. */
+export function countThreads(threads: number): string {
+  return threads === 1 ? "1 thread" : `${threads} threads`;
+}
