@@ -25,6 +25,11 @@ export function targetOf(backend: Backend): BackendTarget {
   return { backend, target: compilerFor(backend).target.name };
 }
 
+/** A backend in words, with the instruction set where there are several. */
+export function describeTarget({ backend, target }: BackendTarget): string {
+  return backend === target ? backend : `${backend} (${target})`;
+}
+
 /** The backends that can be had here. */
 export function availableBackends(): readonly Backend[] {
   const { target } = compilerFor("auto");

@@ -1,5 +1,11 @@
 import { median } from "../src/cli/report.ts";
-import { type Backend, type BackendTarget, countThreads, ourName } from "./backends.ts";
+import {
+  type Backend,
+  type BackendTarget,
+  countThreads,
+  describeTarget,
+  ourName,
+} from "./backends.ts";
 import type { LayerResult, Result } from "./compare.ts";
 import {
   agrees,
@@ -62,9 +68,10 @@ export function allAgree({ layers }: Report): boolean {
 /** The table of one backend of ours with one number of threads. */
 function formatTimes(
   { layers, packages, threadCounts }: Report,
-  { backend, target }: BackendTarget,
+  code: BackendTarget,
   threads: number,
 ): string {
+  const { backend } = code;
   const name = ourName(backend);
   const others = packages.map(({ name }) => name)
     .filter((other) => other !== name)
@@ -101,8 +108,7 @@ function formatTimes(
   const ceilings = ceilingsOf(layers, backend, threads);
   const [middle, low, high] = [median(ceilings), Math.min(...ceilings), Math.max(...ceilings)]
     .map((gigaflops) => gigaflops.toFixed(1));
-  const code = target === backend ? backend : `${backend} (${target})`;
-  const heading = `${code}, ${countThreads(threads)}; ceiling ${middle} GFLOP/s ` +
+  const heading = `${describeTarget(code)}, ${countThreads(threads)}; ceiling ${middle} GFLOP/s ` +
     `(${low} to ${high} from layer to layer)`;
   return [heading, formatNumbers(titles, rows, 3)].join("\n");
 }

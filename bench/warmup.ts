@@ -10,7 +10,7 @@ import type { Arguments, Flag } from "../src/cli/args.ts";
 import { startProgress } from "../src/cli/progress.ts";
 import { formatJson, median } from "../src/cli/report.ts";
 import { integerFlag } from "../src/cli/values.ts";
-import { targetOf } from "./backends.ts";
+import { describeTarget, targetOf } from "./backends.ts";
 import type { BenchLayer } from "./layers.ts";
 import {
   chosenBackend,
@@ -147,11 +147,8 @@ function formatWarmUps(
   const slow = rows.filter(({ first, unfrozen }) => first - unfrozen > GOAL_SECONDS);
   const dear = rows.filter(({ check, uses }) => uses >= OFTEN && check > GOAL_CHECK);
   return [
-    `Backend: ${backend} (${
-      targetOf(backend).target
-    }); threads: ${threads}; the very first call of the process took ${
-      milliseconds(processStart)
-    } ms.`,
+    `Backend: ${describeTarget(targetOf(backend))}; threads: ${threads}.`,
+    `The very first call of the process took ${milliseconds(processStart)} ms.`,
     formatNumbers(titles, cells, 1),
     describe(
       slow,
