@@ -1,6 +1,6 @@
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import { countThreads, ourName } from "./backends.ts";
+import { BACKENDS, type BackendTarget, countThreads, ourName } from "./backends.ts";
 import { KINDS } from "./layers.ts";
 import type { LayerResult } from "./compare.ts";
 import { type Report, shortName } from "./report.ts";
@@ -43,9 +43,15 @@ function specOf(report: Report): TopLevelSpec {
   };
 }
 
-/** One row for each bar; the ceiling, that of our first backend, goes with one bar of each layer. */
-function barsOf({ layers, backends }: Report) {
-  const backend = backends[0]?.backend;
+/** The backend whose ceiling is shown: the fastest that took part. */
+function ceilingBackend({ backends }: Report): BackendTarget | undefined {
+  return BACKENDS.flatMap((name) => backends.filter(({ backend }) => backend === name))[0];
+}
+
+/** One row for each bar; the ceiling goes with one bar of each layer. */
+function barsOf(report: Report) {
+  const { layers } = report;
+  const backend = ceilingBackend(report)?.backend;
   const ceilingOf = (ceilings: LayerResult["ceilings"], threads: number) =>
     ceilings.find((ceiling) => ceiling.backend === backend && ceiling.threads === threads);
   return layers.flatMap(({ name, kind, results, ceilings }) =>
@@ -62,8 +68,8 @@ function barsOf({ layers, backends }: Report) {
   );
 }
 
-function ceilingTitle({ backends }: Report): string {
-  return `ceiling (multiply-adds on registers, ${backends[0]?.target ?? "none"})`;
+function ceilingTitle(report: Report): string {
+  return `ceiling (multiply-adds on registers, ${ceilingBackend(report)?.target ?? "none"})`;
 }
 
 /** The shades of one colour for ours, then the colours of the others, and that of the ceiling. */
