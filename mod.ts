@@ -17,6 +17,7 @@
  */
 
 export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
+export type { Instructions } from "./src/codegen/target.ts";
 export type { PaddingMode } from "./src/geometry.ts";
 export type { Algorithm } from "./src/kernels/algorithm.ts";
 export { Conv, Conv1d, Conv2d, Conv3d, type ConvOptions } from "./src/layers/conv.ts";
@@ -40,7 +41,7 @@ export {
 export type { ActivationOptions } from "./src/layers/activation.ts";
 export type { Activation } from "./src/kernels/epilogue.ts";
 export type { Family } from "./src/kernels/plan.ts";
-export type { ExplainedPhase, Explanation } from "./src/layers/explain.ts";
+export type { ExplainedPhase, ExplainOptions, Explanation, Listing } from "./src/layers/explain.ts";
 export { type ForwardOptions, Layer, type LayerOptions } from "./src/layers/layer.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";

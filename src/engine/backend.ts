@@ -45,6 +45,12 @@ export function compilerFor(backend: Backend): Compiler {
   throw new Error(`Engine: backend "native" needs ${native.missing}`);
 }
 
+/** What machine code needs and this host or its permissions do not give; `null` if it can be run. */
+export function missingForNative(): string | null {
+  const native = nativeCompiler();
+  return "missing" in native ? native.missing : null;
+}
+
 /** What has been found out about this host; permissions may be granted later, the host stays. */
 let host: { readonly libc: Libc; readonly target: Target } | Obstacle | null = null;
 

@@ -31,6 +31,13 @@ export interface Compiler {
    * the same. It must not be freed while functions run. `null` if they do not reach there.
    */
   addressOf(array: Float32Array, memory: WebAssembly.Memory): number | null;
+  /**
+   * The code of one program by itself, for people to read.
+   *
+   * @param program What to encode.
+   * @param pages Size of the shared memory in pages of 64 KiB.
+   */
+  encode(program: Program, pages: number): Uint8Array<ArrayBuffer>;
   compile(
     programs: readonly Program[],
     memory: WebAssembly.Memory,

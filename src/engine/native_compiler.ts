@@ -42,6 +42,10 @@ export class NativeCompiler implements Compiler {
     return addressOf(array) - start;
   }
 
+  encode(program: Program): Uint8Array<ArrayBuffer> {
+    return encodeX64([program], this.target).code;
+  }
+
   /** @throws {RangeError} If there is no executable memory left. */
   compile(programs: readonly Program[], memory: WebAssembly.Memory): CompiledPrograms {
     const { code, entries } = encodeX64(programs, this.target);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { CodeCache } from "./code_cache.ts";
 import type { Compiler } from "./compiler.ts";
@@ -65,6 +66,11 @@ export class Runtime {
   /** What programs are written for. */
   get target(): Target {
     return this.#compiler.target;
+  }
+
+  /** The code of one program by itself, as the engine would run it. */
+  encode(program: Program): Uint8Array<ArrayBuffer> {
+    return this.#compiler.encode(program, this.#workshop.shared.pages);
   }
 
   /** Size of the shared memory in bytes. */

@@ -8,6 +8,8 @@ export const WASM_COMPILER: Compiler = {
   target: WASM_TARGET,
   reachesArrays: false,
   addressOf: () => null,
+  encode: (program: Program, pages: number): Uint8Array<ArrayBuffer> =>
+    encodeWasm([program], pages),
   compile(
     programs: readonly Program[],
     memory: WebAssembly.Memory,

@@ -12,7 +12,7 @@ import { checkAddend, checkAttached, checkTensor, resolveCall } from "./call.ts"
 import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
-import { explain, type Explanation } from "./explain.ts";
+import { checkExplainOptions, explain, type ExplainOptions, type Explanation } from "./explain.ts";
 import { drawInitialValues } from "./init.ts";
 import { Parameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";
@@ -304,12 +304,13 @@ export abstract class Layer {
   }
 
   /**
-   * How the layer would compute an input: kernel family, layout, tiles and memory.
+   * How the layer would compute an input: kernel family, layout, tiles and memory, on request the code.
    *
    * @param inputShape `(N, C, ...)` or, for one item, `(C, ...)`.
+   * @param options What to say besides.
    * @returns Plain data.
-   * @throws {TypeError} If it is not an array of numbers.
-   * @throws {RangeError} If it does not fit the layer, or the work not the engine's memory.
+   * @throws {TypeError} If the shape is not an array of numbers, or an option unknown or of the wrong kind.
+   * @throws {RangeError} If the shape does not fit the layer, or the work not the engine's memory.
    *
    * @example
    * ```ts
@@ -319,12 +320,23 @@ export abstract class Layer {
    * const layer = new Conv2d(32, 32, 3, { groups: 32, padding: 1 });
    * assertEquals(layer.explain([1, 32, 14, 14]).family, "depthwise");
    * ```
+   *
+   * @example The code
+   * ```ts
+   * import { Conv1d } from "@tileconv/conv";
+   * import { assertStringIncludes } from "@std/assert";
+   *
+   * const { phases } = new Conv1d(4, 4, 3).explain([4, 32], { code: true });
+   * const [listing] = phases.at(-1)?.listings ?? [];
+   * assertStringIncludes(listing?.instructions ?? "", "broadcast");
+   * ```
    */
-  explain(inputShape: readonly number[]): Explanation {
+  explain(inputShape: readonly number[], options: ExplainOptions = {}): Explanation {
+    checkExplainOptions(this.#settings.name, options);
     const { geometry } = this.#resolveShape(inputShape, undefined);
     const epilogue = { ...this.#activation, add: false };
     const form = { hasBias: this.bias !== null, epilogue, algorithm: this.#algorithm };
-    return explain(this.#engine ?? defaultEngine(), geometry, form);
+    return explain(this.#engine ?? defaultEngine(), geometry, form, options);
   }
 
   /**

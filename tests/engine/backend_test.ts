@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, WASM_TARGET } from "../../src/codegen/target.ts";
-import { compilerFor, setAutomaticTarget } from "../../src/engine/backend.ts";
+import { compilerFor, missingForNative, setAutomaticTarget } from "../../src/engine/backend.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { relativeError } from "../../src/kernels/reference.ts";
 import { Conv2d } from "../../src/layers/conv.ts";
@@ -62,6 +62,12 @@ Deno.test({
       setAutomaticTarget(null);
     }
   },
+});
+
+Deno.test("missingForNative() says what keeps native code away, if anything", () => {
+  const missing = missingForNative();
+  assertEquals(missing === null, HAS_NATIVE);
+  if (missing !== null) assertThrows(() => compilerFor("native"), Error, `needs ${missing}`);
 });
 
 Deno.test("An instruction set that the processor does not have is refused", () => {
