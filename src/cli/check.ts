@@ -4,7 +4,7 @@ import { reference, relativeError } from "../kernels/reference.ts";
 import { Tensor } from "../tensor.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
-import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "./engine_options.ts";
 import { applyLayer, buildLayer } from "./layer_options.ts";
 import { startProgress } from "./progress.ts";
 import { drawLayer } from "./random_layer.ts";
@@ -28,7 +28,7 @@ export const checkCommand: Command = {
     { name: "json", description: "print the verdict as JSON" },
   ],
   notes: `Draws layers of every kind with random sizes and options, and compares what they compute
-with the textbook formula in float64. A difference of more than ${TOLERANCE.toExponential()} of the largest output is a
+on one backend with the textbook formula in float64. A difference of more than ${TOLERANCE.toExponential()} of the largest output is a
 failure: it is named with its seed, and the exit code is 1. The layer of seed n is the same for
 every count, so that
 
@@ -71,7 +71,8 @@ async function runCheck(args: Arguments, output: Output): Promise<number> {
         `(repeat with --seed ${seed} --count 1)`,
     );
   }
-  const { threads, backend } = engine;
+  const { threads } = engine;
+  const code = codeOf(engine);
   const figures = {
     count,
     failures,
@@ -79,14 +80,14 @@ async function runCheck(args: Arguments, output: Output): Promise<number> {
     tolerance: TOLERANCE,
     seconds,
     threads,
-    backend,
+    ...code,
   };
   const largest = `largest difference ${largestError.toExponential(1)} of the largest output`;
   output.print(
     args.switches.has("json")
       ? formatJson(figures)
       : `${verdict(count, failures.length)}; ${largest}, ${formatSeconds(seconds)}, ` +
-        `threads: ${threads}, ${backend}`,
+        `threads: ${threads}, ${describeCode(code)}`,
   );
   return failures.length === 0 ? 0 : 1;
 }

@@ -49,13 +49,14 @@ interface Row {
   readonly seconds: number;
   readonly gflops: number;
   readonly threads: number;
+  readonly backend: Engine["backend"];
 }
 
 async function runDemo(args: Arguments, output: Output): Promise<number> {
   checkNoMore(args, 0);
   const folder = args.values.get("out") ?? DEFAULT_FOLDER;
-  await makeFolder(folder);
   using engine = await startEngine(args);
+  await makeFolder(folder);
   const chart = drawChart();
   await writePng(`${folder}/chart.png`, { pixels: chart, bitDepth: 8 });
   const rows: Row[] = [];
@@ -113,7 +114,7 @@ function describeRow(
   input: Tensor,
   result: Tensor,
   seconds: number,
-  { threads }: Engine,
+  { threads, backend }: Engine,
 ): Row {
   // Every weight is used once per position, in the output or, transposed, in the input.
   const [, ...positions] = layer instanceof ConvTranspose ? input.shape : result.shape;
@@ -126,6 +127,7 @@ function describeRow(
     seconds,
     gflops: gigaflops(multiplyAdds, seconds),
     threads,
+    backend,
   };
 }
 
@@ -146,8 +148,8 @@ function describeLayer(layer: Layer): string {
 
 function describeTable(rows: readonly Row[]): string {
   return formatTable(
-    ["picture", "layer", "input", "output", "time", "GFLOP/s", "threads"],
-    rows.map(({ picture, layer, inputShape, outputShape, seconds, gflops, threads }) => [
+    ["picture", "layer", "input", "output", "time", "GFLOP/s", "threads", "backend"],
+    rows.map(({ picture, layer, inputShape, outputShape, seconds, gflops, threads, backend }) => [
       picture,
       layer,
       inputShape.join("x"),
@@ -155,6 +157,7 @@ function describeTable(rows: readonly Row[]): string {
       formatSeconds(seconds),
       gflops.toPrecision(3),
       String(threads),
+      backend,
     ]),
   );
 }

@@ -1,22 +1,55 @@
-import { Engine } from "../engine/engine.ts";
+import type { Instructions } from "../codegen/target.ts";
+import { Engine, runtimeOf } from "../engine/engine.ts";
+import type { Explanation } from "../layers/explain.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { asUsage } from "./usage_error.ts";
-import { integerFlag } from "./values.ts";
+import { choiceFlag, integerFlag } from "./values.ts";
+
+const BACKENDS = ["auto", "wasm", "native"] as const;
 
 /** The flags that describe who computes. */
 export const ENGINE_FLAGS: readonly Flag[] = [
   { name: "threads", value: "n", description: "default: one per core" },
+  {
+    name: "backend",
+    value: "name",
+    description: "wasm, native (needs --allow-ffi) or auto, the best of them; default auto",
+  },
 ];
+
+/** Instructions as they are called in print. */
+const INSTRUCTION_NAMES: Readonly<Record<Instructions, string>> = {
+  wasm: "WebAssembly SIMD",
+  avx2: "AVX2",
+  avx512: "AVX-512",
+};
 
 /**
  * An engine as the command line describes it, with all its workers up: what is timed on it does not
  * include their start.
  *
  * @throws {UsageError} If a flag is wrong.
+ * @throws {Error} If the backend cannot be had; the message names what is missing.
  */
 export async function startEngine(args: Arguments): Promise<Engine> {
   const threads = integerFlag(args, "threads", 1);
-  const engine = threads === undefined ? new Engine() : asUsage(() => new Engine({ threads }));
+  const backend = choiceFlag(args, "backend", BACKENDS) ?? "auto";
+  const engine = threads === undefined
+    ? new Engine({ backend })
+    : asUsage(() => new Engine({ threads, backend }));
   await engine.ready;
   return engine;
+}
+
+/** What an engine runs. */
+type Code = Pick<Explanation, "backend" | "instructions">;
+
+/** The code that an engine runs, as figures for programs. */
+export function codeOf(engine: Engine): Code {
+  return { backend: engine.backend, instructions: runtimeOf(engine).target.name };
+}
+
+/** The same in a few words, such as `native (AVX-512)`. */
+export function describeCode({ backend, instructions }: Code): string {
+  return `${backend} (${INSTRUCTION_NAMES[instructions]})`;
 }

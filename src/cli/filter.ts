@@ -5,7 +5,7 @@ import { readPng, writePng } from "../io/png.ts";
 import { Tensor } from "../tensor.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
-import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "./engine_options.ts";
 import type { Filter, FilterName, FilterSettings } from "./filters.ts";
 import { applyFilter, buildFilter, DEFAULT_SETTINGS, FILTER_SETTINGS } from "./filters.ts";
 import { formatFields, formatJson, formatSeconds } from "./report.ts";
@@ -79,7 +79,7 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
     bitDepth: picture.bitDepth,
     seconds,
     threads: engine.threads,
-    backend: engine.backend,
+    ...codeOf(engine),
   };
   output.print(
     args.switches.has("json") ? formatJson(figures) : formatFields([
@@ -87,7 +87,7 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
       ["input", `${describeShape(figures.inputShape)}, ${picture.bitDepth} bit, ${source}`],
       ["output", `${describeShape(figures.outputShape)}, ${picture.bitDepth} bit, ${target}`],
       ["time", formatSeconds(seconds)],
-      ["threads", `${engine.threads}, ${engine.backend}`],
+      ["threads", `${engine.threads}, ${describeCode(codeOf(engine))}`],
     ]),
   );
   return 0;

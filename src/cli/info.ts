@@ -1,8 +1,10 @@
 import { describeBytes } from "../checks.ts";
+import { missingForNative } from "../engine/backend.ts";
+import { type Engine, runtimeOf } from "../engine/engine.ts";
 import config from "../../deno.json" with { type: "json" };
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
-import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "./engine_options.ts";
 import { formatFields, formatJson } from "./report.ts";
 import { checkNoMore } from "./values.ts";
 import { hasRelaxedSimd, hasSimd } from "./wasm_features.ts";
@@ -13,7 +15,7 @@ const PERMISSIONS = ["read", "write", "ffi"] as const;
 /** Says what the layers would run on. */
 export const infoCommand: Command = {
   name: "info",
-  summary: "Print threads, vector support, memory and permissions",
+  summary: "Print threads, backend, memory and permissions",
   usage: "[options]",
   flags: [...ENGINE_FLAGS, { name: "json", description: "print the figures as JSON" }],
   notes: "Nothing is asked for: a permission that was not given is shown as such.",
@@ -30,7 +32,8 @@ async function runInfo(args: Arguments, output: Output): Promise<number> {
     platform: `${Deno.build.os}, ${Deno.build.arch}`,
     cores: navigator.hardwareConcurrency,
     threads: engine.threads,
-    backend: engine.backend,
+    ...codeOf(engine),
+    missingForNative: missingForNative(),
     simd: hasSimd(),
     relaxedSimd: hasRelaxedSimd(),
     memory: engine.memory,
@@ -46,8 +49,8 @@ async function runInfo(args: Arguments, output: Output): Promise<number> {
     ["deno", `${figures.deno}, V8 ${figures.v8}`],
     ["platform", `${figures.platform}, ${figures.cores} cores`],
     ["threads", String(figures.threads)],
-    ["backend", figures.backend],
-    ["vectors", describeVectors(figures.simd, figures.relaxedSimd)],
+    ["backend", describeBackend(engine, figures.missingForNative)],
+    ["vectors", describeVectors(engine)],
     ["memory", `${describeBytes(figures.memory)} at most, shared by the threads`],
     ["permissions", granted.length === 0 ? "none" : granted.join(", ")],
   ]));
@@ -58,7 +61,18 @@ function isGranted(name: (typeof PERMISSIONS)[number]): boolean {
   return Deno.permissions.querySync({ name }).state === "granted";
 }
 
-function describeVectors(simd: boolean, relaxed: boolean): string {
-  if (!simd) return "none";
-  return relaxed ? "128 bits, fused multiply-add" : "128 bits";
+/** The backend and, where it is not the fastest, why. */
+function describeBackend(engine: Engine, missing: string | null): string {
+  const code = describeCode(codeOf(engine));
+  if (engine.backend === "native") return code;
+  return missing === null ? `${code}, as asked for` : `${code}; native code needs ${missing}`;
 }
+
+function describeVectors(engine: Engine): string {
+  if (engine.backend === "wasm" && !hasSimd()) return "none";
+  const bits = `${runtimeOf(engine).target.lanes * FLOAT_BITS} bits`;
+  const fuses = engine.backend === "native" || hasRelaxedSimd();
+  return fuses ? `${bits}, fused multiply-add` : bits;
+}
+
+const FLOAT_BITS = 32;

@@ -10,7 +10,7 @@ import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
-import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "./engine_options.ts";
 import type { LayerKind, LayerSizes, LayerSpec } from "./layer_options.ts";
 import {
   applyLayer,
@@ -223,7 +223,7 @@ function report(args: Arguments, output: Output, outcome: Outcome): void {
       repeat: repeat ?? 1,
       gflops: speed,
       threads: engine.threads,
-      backend: engine.backend,
+      ...codeOf(engine),
     }));
     return;
   }
@@ -236,6 +236,6 @@ function report(args: Arguments, output: Output, outcome: Outcome): void {
     ["output", `${describeShape(result.shape)}${target === undefined ? "" : `, ${target}`}`],
     ["time", `${formatSeconds(seconds)}, ${timing}`],
     ["speed", `${speed.toPrecision(3)} GFLOP/s`],
-    ["threads", `${engine.threads}, ${engine.backend}`],
+    ["threads", `${engine.threads}, ${describeCode(codeOf(engine))}`],
   ]));
 }
