@@ -28,9 +28,9 @@ export const checkCommand: Command = {
     { name: "json", description: "print the verdict as JSON" },
   ],
   notes: `Draws layers of every kind with random sizes and options, and compares what they compute
-on one backend with the textbook formula in float64. A difference of more than ${TOLERANCE.toExponential()} of the largest output is a
-failure: it is named with its seed, and the exit code is 1. The layer of seed n is the same for
-every count, so that
+on one backend with the textbook formula in float64. A difference of more than ${TOLERANCE.toExponential()} of the largest
+output is a failure: it is named with its seed, and the exit code is 1. The layer of seed n is the
+same for every count, so that
 
   tileconv check --seed n --count 1
 

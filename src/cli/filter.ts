@@ -87,7 +87,8 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
       ["input", `${describeShape(figures.inputShape)}, ${picture.bitDepth} bit, ${source}`],
       ["output", `${describeShape(figures.outputShape)}, ${picture.bitDepth} bit, ${target}`],
       ["time", formatSeconds(seconds)],
-      ["threads", `${engine.threads}, ${describeCode(codeOf(engine))}`],
+      ["threads", String(engine.threads)],
+      ["backend", describeCode(codeOf(engine))],
     ]),
   );
   return 0;

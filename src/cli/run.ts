@@ -236,6 +236,7 @@ function report(args: Arguments, output: Output, outcome: Outcome): void {
     ["output", `${describeShape(result.shape)}${target === undefined ? "" : `, ${target}`}`],
     ["time", `${formatSeconds(seconds)}, ${timing}`],
     ["speed", `${speed.toPrecision(3)} GFLOP/s`],
-    ["threads", `${engine.threads}, ${describeCode(codeOf(engine))}`],
+    ["threads", String(engine.threads)],
+    ["backend", describeCode(codeOf(engine))],
   ]));
 }

@@ -21,13 +21,19 @@ export async function runMain(...args: readonly string[]): Promise<Ending> {
 }
 
 /**
- * Runs a command line as a process of its own, which may read and write but never ask for anything.
+ * Runs a command line as a process of its own, which may read and write but never ask for anything
+ * else: it has no machine code.
  *
  * @param args What follows the program's name.
  * @param cwd The folder that it runs in.
+ * @param more Permissions that it has besides, as flags.
  */
-export async function spawnMain(args: readonly string[], cwd?: string): Promise<Ending> {
-  const permissions = ["--no-prompt", "--allow-read", "--allow-write"];
+export async function spawnMain(
+  args: readonly string[],
+  cwd?: string,
+  more: readonly string[] = [],
+): Promise<Ending> {
+  const permissions = ["--no-prompt", "--allow-read", "--allow-write", ...more];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, ENTRY, ...args],
     env: { NO_COLOR: "1" },

@@ -22,7 +22,13 @@ Deno.test("check says so in one line, with as many threads as asked for", async 
     "3",
   );
   assertEquals([code, err], [0, ""]);
-  assertMatch(out, /^Passed: 1 layer agrees with the formula; .* threads: \d, \w+\n$/);
+  assertMatch(out, /^Passed: 1 layer agrees with the formula; .* threads: \d, \w+ \([^)]+\)\n$/);
+});
+
+Deno.test("check names the backend that it checks", async () => {
+  const { code, out } = await runMain("check", "--count", "3", "--backend", "wasm");
+  assertEquals(code, 0);
+  assertMatch(out, /, wasm \(WebAssembly SIMD\)\n$/);
 });
 
 Deno.test("check names every layer that disagrees, and fails", async () => {

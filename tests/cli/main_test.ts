@@ -1,5 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import { missingForNative } from "../../src/engine/backend.ts";
+import { writePng } from "../../src/io/png.ts";
+import { Tensor } from "../../src/tensor.ts";
+import { TestFolder } from "../_folder.ts";
+import { IS_X64_LINUX } from "../codegen/_native.ts";
 import { runMain, spawnMain } from "./_cli.ts";
 
 const COMMANDS = ["run", "shape", "explain", "filter", "check", "info", "demo"];
@@ -43,6 +48,10 @@ Deno.test("A wrong command or flag is one line on standard error and exit code 2
     [["fold"], 'Unknown command "fold", expected run,'],
     [["info", "--thread", "2"], 'Unknown option "--thread", did you mean "--threads"?'],
     [["info", "--threads", "0"], 'Option "--threads" must be at least 1, but is 0'],
+    [
+      ["check", "--backend", "nonsense"],
+      'Option "--backend" must be auto, wasm or native, but is "nonsense"',
+    ],
     [["info", "more"], 'Unexpected argument "more"'],
     [["check", "--count", "many"], 'Option "--count" needs whole numbers'],
     [["demo", "--out"], 'Option "--out" needs a value'],
@@ -52,6 +61,60 @@ Deno.test("A wrong command or flag is one line on standard error and exit code 2
     assertEquals([code, out], [2, ""]);
     assertMatch(err, /^error: [^\n]+\n$/);
     assertStringIncludes(err, message);
+  }
+});
+
+/** A line for every command that starts an engine, with little to do. */
+async function engineCommands(folder: TestFolder): Promise<readonly string[][]> {
+  const picture = folder.file("a.png");
+  await writePng(picture, { pixels: Tensor.ones([1, 4, 4]), bitDepth: 8 });
+  const layer = ["conv1d", "--input-shape", "1,4", "--kernel-size", "3", "--out-channels", "1"];
+  return [
+    ["run", ...layer],
+    ["explain", ...layer],
+    ["filter", "edges", picture, folder.file("b.png")],
+    ["check", "--count", "1"],
+    ["info"],
+    ["demo", "--out", folder.file("demo")],
+  ];
+}
+
+Deno.test("--backend wasm works everywhere, without a permission for machine code", async () => {
+  using folder = new TestFolder();
+  for (const args of await engineCommands(folder)) {
+    const { code, out, err } = await spawnMain([...args, "--backend", "wasm"]);
+    assertEquals([code, err], [0, ""], args[0]);
+    assertMatch(out, /\bwasm\b/);
+  }
+});
+
+Deno.test("--backend native without its permission is one line, exit code 1, and no file", async () => {
+  using folder = new TestFolder();
+  const commands = await engineCommands(folder);
+  const before = folder.names();
+  for (const args of commands) {
+    const { code, out, err } = await spawnMain([...args, "--backend", "native"]);
+    assertEquals([code, out], [1, ""], args[0]);
+    assertMatch(err, /^error: Engine: backend "native" needs [^\n]+\n$/);
+    if (IS_X64_LINUX) assertStringIncludes(err, "needs the permission --allow-ffi\n");
+  }
+  assertEquals(folder.names(), before);
+});
+
+Deno.test({
+  name: "--backend native works with its permission",
+  ignore: missingForNative() !== null,
+  async fn() {
+    const args = ["check", "--count", "2", "--backend", "native"];
+    const { code, out, err } = await spawnMain(args, ".", ["--allow-ffi"]);
+    assertEquals([code, err], [0, ""]);
+    assertMatch(out, /, native \(AVX(2|-512)\)\n$/);
+  },
+});
+
+Deno.test("The tasks of a checkout grant what machine code needs", () => {
+  for (const task of [config.tasks.cli, config.tasks.demo]) {
+    assertStringIncludes(task, " --allow-ffi ");
   }
 });
 
