@@ -17,7 +17,7 @@
  */
 
 export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
-export type { Instructions } from "./src/codegen/target.ts";
+export type { InstructionSet } from "./src/codegen/target.ts";
 export type { PaddingMode } from "./src/geometry.ts";
 export type { Algorithm } from "./src/kernels/algorithm.ts";
 export { Conv, Conv1d, Conv2d, Conv3d, type ConvOptions } from "./src/layers/conv.ts";

@@ -1,4 +1,4 @@
-import type { Instructions } from "../codegen/target.ts";
+import type { InstructionSet } from "../codegen/target.ts";
 import { Engine, runtimeOf } from "../engine/engine.ts";
 import type { Explanation } from "../layers/explain.ts";
 import type { Arguments, Flag } from "./args.ts";
@@ -17,8 +17,8 @@ export const ENGINE_FLAGS: readonly Flag[] = [
   },
 ];
 
-/** Instructions as they are called in print. */
-const INSTRUCTION_NAMES: Readonly<Record<Instructions, string>> = {
+/** InstructionSet as they are called in print. */
+const INSTRUCTION_NAMES: Readonly<Record<InstructionSet, string>> = {
   wasm: "WebAssembly SIMD",
   avx2: "AVX2",
   avx512: "AVX-512",
@@ -42,14 +42,14 @@ export async function startEngine(args: Arguments): Promise<Engine> {
 }
 
 /** What an engine runs. */
-type Code = Pick<Explanation, "backend" | "instructions">;
+type Code = Pick<Explanation, "backend" | "instructionSet">;
 
 /** The code that an engine runs, as figures for programs. */
 export function codeOf(engine: Engine): Code {
-  return { backend: engine.backend, instructions: runtimeOf(engine).target.name };
+  return { backend: engine.backend, instructionSet: runtimeOf(engine).target.name };
 }
 
 /** The same in a few words, such as `native (AVX-512)`. */
-export function describeCode({ backend, instructions }: Code): string {
-  return `${backend} (${INSTRUCTION_NAMES[instructions]})`;
+export function describeCode({ backend, instructionSet }: Code): string {
+  return `${backend} (${INSTRUCTION_NAMES[instructionSet]})`;
 }

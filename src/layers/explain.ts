@@ -7,7 +7,7 @@
 import { checkBoolean, checkOptionNames } from "../checks.ts";
 import { listBytes, listProgram } from "../codegen/listing.ts";
 import type { Program } from "../codegen/program.ts";
-import type { Instructions } from "../codegen/target.ts";
+import type { InstructionSet } from "../codegen/target.ts";
 import { type Backend, type Engine, runtimeOf } from "../engine/engine.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import { type Phase, phaseTiles } from "../engine/work.ts";
@@ -29,7 +29,7 @@ export interface Explanation {
   /** The code that runs. */
   readonly backend: Exclude<Backend, "auto">;
   /** The instructions that it is made of. */
-  readonly instructions: Instructions;
+  readonly instructionSet: InstructionSet;
   /** Threads that share the work. */
   readonly threads: number;
   /** How many pieces the work is cut into for want of shared memory; the rest speaks of the first. */
@@ -94,7 +94,7 @@ export function explain(
 ): Explanation {
   const runtime = runtimeOf(engine);
   const { backend, threads } = engine;
-  const means = { backend, instructions: runtime.target.name, threads };
+  const means = { backend, instructionSet: runtime.target.name, threads };
   if (geometry.batch === 0) {
     return { family: "none", ...means, pieces: 0, bytes: 0, inputLayout: "", phases: [] };
   }

@@ -40,8 +40,8 @@ Deno.test("explain --json prints the same as data", async () => {
 Deno.test("explain names the backend and its instructions", async () => {
   const { out } = await runMain(...LAYER, "--backend", "wasm");
   assertMatch(out, /^backend +wasm \(WebAssembly SIMD\)$/m);
-  const { backend, instructions } = await runJson(...LAYER, "--backend", "wasm");
-  assertEquals([backend, instructions], ["wasm", "wasm"]);
+  const { backend, instructionSet } = await runJson(...LAYER, "--backend", "wasm");
+  assertEquals([backend, instructionSet], ["wasm", "wasm"]);
 });
 
 Deno.test("explain --asm lists the programs and their bytes", async () => {

@@ -197,7 +197,7 @@ Deno.test("filter --json prints the figures", async () => {
     bitDepth: 16,
     threads: 1,
     backend: "wasm",
-    instructions: "wasm",
+    instructionSet: "wasm",
   });
 });
 

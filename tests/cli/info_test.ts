@@ -10,7 +10,7 @@ Deno.test("info prints what the layers run on", async () => {
   assertEquals(figures["threads"], 1);
   const { name } = compilerFor("auto").target;
   assertEquals(figures["backend"], name === "wasm" ? "wasm" : "native");
-  assertEquals(figures["instructions"], name);
+  assertEquals(figures["instructionSet"], name);
   assertEquals(figures["missingForNative"], missingForNative());
   assertEquals([figures["simd"], figures["relaxedSimd"]], [hasSimd(), hasRelaxedSimd()]);
   const { out } = await runMain("info");

@@ -176,7 +176,7 @@ Deno.test("run --json prints the figures, those of --repeat too", async () => {
     repeat: 3,
     threads: 1,
     backend: "wasm",
-    instructions: "wasm",
+    instructionSet: "wasm",
   });
   assert(typeof seconds === "number" && seconds > 0 && typeof gflops === "number" && gflops > 0);
   assertStringIncludes(String(layer), "ConvTranspose2d(4, 4, ");

@@ -23,8 +23,8 @@ Deno.test("explain() names the backend and its instructions, for an empty batch 
   using best = new Engine({ threads: 1 });
   for (const shape of [[2, 1, 32], [0, 1, 32]]) {
     const explain = (engine: Engine) => {
-      const { backend, instructions } = new Conv1d(1, 1, 3, { engine }).explain(shape);
-      return [backend, instructions];
+      const { backend, instructionSet } = new Conv1d(1, 1, 3, { engine }).explain(shape);
+      return [backend, instructionSet];
     };
     assertEquals(explain(wasm), ["wasm", "wasm"]);
     assertEquals(explain(best), [best.backend, compilerFor("auto").target.name]);
