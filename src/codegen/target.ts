@@ -1,9 +1,9 @@
 /** The instructions that programs become: WebAssembly SIMD, or those of x86-64. */
-export type Instructions = "wasm" | "avx2" | "avx512";
+export type InstructionSet = "wasm" | "avx2" | "avx512";
 
 /** What a kernel family must know of the machine it writes a program for. */
 export interface Target {
-  readonly name: Instructions;
+  readonly name: InstructionSet;
   /** float32 lanes in a vector register. */
   readonly lanes: number;
   /** Vector registers that a program can use without spilling. */
