@@ -41,29 +41,48 @@ export function encodeJob(
   bases: readonly number[],
   module: ModuleLocation,
 ): Int32Array<ArrayBuffer> {
-  const tiles = phaseTiles(phase);
-  const words = [
-    module.id,
-    module.address,
-    module.bytes,
-    unitsOf(phase),
-    tilesPerUnit(tiles),
-    phase.grids.length,
-  ];
-  for (const grid of phase.grids) {
-    words.push(
-      grid.program,
-      gridTiles(grid),
-      grid.extents.length,
-      grid.args.length,
-      ...grid.extents,
-      ...grid.args.flatMap(({ buffer, offset, threadStep, steps }) => {
-        const pointer = (bases[buffer] ?? 0) + offset;
-        return [pointer | 0, highWord(pointer), threadStep, ...steps];
-      }),
-    );
+  const template = templates.get(phase) ?? makeTemplate(phase);
+  templates.set(phase, template);
+  const words = template.words.slice();
+  words[0] = module.id;
+  words[1] = module.address;
+  words[2] = module.bytes;
+  for (const { word, buffer, offset } of template.pointers) {
+    const pointer = (bases[buffer] ?? 0) + offset;
+    words[word] = pointer;
+    words[word + 1] = highWord(pointer);
   }
-  return Int32Array.from(words);
+  return words;
+}
+
+/** A job but for its module and its addresses, which are others in every call. */
+interface JobTemplate {
+  readonly words: Int32Array<ArrayBuffer>;
+  readonly pointers: readonly JobPointer[];
+}
+
+/** Where in the words of a job a pointer belongs, and what it points to. */
+interface JobPointer {
+  readonly word: number;
+  readonly buffer: number;
+  readonly offset: number;
+}
+
+const templates = new WeakMap<Phase, JobTemplate>();
+
+function makeTemplate(phase: Phase): JobTemplate {
+  const tiles = phaseTiles(phase);
+  const words = [0, 0, 0, unitsOf(phase), tilesPerUnit(tiles), phase.grids.length];
+  const pointers: JobPointer[] = [];
+  for (const grid of phase.grids) {
+    const { program, extents, args } = grid;
+    words.push(program, gridTiles(grid), extents.length, args.length, ...extents);
+    for (const { buffer, offset, threadStep, steps } of args) {
+      pointers.push({ word: words.length, buffer, offset });
+      words.push(0, 0, threadStep, ...steps);
+    }
+  }
+  return { words: Int32Array.from(words), pointers };
 }
 
 /** What a pointer has beyond its low word, taken as a signed number: 0 within the shared memory. */

@@ -19,6 +19,7 @@ import {
   borrowArray,
   borrowOutput,
   borrowResult,
+  isWorthBorrowing,
   type Loan,
   type Loans,
   NO_LOANS,
@@ -186,7 +187,7 @@ function runIntoArray(
   operands: StagedOperands,
   loans: Loans,
 ): Task<Values> | null {
-  if (!runtime.reachesArrays) return null;
+  if (!runtime.reachesArrays || !isWorthBorrowing(outputLength(piece.geometry))) return null;
   const array = newOutput(piece.geometry);
   const output = borrowOutput(runtime, array);
   if (output === null) return null;

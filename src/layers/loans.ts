@@ -23,7 +23,12 @@ export type Loans = ReadonlyMap<number, Loan>;
 export const NO_LOANS: Loans = new Map();
 
 /** What is smaller is copied sooner than it is found out where it lies. */
-const LEAST_BYTES = 16 * 1024;
+const LEAST_LENGTH = 4096;
+
+/** Whether an array of so many elements is better used where it lies. */
+export function isWorthBorrowing(length: number): boolean {
+  return length >= LEAST_LENGTH;
+}
 
 /** The operating system protects memory by the page. */
 const PAGE_BYTES = 4096;
@@ -52,7 +57,7 @@ export function borrowArray(
   array: Float32Array,
   { bytes }: BufferSpec,
 ): Loan | null {
-  if (array.byteLength < LEAST_BYTES) return null;
+  if (!isWorthBorrowing(array.length)) return null;
   const address = runtime.addressOf(array);
   if (address === null) return null;
   const page = (byte: number) => Math.floor((address + byte) / PAGE_BYTES);
