@@ -13,12 +13,13 @@ import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
 import { isPlainDepthwise, planDepthwise } from "./depthwise_plan.ts";
+import { isPointwise, planPointwise } from "./pointwise_plan.ts";
 import { planTransposed } from "./transposed.ts";
 import { chooseWinograd } from "./winograd_choice.ts";
 import { planWinograd } from "./winograd_plan.ts";
 
 /** The kernel families. */
-export type Family = "direct" | "depthwise" | "winograd";
+export type Family = "direct" | "pointwise" | "depthwise" | "winograd";
 
 /** Indices into the buffers of every plan. */
 export const BUFFER = {
@@ -94,6 +95,7 @@ function makePlan(request: PlanRequest): PlanBody {
   if (winograd !== null) return planWinograd(request, winograd);
   const collapsed = { ...request, geometry: collapse(request.geometry) };
   if (isPlainDepthwise(collapsed)) return planDepthwise(collapsed);
+  if (isPointwise(collapsed.geometry, collapsed.target)) return planPointwise(collapsed);
   return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
 }
 
