@@ -12,7 +12,7 @@ import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
 import type { DirectShape } from "./direct.ts";
 import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
-import { chooseLanes, type LaneUse } from "./lane_choice.ts";
+import { chooseLanes, type LaneUse, type LaneWork } from "./lane_choice.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
 import { competesForCache, isScattered, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { product, range } from "./numbers.ts";
@@ -86,7 +86,12 @@ export function planConvolution(request: PlanRequest): PlanBody {
 function lanesOf(g: Geometry, target: Target): LaneUse {
   // A folded row is all that pixels ask for.
   if (isFoldable(g)) return "pixels";
-  return chooseLanes({
+  return chooseLanes(laneWork(g, target));
+}
+
+/** A group of a convolution as the choice of lanes sees it. */
+export function laneWork(g: Geometry, target: Target): LaneWork {
+  return {
     target,
     inChannels: g.inChannels / g.groups,
     outChannels: g.outChannels / g.groups,
@@ -96,7 +101,7 @@ function lanesOf(g: Geometry, target: Target): LaneUse {
     pixelStep: FLOAT_BYTES,
     channelPitch: product(g.output) * FLOAT_BYTES,
     copies: { pixels: copiesOf(g, "pixels", target), channels: copiesOf(g, "channels", target) },
-  });
+  };
 }
 
 /** Elements of a group's input that are packed for a use of the lanes. */

@@ -16,6 +16,7 @@ import type { Target } from "../codegen/target.ts";
 import { DIRECT_PARAMETERS } from "./direct.ts";
 import { type Epilogue, writeOutput } from "./epilogue.ts";
 import { range } from "./numbers.ts";
+import { spread } from "./pad.ts";
 import { type PixelSource, writePixelPanels } from "./pointwise_pack.ts";
 import { writeReduction } from "./reduction.ts";
 import { channelsOf, mostRows, unrolledSteps } from "./register_tile.ts";
@@ -23,8 +24,11 @@ import { channelsOf, mostRows, unrolledSteps } from "./register_tile.ts";
 /** One convolution of one group of channels. */
 export interface PointwiseShape {
   readonly target: Target;
-  /** Where the pixels of one output row after the other come from. */
-  readonly source: Omit<PixelSource, "rows" | "columns">;
+  /** Input channels of a group, and bytes from one to the next. */
+  readonly inChannels: number;
+  readonly inputChannelPitch: number;
+  /** Terms of the sum of an output. */
+  readonly steps: number;
   /** Output channels of a group. */
   readonly outChannels: number;
   readonly hasBias: boolean;
@@ -39,6 +43,9 @@ export interface PointwiseBlock {
   readonly rows: number;
   readonly columns: number;
 }
+
+/** Depth, height and width of what a tile sees. */
+export type PointwiseWindows = PixelSource["windows"];
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
@@ -60,29 +67,38 @@ export function weightPanel(target: Target, outChannels: number): number {
 
 /** Bytes of scratch memory that the program of a tile uses. */
 export function pointwiseScratchBytes(
-  { target: { lanes }, source: { channels, taps } }: PointwiseShape,
+  { target, steps }: PointwiseShape,
   { rows, columns }: PointwiseBlock,
 ): number {
-  return Math.ceil(rows * columns / lanes) * lanes * channels * taps.length * FLOAT_BYTES;
+  const panels = Math.ceil(rows * columns / (PANEL_VECTORS * target.lanes));
+  return panels * panelPitch(target, steps) * FLOAT_BYTES;
+}
+
+/** Elements from one full panel of pixels to the next: such that they do not compete for cache sets. */
+function panelPitch({ lanes }: Target, steps: number): number {
+  return spread(steps * PANEL_VECTORS * lanes);
 }
 
 /** Writes the program of a tile. */
-export function pointwiseProgram(shape: PointwiseShape, block: PointwiseBlock): Program {
-  const { target, source, outputChannelPitch } = shape;
+export function pointwiseProgram(
+  shape: PointwiseShape,
+  block: PointwiseBlock,
+  windows: PointwiseWindows,
+): Program {
+  const { target, outputChannelPitch, inChannels, inputChannelPitch } = shape;
   const { rows, columns, outChannels } = block;
-  const reduction = source.channels * source.taps.length;
   const size = weightPanel(target, shape.outChannels);
   const code = new ProgramBuilder(
-    `pointwise ${outChannels}oc x ${rows}x${columns}px, ${source.channels}ic x ${source.taps.length} taps, tile ${size}oc x ${PANEL_VECTORS}`,
+    `pointwise ${outChannels}oc x ${rows}x${columns}px, ${shape.steps} steps, ` +
+      `tile ${size}oc x ${PANEL_VECTORS * target.lanes}px`,
     target.lanes,
     DIRECT_PARAMETERS.length,
   );
-  writePixelPanels(code, { ...source, rows, columns }, PANEL_VECTORS, {
-    input: INPUT,
-    panels: SCRATCH,
-  });
+  const source = { windows, rows, columns, channels: inChannels, channelPitch: inputChannelPitch };
+  const panels = { vectors: PANEL_VECTORS, pitch: panelPitch(target, shape.steps) };
+  writePixelPanels(code, source, panels, { input: INPUT, panels: SCRATCH });
   const steps = [
-    [WEIGHT, size * reduction * FLOAT_BYTES],
+    [WEIGHT, size * shape.steps * FLOAT_BYTES],
     [BIAS, size * FLOAT_BYTES],
     ...outputSteps(shape, size * outputChannelPitch),
   ] as const;
@@ -102,12 +118,11 @@ function writePanelRow(
   channels: number,
   pixels: number,
 ): void {
-  const { lanes } = shape.target;
-  const { source } = shape;
-  const panel = PANEL_VECTORS * lanes;
+  const { target } = shape;
+  const panel = PANEL_VECTORS * target.lanes;
   const full = Math.floor(pixels / panel);
   const steps = [
-    [SCRATCH, panel * source.channels * source.taps.length * FLOAT_BYTES],
+    [SCRATCH, panelPitch(target, shape.steps) * FLOAT_BYTES],
     ...outputSteps(shape, panel * FLOAT_BYTES),
   ] as const;
   code.sweep(full, steps, () => writeRegisterTile(code, shape, channels, panel));
@@ -124,24 +139,44 @@ function writeRegisterTile(
   channels: number,
   pixels: number,
 ): void {
-  const { target: { lanes }, source, outputChannelPitch, epilogue } = shape;
+  const { target: { lanes }, outputChannelPitch, epilogue } = shape;
   const vectors = Math.ceil(pixels / lanes);
-  const vectorBytes = lanes * FLOAT_BYTES;
   const sums = range(channels).map(() => code.registers(vectors));
   sums.forEach((row, channel) => writeInitialSums(code, shape, row, channel));
+  writeProducts(code, shape, sums, vectors);
+  sums.forEach((row, channel) => {
+    row.forEach((sum, v) => {
+      writeOutput(code, sum, {
+        output: OUTPUT,
+        add: ADD,
+        offset: channel * outputChannelPitch + v * lanes * FLOAT_BYTES,
+        pixelStep: FLOAT_BYTES,
+        lanes: Math.min(lanes, pixels - v * lanes),
+      }, epilogue);
+    });
+  });
+}
+
+/** Adds all products to the sums: of each channel's weights and the vectors of a panel of pixels. */
+function writeProducts(
+  code: ProgramBuilder,
+  { steps }: PointwiseShape,
+  sums: readonly (readonly Register[])[],
+  vectors: number,
+): void {
+  const vectorBytes = code.lanes * FLOAT_BYTES;
   const pixel = code.pointer(SCRATCH);
   const weight = code.pointer(WEIGHT);
   const inputs = code.registers(vectors);
   const element = code.register();
-  const reduction = source.channels * source.taps.length;
-  const offsets = range(reduction).map((step) => step * vectors * vectorBytes);
-  const options = { weightStep: channels * FLOAT_BYTES, unroll: unrolledSteps(channels * vectors) };
+  const weightStep = sums.length * FLOAT_BYTES;
+  const options = { weightStep, unroll: unrolledSteps(sums.length * vectors) };
+  const offsets = range(steps).map((step) => step * vectors * vectorBytes);
   writeReduction(code, pixel, weight, offsets, (offsets) => {
     offsets.forEach((offset, step) => {
-      inputs.forEach((register, v) => code.load(register, pixel, offset + v * vectorBytes));
+      inputs.forEach((input, v) => code.load(input, pixel, offset + v * vectorBytes));
       sums.forEach((row, channel) => {
-        const at = (step * channels + channel) * FLOAT_BYTES;
-        code.broadcast(element, weight, at);
+        code.broadcast(element, weight, step * weightStep + channel * FLOAT_BYTES);
         row.forEach((sum, v) => {
           const input = inputs[v];
           if (input !== undefined) code.fma(sum, input, element);
@@ -149,17 +184,6 @@ function writeRegisterTile(
       });
     });
   }, options);
-  sums.forEach((row, channel) => {
-    row.forEach((sum, v) => {
-      writeOutput(code, sum, {
-        output: OUTPUT,
-        add: ADD,
-        offset: channel * outputChannelPitch + v * vectorBytes,
-        pixelStep: FLOAT_BYTES,
-        lanes: Math.min(lanes, pixels - v * lanes),
-      }, epilogue);
-    });
-  });
 }
 
 /** A sum starts as its channel's bias. */

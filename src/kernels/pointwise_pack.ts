@@ -1,8 +1,8 @@
 /**
  * The pixels of a tile, brought together before the sums over them are taken: `[panel][step][pixel of
  * the panel]`, a step being a channel and a tap, a panel some vectors of consecutive output pixels. So
- * the sums read one aligned stream, whatever the planes' pitch, the strides and the taps are, and the
- * copy is still in a near cache.
+ * the sums read one aligned stream, whatever the planes' pitch, padding, strides and taps are, rows leave
+ * no vector partly empty, and the copy is still in a near cache.
  *
  * @module
  */
@@ -13,42 +13,98 @@ import {
   type ProgramBuilder,
   type Register,
 } from "../codegen/program.ts";
-import { range } from "./numbers.ts";
+import type { Triple } from "../geometry.ts";
+import { clamp, range } from "./numbers.ts";
 
-/** Where the pixels of a tile come from, in bytes. */
-export interface PixelSource {
-  readonly rows: number;
-  /** Pixels of a row. */
-  readonly columns: number;
-  readonly rowStep: number;
-  readonly pixelStep: number;
-  readonly channels: number;
-  readonly channelPitch: number;
-  /** For each tap: bytes from the pixel that tap 0 sees. */
+/** What a tile sees along an axis: positions count from where its first output's first tap looks. */
+export interface AxisWindow {
+  /** Input positions from one output to the next. */
+  readonly stride: number;
+  /** Position of each tap. */
   readonly taps: readonly number[];
+  /** Positions before the input's first. */
+  readonly skip: number;
+  /** Positions up to the input's last; no more than the tile looks at. */
+  readonly room: number;
+  /** Input bytes from one position to the next. */
+  readonly pitch: number;
 }
 
-/** Some consecutive pixels of a row that share a vector. */
+/** Where the pixels of a tile come from. */
+export interface PixelSource {
+  /** Depth, height and width. */
+  readonly windows: readonly [depth: AxisWindow, height: AxisWindow, width: AxisWindow];
+  /** Outputs along height and width. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly channels: number;
+  readonly channelPitch: number;
+}
+
+/** How pixels lie when they have been brought together. */
+export interface PixelPanels {
+  /** Vectors of a full panel; the last one has what is left. */
+  readonly vectors: number;
+  /** Elements from one panel to the next. */
+  readonly pitch: number;
+}
+
+/** Terms of the sum of an output. */
+export function stepsOf(kernel: Triple, channels: number): number {
+  return channels * kernel[0] * kernel[1] * kernel[2];
+}
+
+/** Some consecutive pixels that share a vector. */
 interface Piece {
-  /** Bytes from the first pixel of the tile. */
-  readonly source: number;
   /** The first of them among the pixels of the tile. */
   readonly pixel: number;
   readonly count: number;
+  /** Bytes from the tile's first input position, `null` for zeros. */
+  readonly source: number | null;
 }
 
-/** The pieces of a tile's vectors: rows follow one another without a gap. */
-function piecesOf({ rows, columns, rowStep, pixelStep }: PixelSource, lanes: number): Piece[] {
+/** The pieces of all pixels of a tile, as one tap sees them. */
+function piecesOf(source: PixelSource, taps: readonly number[], lanes: number): Piece[] {
+  const [depthTap = 0, rowTap = 0, columnTap = 0] = taps;
+  const [depth, height, width] = source.windows;
+  const { rows, columns } = source;
+  const columnOf = (position: number) =>
+    clamp(Math.ceil((position - columnTap) / width.stride), 0, columns);
+  const [first, end] = [columnOf(width.skip), columnOf(width.room)];
   return range(rows).flatMap((row) => {
-    const pieces: Piece[] = [];
-    for (let column = 0; column < columns;) {
-      const pixel = row * columns + column;
-      const count = Math.min(columns - column, lanes - pixel % lanes);
-      pieces.push({ source: row * rowStep + column * pixelStep, pixel, count });
-      column += count;
-    }
-    return pieces;
+    const position = row * height.stride + rowTap;
+    const start = row * columns;
+    const inside = isInside(depth, depthTap) && isInside(height, position) && first < end;
+    if (!inside) return cut({ pixel: start, count: columns, source: null }, 0, lanes);
+    const origin = (depthTap - depth.skip) * depth.pitch + (position - height.skip) * height.pitch;
+    const column = first * width.stride + columnTap - width.skip;
+    const present = {
+      pixel: start + first,
+      count: end - first,
+      source: origin + column * width.pitch,
+    };
+    return [
+      ...cut({ pixel: start, count: first, source: null }, 0, lanes),
+      ...cut(present, width.stride * width.pitch, lanes),
+      ...cut({ pixel: start + end, count: columns - end, source: null }, 0, lanes),
+    ];
   });
+}
+
+function isInside({ skip, room }: AxisWindow, position: number): boolean {
+  return position >= skip && position < room;
+}
+
+/** Cuts a run of pixels, `step` bytes apart, where vectors end. */
+function cut({ pixel, count, source }: Piece, step: number, lanes: number): Piece[] {
+  const pieces: Piece[] = [];
+  for (let done = 0; done < count;) {
+    const at = pixel + done;
+    const size = Math.min(count - done, lanes - at % lanes);
+    pieces.push({ pixel: at, count: size, source: source === null ? null : source + done * step });
+    done += size;
+  }
+  return pieces;
 }
 
 /**
@@ -56,58 +112,72 @@ function piecesOf({ rows, columns, rowStep, pixelStep }: PixelSource, lanes: num
  *
  * @param code Where to write.
  * @param source The pixels.
- * @param panelVectors Vectors of a full panel; the last one has what is left.
- * @param pointers Where the pixels are, and where they go.
+ * @param layout Its panels.
+ * @param pointers Where the tile's first input position is, and where its pixels go.
  */
 export function writePixelPanels(
   code: ProgramBuilder,
   source: PixelSource,
-  panelVectors: number,
+  layout: PixelPanels,
   { input, panels }: { readonly input: Pointer; readonly panels: Pointer },
 ): void {
   const { lanes } = code;
-  const { rows, columns, channels, channelPitch, taps, pixelStep } = source;
-  const panel = panelVectors * lanes;
+  const { rows, columns, channels, channelPitch, windows: [depth, height, width] } = source;
+  const taps = depth.taps.flatMap((d) =>
+    height.taps.flatMap((h) => width.taps.map((w) => piecesOf(source, [d, h, w], lanes)))
+  );
+  const panel = layout.vectors * lanes;
   const pixels = rows * columns;
-  const steps = channels * taps.length;
-  const pieces = piecesOf(source, lanes);
-  const full = Math.floor(pixels / panel);
+  const inFull = Math.floor(pixels / panel) * panel;
+  const step = width.stride * width.pitch;
   const from = code.pointer(input);
+  const to = code.pointer(panels);
+  const zero = code.register();
   const value = code.register();
-  /** Some pieces of full panels or of the last one, for every channel. */
-  const copy = (to: Pointer, chosen: readonly Piece[], width: number) => {
-    if (chosen.length === 0) return;
-    code.sweep(channels, [[from, channelPitch], [to, taps.length * width * FLOAT_BYTES]], () => {
-      taps.forEach((tap, t) => {
-        for (const { source, pixel, count } of chosen) {
-          loadSpaced(code, value, from, tap + source, pixelStep, count);
-          const at = Math.floor(pixel / panel) * steps * panel + t * width + pixel % panel;
-          code.store(value, to, at * FLOAT_BYTES, count);
+  code.zero(zero);
+  /** The pixels of the full panels, or those of the last one, for every channel. */
+  const copy = (isChosen: (piece: Piece) => boolean, panelPixels: number) => {
+    const steps = [
+      [from, channelPitch],
+      [to, taps.length * panelPixels * FLOAT_BYTES],
+    ] as const;
+    code.sweep(channels, steps, () => {
+      taps.forEach((pieces, tap) => {
+        for (const { pixel, count, source } of pieces.filter(isChosen)) {
+          const start = Math.floor(pixel / panel) * layout.pitch;
+          const at = (start + tap * panelPixels + pixel % panel) * FLOAT_BYTES;
+          if (source !== null) loadSpaced(code, value, from, { offset: source, step, count });
+          code.store(source === null ? zero : value, to, at, count);
         }
       });
     });
   };
-  const to = code.pointer(panels);
-  copy(to, pieces.filter(({ pixel }) => pixel < full * panel), panel);
-  const width = Math.ceil((pixels - full * panel) / lanes) * lanes;
-  copy(to, pieces.filter(({ pixel }) => pixel >= full * panel), width);
+  if (inFull > 0) copy(({ pixel }) => pixel < inFull, panel);
+  if (inFull < pixels) {
+    copy(({ pixel }) => pixel >= inFull, Math.ceil((pixels - inFull) / lanes) * lanes);
+  }
 }
 
-/** Loads elements that are `step` bytes apart. */
+/** Elements of memory, `step` bytes apart. */
+interface Spaced {
+  readonly offset: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** Loads some elements; the other lanes become 0. */
 function loadSpaced(
   code: ProgramBuilder,
   dst: Register,
   ptr: Pointer,
-  offset: number,
-  step: number,
-  count: number,
+  { offset, step, count }: Spaced,
 ): void {
   const { lanes } = code;
   if (step === FLOAT_BYTES) return code.load(dst, ptr, offset, count);
   if (step === 2 * FLOAT_BYTES && count === lanes) {
     const [low, high] = [code.register(), code.register()];
     code.load(low, ptr, offset);
-    // The last element of it is not needed, and may lie behind the input.
+    // The element behind its last is not needed, and may lie behind the input.
     code.load(high, ptr, offset + lanes * FLOAT_BYTES, lanes - 1);
     return code.shuffle(dst, low, high, range(lanes).map((lane) => 2 * lane));
   }

@@ -5,10 +5,9 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
-import type { Target } from "../codegen/target.ts";
 import type { Geometry, Triple } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
-import { clamp, product, range } from "./numbers.ts";
+import { clamp, product } from "./numbers.ts";
 import { PLAIN_LAYOUT } from "./packing.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import {
@@ -19,113 +18,128 @@ import {
   type PointwiseShape,
   weightPanel,
 } from "./pointwise.ts";
+import { stepsOf } from "./pointwise_pack.ts";
 import { addWeightPanels } from "./pointwise_weights.ts";
+import { type WindowRun, windowRuns } from "./pointwise_windows.ts";
 import { evenParts } from "./register_tile.ts";
 import { multiplyAddsPerMicrosecond, PhaseBuilder } from "./tiles.ts";
-
-/** Whether a convolution, its axes collapsed, is computed as a product of matrices. */
-export function isPointwise(g: Geometry, target: Target): boolean {
-  const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  if (g.transposed || padded || g.inChannels === g.groups && g.outChannels === g.groups) {
-    return false;
-  }
-  const oneRow = g.kernel[0] * g.kernel[1] === 1 && g.output[0] * g.output[1] === 1;
-  if (product(g.kernel) > 1 && !oneRow) return false;
-  return target.cheapBroadcast && g.output[1] * g.output[2] >= 256 &&
-    g.outChannels / g.groups >= 13;
-}
 
 /** Plans a convolution that {@linkcode isPointwise}. */
 export function planPointwise(request: PlanRequest): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
-  const [inDepth, inHeight, inWidth] = g.input;
-  const [outDepth, outHeight, outWidth] = g.output;
-  const row = inWidth * FLOAT_BYTES;
-  const outPlane = outHeight * outWidth * FLOAT_BYTES;
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  const steps = stepsOf(g.kernel, inChannels);
   const shape: PointwiseShape = {
     target,
-    source: {
-      rowStep: g.stride[1] * row,
-      pixelStep: g.stride[2] * FLOAT_BYTES,
-      channels: g.inChannels / g.groups,
-      channelPitch: inDepth * inHeight * row,
-      taps: range(g.kernel[2]).map((tap) => tap * g.dilation[2] * FLOAT_BYTES),
-    },
-    outChannels: g.outChannels / g.groups,
+    inChannels,
+    inputChannelPitch: product(g.input) * FLOAT_BYTES,
+    steps,
+    outChannels,
     hasBias,
     epilogue,
-    outputChannelPitch: outDepth * outPlane,
+    outputChannelPitch: product(g.output) * FLOAT_BYTES,
   };
   const block = blockOf(shape, g);
-  const scratch = pointwiseScratchBytes(shape, block);
-  const { source, outChannels, outputChannelPitch } = shape;
-  const reduction = source.channels * source.taps.length;
+  const scratchBytes = pointwiseScratchBytes(shape, block);
   const tiles = new PhaseBuilder("convolve");
-  const steps = (input: number, weight: number, bias: number, output: number) => [
-    input * FLOAT_BYTES,
+  addTiles(tiles, g, shape, block, scratchBytes);
+  const preparation = new PhaseBuilder("pack weights");
+  const panel = weightPanel(target, outChannels);
+  addWeightPanels(preparation, target, { groups: g.groups, outChannels, panel, steps });
+  return {
+    family: "pointwise",
+    inputLayout: PLAIN_LAYOUT,
+    buffers: planBuffers(request, 0, g.outChannels * steps, scratchBytes),
+    preparation: [preparation.build()],
+    phases: [tiles.build()],
+  };
+}
+
+/** Adds the tiles of a convolution, for every way in which some of them see their input. */
+function addTiles(
+  phase: PhaseBuilder,
+  g: Geometry,
+  shape: PointwiseShape,
+  block: PointwiseBlock,
+  scratchBytes: number,
+): void {
+  const { target, inChannels, outChannels, steps, inputChannelPitch, outputChannelPitch } = shape;
+  const row = g.input[2] * FLOAT_BYTES;
+  const pitches = [g.input[1] * row, row, FLOAT_BYTES] as const;
+  const outRow = g.output[2] * FLOAT_BYTES;
+  const outPitches = [g.output[1] * outRow, outRow, FLOAT_BYTES] as const;
+  const runs = (axis: 0 | 1 | 2, size: number) => windowRuns(g, axis, size, pitches[axis]);
+  const argumentSteps = (input: number, weight: number, bias: number, output: number) => [
+    input,
     weight * FLOAT_BYTES,
     bias * FLOAT_BYTES,
     output,
     0,
     output,
   ];
-  const inPlane = inHeight * inWidth;
-  tiles.add(
-    [
-      {
-        count: g.batch,
-        block: 1,
-        steps: steps(g.inChannels * inDepth * inPlane, 0, 0, g.outChannels * outputChannelPitch),
-      },
-      {
-        count: g.groups,
-        block: 1,
-        steps: steps(
-          source.channels * inDepth * inPlane,
-          outChannels * reduction,
-          outChannels,
-          outChannels * outputChannelPitch,
-        ),
-      },
-      { count: outDepth, block: 1, steps: steps(g.stride[0] * inPlane, 0, 0, outPlane) },
-      {
-        count: outHeight,
-        block: block.rows,
-        steps: steps(g.stride[1] * inWidth, 0, 0, outWidth * FLOAT_BYTES),
-      },
-      { count: outWidth, block: block.columns, steps: steps(g.stride[2], 0, 0, FLOAT_BYTES) },
-      {
-        count: outChannels,
-        block: block.outChannels,
-        steps: steps(0, reduction, 1, outputChannelPitch),
-      },
-    ],
-    [
-      { buffer: BUFFER.input, offset: 0 },
-      { buffer: BUFFER.packedWeight, offset: 0 },
-      { buffer: BUFFER.bias, offset: 0 },
-      { buffer: BUFFER.output, offset: 0 },
-      { buffer: BUFFER.scratch, offset: 0, threadStep: scratch },
-      { buffer: BUFFER.add, offset: 0 },
-    ],
-    (reduction + 1) / multiplyAddsPerMicrosecond(target),
-    ([, , , rows = 1, columns = 1, outChannels = 1]) =>
-      pointwiseProgram(shape, { rows, columns, outChannels }),
-  );
-  const preparation = new PhaseBuilder("pack weights");
-  addWeightPanels(preparation, target, {
-    groups: g.groups,
-    outChannels,
-    panel: weightPanel(target, outChannels),
-    steps: reduction,
+  const axisOf = (axis: 0 | 1 | 2, run: WindowRun) => ({
+    count: run.tiles * run.block,
+    block: run.block,
+    steps: argumentSteps(g.stride[axis] * pitches[axis], 0, 0, outPitches[axis]),
   });
-  return {
-    family: "pointwise",
-    inputLayout: PLAIN_LAYOUT,
-    buffers: planBuffers(request, 0, g.outChannels * reduction, scratch),
-    preparation: [preparation.build()],
-    phases: [tiles.build()],
-  };
+  for (const depth of runs(0, 1)) {
+    for (const height of runs(1, block.rows)) {
+      for (const width of runs(2, block.columns)) {
+        const along = [depth, height, width];
+        const input = along.reduce((sum, run, axis) => sum + run.input * (pitches[axis] ?? 0), 0);
+        const output = along.reduce(
+          (sum, run, axis) => sum + run.output * (outPitches[axis] ?? 0),
+          0,
+        );
+        phase.add(
+          [
+            {
+              count: g.batch,
+              block: 1,
+              steps: argumentSteps(
+                g.inChannels * inputChannelPitch,
+                0,
+                0,
+                g.outChannels * outputChannelPitch,
+              ),
+            },
+            {
+              count: g.groups,
+              block: 1,
+              steps: argumentSteps(
+                inChannels * inputChannelPitch,
+                outChannels * steps,
+                outChannels,
+                outChannels * outputChannelPitch,
+              ),
+            },
+            axisOf(0, depth),
+            axisOf(1, height),
+            axisOf(2, width),
+            {
+              count: outChannels,
+              block: block.outChannels,
+              steps: argumentSteps(0, steps, 1, outputChannelPitch),
+            },
+          ],
+          [
+            { buffer: BUFFER.input, offset: input },
+            { buffer: BUFFER.packedWeight, offset: 0 },
+            { buffer: BUFFER.bias, offset: 0 },
+            { buffer: BUFFER.output, offset: output },
+            { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
+            { buffer: BUFFER.add, offset: output },
+          ],
+          (steps + 1) / multiplyAddsPerMicrosecond(target),
+          ([, , , rows = 1, columns = 1, outChannels = 1]) => {
+            const windows = [depth.window, height.window, width.window] as const;
+            return pointwiseProgram(shape, { rows, columns, outChannels }, windows);
+          },
+        );
+      }
+    }
+  }
 }
 
 /** What the pixels of a tile may take: they stay in a second-level cache while all channels pass by. */
@@ -148,10 +162,9 @@ const LEAST_CHANNELS = 128;
  * For one panel of channels after the other all pixels are stored: long runs on few pages.
  */
 function blockOf(shape: PointwiseShape, g: Geometry): PointwiseBlock {
-  const { target, outChannels, source } = shape;
-  const reduction = source.channels * source.taps.length;
+  const { target, outChannels, steps } = shape;
   const panel = PANEL_VECTORS * target.lanes;
-  const most = clamp(PANELS_BYTES / FLOAT_BYTES / reduction, LEAST_PANELS * panel, MOST_PIXELS);
+  const most = clamp(PANELS_BYTES / FLOAT_BYTES / steps, LEAST_PANELS * panel, MOST_PIXELS);
   const pixels = pixelBlock(g.output, panel, most);
   const parts = Math.ceil(g.output[1] / pixels.rows) * Math.ceil(g.output[2] / pixels.columns);
   const others = g.batch * g.groups * g.output[0] * parts;
