@@ -160,7 +160,7 @@ function writeRegisterTile(
 /** Adds all products to the sums: of each channel's weights and the vectors of a panel of pixels. */
 function writeProducts(
   code: ProgramBuilder,
-  { steps }: PointwiseShape,
+  { steps, target }: PointwiseShape,
   sums: readonly (readonly Register[])[],
   vectors: number,
 ): void {
@@ -168,15 +168,17 @@ function writeProducts(
   const pixel = code.pointer(SCRATCH);
   const weight = code.pointer(WEIGHT);
   const inputs = code.registers(vectors);
-  const element = code.register();
   const weightStep = sums.length * FLOAT_BYTES;
+  const channelWeight = target.cheapBroadcast
+    ? broadcastWeights(code, weight)
+    : laneWeights(code, weight);
   const options = { weightStep, unroll: unrolledSteps(sums.length * vectors) };
   const offsets = range(steps).map((step) => step * vectors * vectorBytes);
   writeReduction(code, pixel, weight, offsets, (offsets) => {
     offsets.forEach((offset, step) => {
       inputs.forEach((input, v) => code.load(input, pixel, offset + v * vectorBytes));
       sums.forEach((row, channel) => {
-        code.broadcast(element, weight, step * weightStep + channel * FLOAT_BYTES);
+        const element = channelWeight(step * weightStep, channel);
         row.forEach((sum, v) => {
           const input = inputs[v];
           if (input !== undefined) code.fma(sum, input, element);
@@ -184,6 +186,30 @@ function writeProducts(
       });
     });
   }, options);
+}
+
+/** Brings the weight of a panel's channel into every lane; the weights of a step begin at `offset`. */
+type ChannelWeight = (offset: number, channel: number) => Register;
+
+/** Weights are broadcast straight from memory, one after the other. */
+function broadcastWeights(code: ProgramBuilder, weight: Pointer): ChannelWeight {
+  const element = code.register();
+  return (offset, channel) => {
+    code.broadcast(element, weight, offset + channel * FLOAT_BYTES);
+    return element;
+  };
+}
+
+/** The weights of a panel's channels are loaded together, and broadcast lane by lane. */
+function laneWeights(code: ProgramBuilder, weight: Pointer): ChannelWeight {
+  const together = code.register();
+  const element = code.register();
+  return (offset, channel) => {
+    const lane = channel % code.lanes;
+    if (lane === 0) code.load(together, weight, offset + channel * FLOAT_BYTES);
+    code.lane(element, together, lane);
+    return element;
+  };
 }
 
 /** A sum starts as its channel's bias. */

@@ -17,16 +17,22 @@ import { stepCost } from "./register_tile.ts";
 /** Fewer output channels do not pay for bringing their pixels together. */
 const LEAST_CHANNELS = 12;
 
-/** On fewer pixels than these a tile reads its weights for too little. */
-const LEAST_PIXELS = 256;
+/** On fewer pixels a tile reads its weights for too little; machine code has channels in the lanes there. */
+const LEAST_PIXELS = 128;
+const LEAST_MACHINE_CODE_PIXELS = 256;
 
 /** Whether a convolution, its axes collapsed, is computed as a product of matrices. */
 export function isPointwise(g: Geometry, target: Target): boolean {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  if (!target.cheapBroadcast || g.transposed || padded && g.paddingMode !== "zeros") return false;
+  if (g.transposed || padded && g.paddingMode !== "zeros") return false;
   if (g.outChannels / g.groups < LEAST_CHANNELS) return false;
-  if (g.output[1] * g.output[2] < LEAST_PIXELS) return false;
-  if (isOneTap(g) || isOneRow(g)) return true;
+  const least = target.cheapBroadcast ? LEAST_MACHINE_CODE_PIXELS : LEAST_PIXELS;
+  if (g.output[1] * g.output[2] < least) return false;
+  return isOneTap(g) || isOneRow(g) || target.cheapBroadcast && isCheaper(g, target);
+}
+
+/** Whether machine code takes fewer cycles than directly. */
+function isCheaper(g: Geometry, target: Target): boolean {
   const direct = laneCycles(laneWork(g, target));
   return pointwiseCycles(g, target) < Math.min(direct.pixels, direct.channels);
 }
