@@ -48,6 +48,9 @@
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
+import { collapse } from "./collapse.ts";
+import { laneWork } from "./convolution.ts";
+import { laneCycles } from "./lane_choice.ts";
 import type { PlanRequest } from "./plan.ts";
 import { type ProductTile, productTile } from "./winograd_product.ts";
 import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
@@ -136,15 +139,23 @@ interface Costs {
   readonly output: number;
   /** Vectors of tiles over which the loading of transformed weights costs nothing. */
   readonly leastVectors: number;
-  /** A multiply-add of the direct kernel, its operands' loads included. */
+  /** The same where the weights come from a cache that is further away. */
+  readonly leastFarVectors: number;
+  /**
+   * A multiply-add of the direct kernel: in machine code beyond the cycles that the choice of lanes
+   * counts, else with its operands' loads.
+   */
   readonly direct: number;
 }
 
 const COSTS: Readonly<Record<Target["name"], Costs>> = {
-  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, direct: 1.2 },
-  avx2: { input: 9, output: 9, leastVectors: 2, direct: 1.4 },
-  avx512: { input: 9, output: 9, leastVectors: 2, direct: 1.4 },
+  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, leastFarVectors: 1.5, direct: 1.2 },
+  avx2: { input: 9, output: 9, leastVectors: 1, leastFarVectors: 2, direct: 1.1 },
+  avx512: { input: 9, output: 9, leastVectors: 1, leastFarVectors: 2, direct: 1.1 },
 };
+
+/** Transformed weights that a near cache, or a far one in time, brings: 256 channels squared. */
+const FAR_WEIGHT_BYTES = 6 * 1024 * 1024;
 
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
 function winogradCost(g: Geometry, transform: AxisTransform, target: Target): number {
@@ -154,22 +165,28 @@ function winogradCost(g: Geometry, transform: AxisTransform, target: Target): nu
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const rowVectors = rows * Math.ceil(columns / lanes);
-  const vectors = Math.max(costs.leastVectors, Math.ceil(rows * columns / lanes));
+  const weightBytes = positionsOf(g, transform) * inChannels * outChannels * FLOAT_BYTES;
+  const least = weightBytes > FAR_WEIGHT_BYTES ? costs.leastFarVectors : costs.leastVectors;
+  const vectors = Math.max(least, Math.ceil(rows * columns / lanes));
   const perPosition = inChannels * rowVectors * costs.input +
     outChannels * rowVectors * costs.output +
     inChannels * g.kernel[0] * outChannels * vectors;
   return positionsOf(g, transform) * perPosition;
 }
 
-function directCost(g: Geometry, { lanes, name }: Target): number {
+/** The time of an output plane of a group, likewise. */
+function directCost(g: Geometry, target: Target): number {
+  const { direct } = COSTS[target.name];
+  if (target.cheapBroadcast) {
+    const { pixels, channels } = laneCycles(laneWork(collapse(g), target));
+    return Math.min(pixels, channels) * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
+  }
   const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
-  const outChannels = g.outChannels / g.groups;
-  const pixelVectors = outChannels * g.output[1] * Math.ceil(g.output[2] / lanes);
-  // Machine code fills the lanes with output channels where rows are short.
-  const channelVectors = g.output[1] * g.output[2] * Math.ceil(outChannels / lanes);
-  const vectors = name === "wasm" ? pixelVectors : Math.min(pixelVectors, channelVectors);
-  return g.inChannels / g.groups * taps * vectors * COSTS[name].direct;
+  const vectors = g.outChannels / g.groups * g.output[1] * Math.ceil(g.output[2] / target.lanes);
+  return g.inChannels / g.groups * taps * vectors * direct;
 }
+
+const MULTIPLY_ADDS_PER_CYCLE = 2;
 
 /** Tiles of a block: enough for the weights, which every block reads, not to matter. */
 const MOST_BLOCK_TILES = 64;
