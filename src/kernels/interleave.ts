@@ -25,10 +25,11 @@ export function deinterleave(code: ProgramBuilder, vectors: readonly Register[])
   return even.flatMap((register, i) => [register, odd[i] ?? register]);
 }
 
-/** The inverse of {@linkcode deinterleave}. */
+/** The inverse of {@linkcode deinterleave}, of any number of vectors. */
 export function interleave(code: ProgramBuilder, vectors: readonly Register[]): Register[] {
   const count = vectors.length;
   if (count < 2) return [...vectors];
+  if (count % 2 === 1) return vectors.map((_, result) => pick(code, vectors, result));
   const { lanes } = code;
   const even = interleave(code, vectors.filter((_, i) => i % 2 === 0));
   const odd = interleave(code, vectors.filter((_, i) => i % 2 === 1));
@@ -43,5 +44,22 @@ export function interleave(code: ProgramBuilder, vectors: readonly Register[]): 
       code.shuffle(mixed, a, b, picked);
       return mixed;
     });
+  });
+}
+
+/** Vector `result` of interleaved ones, put together from one vector after the other. */
+function pick(code: ProgramBuilder, vectors: readonly Register[], result: number): Register {
+  const { lanes } = code;
+  const count = vectors.length;
+  return vectors.reduce((picked, vector, source) => {
+    const mixed = code.register();
+    const from = Array.from({ length: lanes }, (_, lane) => {
+      const element = result * lanes + lane;
+      const place = Math.floor(element / count);
+      if (element % count === source) return lanes + place;
+      return source === 1 ? place : lane;
+    });
+    code.shuffle(mixed, picked, vector, from);
+    return mixed;
   });
 }

@@ -69,13 +69,12 @@ export function chooseLanes(work: LaneWork): LaneUse {
   const { target, inChannels, outChannels } = work;
   // Elements are not broadcast cheaply, or there is nothing to sum over.
   if (!target.cheapBroadcast || inChannels === 1 && outChannels <= 2) return "pixels";
-  const cycles = laneCycles(work);
-  return cycles.pixels > cycles.channels ? "channels" : "pixels";
+  return cyclesOf(work, "pixels") > cyclesOf(work, "channels") ? "channels" : "pixels";
 }
 
-/** The cycles that each form takes, about, in machine code. */
-export function laneCycles(work: LaneWork): Readonly<Record<LaneUse, number>> {
-  return { pixels: PIXEL_OVERHEAD * pixelCycles(work), channels: channelCycles(work) };
+/** The cycles that a form takes, about. */
+export function cyclesOf(work: LaneWork, lanes: LaneUse): number {
+  return lanes === "channels" ? channelCycles(work) : PIXEL_OVERHEAD * pixelCycles(work);
 }
 
 function pixelCycles(work: LaneWork): number {

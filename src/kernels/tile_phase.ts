@@ -36,6 +36,8 @@ export interface TileSpace {
   readonly outputOffset: number;
   /** Scratch memory of a thread: what {@linkcode scratchBytes} says, or more. */
   readonly scratchBytes: number;
+  /** Writes the program of a tile where none of the families does. */
+  readonly write?: (block: TileBlock) => Program;
 }
 
 /** Which family computes a shape. */
@@ -109,15 +111,18 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
     ],
     (inChannels * taps.length + 1) / multiplyAddsPerMicrosecond(shape.target),
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
-      write(shape, { groups, outChannels, rows, columns }),
+      write({ groups, outChannels, rows, columns }),
     JSON.stringify([space.lanes, shape]),
   );
 }
 
 /** What writes the programs of a convolution's tiles. */
-function writerOf({ shape, lanes }: TileSpace): (shape: DirectShape, block: TileBlock) => Program {
-  if (lanes === "channels") return channelLanesProgram;
-  return familyOf(shape) === "depthwise" ? depthwiseProgram : directProgram;
+function writerOf({ shape, lanes, write }: TileSpace): (block: TileBlock) => Program {
+  if (write !== undefined) return write;
+  if (lanes === "channels") return (block) => channelLanesProgram(shape, block);
+  return familyOf(shape) === "depthwise"
+    ? (block) => depthwiseProgram(shape, block)
+    : (block) => directProgram(shape, block);
 }
 
 /** Bytes of scratch memory that the tiles of a convolution need. */

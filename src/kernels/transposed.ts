@@ -12,15 +12,24 @@ import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
+import {
+  fitsRegisters,
+  phasedCycles,
+  type PhasedShape,
+  phasedTaps,
+  unitSteps,
+} from "./column_phases.ts";
 import type { DirectShape } from "./direct.ts";
-import { chooseLanes } from "./lane_choice.ts";
+import { chooseLanes, cyclesOf, type LaneUse, type LaneWork } from "./lane_choice.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
-import { channelMajorLayout, type PadAxis } from "./pad.ts";
+import { channelMajorLayout, type PadAxis, type PaddedLayout } from "./pad.ts";
 import { product, range } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
+import { phasedScratchBytes } from "./phased_tile.ts";
+import { addPhasedTiles } from "./phased_tiles.ts";
 import { BUFFER, type Family, type PlanBody, type PlanRequest } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
-import { addTiles, familyOf, scratchBytes } from "./tile_phase.ts";
+import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** The outputs of one remainder of the stride along one axis. */
@@ -54,7 +63,7 @@ export function axisPhases(g: Geometry, axis: 0 | 1 | 2): AxisPhase[] {
 
 /** Plans a transposed convolution whose axes have been collapsed. */
 export function planTransposed(request: PlanRequest): PlanBody {
-  const { geometry: g, hasBias, epilogue, target } = request;
+  const { geometry: g, target } = request;
   const axes = [axisPhases(g, 0), axisPhases(g, 1), axisPhases(g, 2)] as const;
   const depth = seenPositions(axes[0], g.input[0]);
   const height = seenPositions(axes[1], g.input[1]);
@@ -64,95 +73,33 @@ export function planTransposed(request: PlanRequest): PlanBody {
   );
   const packed = outside || competesForCache(g);
   const whole = (size: number): PadAxis => ({ count: size, step: 1, first: 0 });
-  const [seenDepth, seenHeight, seenWidth] = packed
+  const seen: SeenAxes = packed
     ? [depth, height, width]
     : [whole(g.input[0]), whole(g.input[1]), whole(g.input[2])];
-  const pads = { depth: seenDepth, height: seenHeight, columns: [seenWidth] };
+  const pads = { depth: seen[0], height: seen[1], columns: [seen[2]] };
   const layout = packed ? layoutOf(pads, g) : channelMajorLayout(pads, g.inChannels);
-  const row = layout.rowPitch * FLOAT_BYTES;
-  const plane = layout.planePitch * FLOAT_BYTES;
-  const [outDepth, outHeight, outWidth] = g.output;
-  const outRow = outWidth * FLOAT_BYTES;
-  const outPlane = outHeight * outRow;
-  const inChannels = g.inChannels / g.groups;
-  const outChannels = g.outChannels / g.groups;
+  const parts = axes[0].flatMap((depth) =>
+    axes[1].flatMap((height) => {
+      return partsOf({ request, layout, packed, seen, depth, height, widths: axes[2] });
+    })
+  );
 
-  // Phases may differ in what fills the lanes.
-  const scratch = target.cheapBroadcast
-    ? Math.max(
-      scratchBytes({ target, outChannels }, "pixels"),
-      scratchBytes({ target, outChannels }, "channels"),
-    )
-    : scratchBytes({ target, outChannels }, "pixels");
-
+  const scratch = parts.reduce((most, { scratchBytes }) => Math.max(most, scratchBytes), 0);
   const tiles = new PhaseBuilder("convolve");
   const pack = new PhaseBuilder("pack weights");
   let packedElements = 0;
-  let family: Family = "direct";
-  for (const d of axes[0]) {
-    for (const h of axes[1]) {
-      for (const w of axes[2]) {
-        const byteOffset = (i: number, j: number, k: number) =>
-          (i - seenDepth.first) * plane + (j - seenHeight.first) * row +
-          (k - seenWidth.first) * FLOAT_BYTES;
-        const offsets = d.inputs.flatMap((i) =>
-          h.inputs.flatMap((j) => w.inputs.map((k) => byteOffset(i, j, k)))
-        );
-        const first = offsets.length === 0 ? 0 : least(offsets);
-        const shape: DirectShape = {
-          target,
-          inChannels,
-          outChannels,
-          taps: offsets.map((offset) => offset - first),
-          hasBias,
-          epilogue,
-          channelPitch: layout.channelPitch * FLOAT_BYTES,
-          rowStep: row,
-          inputPixelStep: FLOAT_BYTES,
-          pixelStep: g.stride[2] * FLOAT_BYTES,
-          outputRowStep: g.stride[1] * outRow,
-          outputChannelPitch: outDepth * outPlane,
-        };
-        family = familyOf(shape);
-        const weightTaps = d.taps.flatMap((kd) =>
-          h.taps.flatMap((kh) => w.taps.map((kw) => (kd * g.kernel[1] + kh) * g.kernel[2] + kw))
-        );
-        const lanes = chooseLanes({
-          target,
-          inChannels,
-          outChannels,
-          taps: weightTaps.length,
-          rows: d.count * h.count,
-          columns: w.count,
-          pixelStep: g.stride[2] * FLOAT_BYTES,
-          channelPitch: outDepth * outPlane,
-          // The same copy serves both.
-          copies: { pixels: 0, channels: 0 },
-        });
-        const weights = weightLayout(g, weightTaps);
-        if (lanes === "channels") addPanelPacking(pack, target, weights, packedElements);
-        else addWeightPacking(pack, request, weightTaps, packedElements);
-        addTiles(tiles, {
-          shape,
-          lanes,
-          batch: g.batch,
-          groups: g.groups,
-          depth: d.count,
-          rows: h.count,
-          columns: w.count,
-          inputBatchPitch: layout.itemPitch * FLOAT_BYTES,
-          inputDepthStep: plane,
-          outputBatchPitch: g.outChannels * shape.outputChannelPitch,
-          outputDepthStep: g.stride[0] * outPlane,
-          input: { buffer: packed ? BUFFER.padded : BUFFER.input, offset: first },
-          weight: { buffer: BUFFER.packedWeight, offset: packedElements * FLOAT_BYTES },
-          outputOffset: d.start * outPlane + h.start * outRow + w.start * FLOAT_BYTES,
-          scratchBytes: scratch,
-        });
-        packedElements += lanes === "channels"
-          ? panelElements(target, weights)
-          : g.outChannels * inChannels * weightTaps.length;
-      }
+  for (const { part, phased, weightTaps } of parts) {
+    const weights = weightLayout(g, weightTaps);
+    const weight = { buffer: BUFFER.packedWeight, offset: packedElements * FLOAT_BYTES };
+    const space = { ...part, weight, scratchBytes: scratch };
+    if (phased === null) addTiles(tiles, space);
+    else addPhasedTiles(tiles, space, phased);
+    if (space.lanes === "channels") {
+      addPanelPacking(pack, target, weights, packedElements);
+      packedElements += panelElements(target, weights);
+    } else {
+      addWeightPacking(pack, request, weightTaps, packedElements);
+      packedElements += g.outChannels * weights.inChannels * weightTaps.length;
     }
   }
 
@@ -160,16 +107,196 @@ export function planTransposed(request: PlanRequest): PlanBody {
   phases.push(tiles.build());
   const paddedElements = packed ? g.batch * layout.itemPitch : 0;
   return {
-    family,
+    family: parts.some(({ family }) => family === "depthwise") ? "depthwise" : "direct",
     inputLayout: packed ? layout.name : PLAIN_LAYOUT,
-    buffers: planBuffers(
-      request,
-      paddedElements,
-      packedElements,
-      scratch,
-    ),
+    buffers: planBuffers(request, paddedElements, packedElements, scratch),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
+  };
+}
+
+/** The input positions that the packed input holds. */
+type SeenAxes = readonly [PadAxis, PadAxis, PadAxis];
+
+/** The outputs of one phase along depth and height: rows of all column phases. */
+interface RowPhases {
+  readonly request: PlanRequest;
+  readonly layout: PaddedLayout;
+  readonly packed: boolean;
+  readonly seen: SeenAxes;
+  readonly depth: AxisPhase;
+  readonly height: AxisPhase;
+  readonly widths: readonly AxisPhase[];
+}
+
+/** Tiles of some outputs, but for where their weights and sums lie. */
+interface Part {
+  readonly part: Omit<TileSpace, "weight" | "scratchBytes">;
+  /** The shape once more where column phases are taken together. */
+  readonly phased: PhasedShape | null;
+  readonly scratchBytes: number;
+  readonly family: Family;
+  /** Positions of their taps in a kernel, in the order of the packed weights. */
+  readonly weightTaps: readonly number[];
+  /** What they take, about. */
+  readonly cycles: number;
+}
+
+/** All column phases together, or each by itself, by what takes less. */
+function partsOf(rows: RowPhases): Part[] {
+  const apart = rows.widths.map((width) => columnPhase(rows, width));
+  const together = allColumnPhases(rows);
+  if (together === null) return apart;
+  const cycles = apart.reduce((sum, part) => sum + part.cycles, 0);
+  return together.cycles < cycles ? [together] : apart;
+}
+
+/** One column phase by itself: its outputs lie `stride` elements apart. */
+function columnPhase(rows: RowPhases, width: AxisPhase): Part {
+  const { request: { geometry: g, target }, depth, height } = rows;
+  const offsets = inputOffsets(rows, width.inputs);
+  const first = offsets.length === 0 ? 0 : least(offsets);
+  const pixelStep = g.stride[2] * FLOAT_BYTES;
+  const shape = shapeOf(rows, pixelStep, offsets.map((offset) => offset - first));
+  const { inChannels, outChannels, outputChannelPitch: channelPitch } = shape;
+  const work: LaneWork = {
+    target,
+    inChannels,
+    outChannels,
+    taps: offsets.length,
+    rows: depth.count * height.count,
+    columns: width.count,
+    pixelStep,
+    channelPitch,
+    // The same copy serves both.
+    copies: { pixels: 0, channels: 0 },
+  };
+  const lanes = chooseLanes(work);
+  return {
+    part: spaceOf(rows, shape, { lanes, first, start: width.start, columns: width.count }),
+    phased: null,
+    scratchBytes: scratchBytes({ target, outChannels }, lanes),
+    family: familyOf(shape),
+    weightTaps: kernelPositions(rows, width.taps),
+    cycles: cyclesOf(work, lanes),
+  };
+}
+
+/** All column phases together; `null` where registers have no room for them. */
+function allColumnPhases(rows: RowPhases): Part | null {
+  const { request: { geometry: g, target }, depth, height, widths } = rows;
+  const phases = g.stride[2];
+  if (phases === 1 || widths.length < phases || !fitsRegisters(target, phases)) return null;
+  const steps = unitSteps(widths);
+  const offsets = inputOffsets(rows, steps.map(({ input }) => input));
+  const first = offsets.length === 0 ? 0 : least(offsets);
+  const kernelRows = offsets.filter((_, i) => i % steps.length === 0);
+  const firstOfRow = least(steps.map(({ input }) => input));
+  const row = {
+    kernelRows: kernelRows.map((offset) => offset - first),
+    steps: steps.map(({ input, uses }) => ({
+      offset: (input - firstOfRow) * FLOAT_BYTES,
+      phases: uses.map(({ phase }) => phase),
+    })),
+  };
+  const units = Math.ceil(g.output[2] / phases);
+  const shape: PhasedShape = {
+    ...shapeOf(rows, phases * FLOAT_BYTES, phasedTaps(row.kernelRows, row.steps)),
+    ...row,
+    phases,
+    missing: units * phases - g.output[2],
+  };
+  const taps = steps.flatMap(({ uses }) => uses.map(({ tap }) => tap));
+  return {
+    part: spaceOf(rows, shape, { lanes: "pixels", first, start: 0, columns: units }),
+    phased: shape,
+    scratchBytes: phasedScratchBytes(shape),
+    family: "direct",
+    weightTaps: kernelPositions(rows, taps),
+    cycles: phasedCycles(shape, depth.count * height.count, units),
+  };
+}
+
+/** Where each tap of a kernel first reads the packed input, in its order; may begin outside. */
+function inputOffsets(
+  { layout, seen, depth, height }: RowPhases,
+  columns: readonly number[],
+): number[] {
+  return depth.inputs.flatMap((i) =>
+    height.inputs.flatMap((j) =>
+      columns.map((k) =>
+        FLOAT_BYTES * ((i - seen[0].first) * layout.planePitch +
+          (j - seen[1].first) * layout.rowPitch + (k - seen[2].first))
+      )
+    )
+  );
+}
+
+/** Positions in a kernel of some taps of its rows. */
+function kernelPositions(
+  { request: { geometry: g }, depth, height }: RowPhases,
+  columns: readonly number[],
+): number[] {
+  return depth.taps.flatMap((kd) =>
+    height.taps.flatMap((kh) => columns.map((kw) => (kd * g.kernel[1] + kh) * g.kernel[2] + kw))
+  );
+}
+
+function shapeOf(
+  { request: { geometry: g, target, hasBias, epilogue }, layout }: RowPhases,
+  pixelStep: number,
+  taps: readonly number[],
+): DirectShape {
+  const [outDepth, outHeight, outWidth] = g.output;
+  const outRow = outWidth * FLOAT_BYTES;
+  return {
+    target,
+    inChannels: g.inChannels / g.groups,
+    outChannels: g.outChannels / g.groups,
+    taps,
+    hasBias,
+    epilogue,
+    channelPitch: layout.channelPitch * FLOAT_BYTES,
+    rowStep: layout.rowPitch * FLOAT_BYTES,
+    inputPixelStep: FLOAT_BYTES,
+    pixelStep,
+    outputRowStep: g.stride[1] * outRow,
+    outputChannelPitch: outDepth * outHeight * outRow,
+  };
+}
+
+/** What a part's tiles cover of a row, and how. */
+interface Columns {
+  readonly lanes: LaneUse;
+  /** Input bytes from the buffer's start to what they see first. */
+  readonly first: number;
+  /** The first output of the row, and how many pixels, or units of them, there are. */
+  readonly start: number;
+  readonly columns: number;
+}
+
+function spaceOf(
+  { request: { geometry: g }, layout, packed, depth, height }: RowPhases,
+  shape: DirectShape,
+  { lanes, first, start, columns }: Columns,
+): Part["part"] {
+  const [, outHeight, outWidth] = g.output;
+  const outRow = outWidth * FLOAT_BYTES;
+  const outPlane = outHeight * outRow;
+  return {
+    shape,
+    lanes,
+    batch: g.batch,
+    groups: g.groups,
+    depth: depth.count,
+    rows: height.count,
+    columns,
+    inputBatchPitch: layout.itemPitch * FLOAT_BYTES,
+    inputDepthStep: layout.planePitch * FLOAT_BYTES,
+    outputBatchPitch: g.outChannels * shape.outputChannelPitch,
+    outputDepthStep: g.stride[0] * outPlane,
+    input: { buffer: packed ? BUFFER.padded : BUFFER.input, offset: first },
+    outputOffset: depth.start * outPlane + height.start * outRow + start * FLOAT_BYTES,
   };
 }
 
