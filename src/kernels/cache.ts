@@ -10,6 +10,9 @@ export const CACHE_LINE_BYTES = 64;
 /** Bytes after which a first-level cache begins again: addresses so far apart share a set. */
 const WAY_BYTES = 4096;
 
+/** Sets of a first-level cache. */
+export const CACHE_SETS = WAY_BYTES / CACHE_LINE_BYTES;
+
 /** Lines that a set of a first-level cache keeps. */
 export const WAYS = 8;
 

@@ -16,7 +16,7 @@ import {
   type Steps,
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { CACHE_LINE_BYTES, cacheSets, WAYS } from "./cache.ts";
+import { CACHE_LINE_BYTES, CACHE_SETS, WAYS } from "./cache.ts";
 import {
   kernelRowBytes,
   phasedChannels,
@@ -61,7 +61,7 @@ export function phasedProgram(shape: PhasedShape, block: TileBlock): Program {
 }
 
 /** Output rows that one register tile spans. */
-function rowsTogether(shape: PhasedShape, outChannels: number, columns: number): number {
+export function rowsTogether(shape: PhasedShape, outChannels: number, columns: number): number {
   const vectors = Math.ceil(columns / shape.target.lanes);
   return Math.max(1, Math.floor(phasedVectors(shape, outChannels) / vectors));
 }
@@ -181,27 +181,32 @@ const WINDOW_BYTES = 20 * 1024;
 /** Sums of fewer vectors do not make up for bringing them back. */
 const LEAST_REUSE = 9;
 
-/** Input channels that the sum is taken over at a time. */
+/** Input channels that the sum is taken over at a time: as many as fit into the cache together. */
 function inputChannelBlock(
   { inChannels, phases, taps, channelPitch, target: { lanes } }: PhasedShape,
   outChannels: number,
   vectors: readonly UnitVector[],
 ): number {
   if (outChannels * phases < LEAST_REUSE) return inChannels;
+  const bytes = taps.flatMap((tap) => {
+    return vectors.flatMap(({ input }) => [tap + input, tap + input + lanes * FLOAT_BYTES - 1]);
+  });
   const lines = new Set<number>();
-  for (const tap of taps) {
-    for (const { input } of vectors) {
-      for (const byte of [tap + input, tap + input + lanes * FLOAT_BYTES - 1]) {
-        lines.add(Math.floor(byte / CACHE_LINE_BYTES));
-      }
+  const sets = new Array<number>(CACHE_SETS).fill(0);
+  const fits = (channel: number) => {
+    for (const byte of bytes) {
+      const line = Math.floor((channel * channelPitch + byte) / CACHE_LINE_BYTES);
+      if (lines.has(line)) continue;
+      lines.add(line);
+      const set = line % CACHE_SETS;
+      sets[set] = (sets[set] ?? 0) + 1;
+      if (sets[set] > WAYS) return false;
     }
-  }
-  const most = Math.min(
-    WINDOW_BYTES / (lines.size * CACHE_LINE_BYTES),
-    cacheSets(channelPitch) * WAYS / lines.size,
-  );
-  if (most >= inChannels) return inChannels;
-  return Math.ceil(inChannels / Math.ceil(inChannels / Math.max(1, most)));
+    return lines.size * CACHE_LINE_BYTES <= WINDOW_BYTES;
+  };
+  const over = range(inChannels).find((channel) => !fits(channel));
+  if (over === undefined) return inChannels;
+  return Math.ceil(inChannels / Math.ceil(inChannels / Math.max(1, over)));
 }
 
 /** Which part of the sum a register tile takes, and whether it comes from and goes to scratch memory. */

@@ -36,8 +36,11 @@ export interface TileSpace {
   readonly outputOffset: number;
   /** Scratch memory of a thread: what {@linkcode scratchBytes} says, or more. */
   readonly scratchBytes: number;
-  /** Writes the program of a tile where none of the families does. */
-  readonly write?: (block: TileBlock) => Program;
+  /** Where none of the families does: how much a tile takes, and what writes its program. */
+  readonly special?: {
+    readonly block: TileBlock;
+    readonly write: (block: TileBlock) => Program;
+  };
 }
 
 /** Which family computes a shape. */
@@ -55,7 +58,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
   const { shape, batch, groups, depth, rows, columns } = space;
   if (depth * rows * columns === 0) return;
   const write = writerOf(space);
-  const block = tileBlock(space);
+  const block = space.special?.block ?? tileBlock(space);
   const { inChannels, outChannels, taps, channelPitch, outputChannelPitch } = shape;
   const weightPitch = inChannels * taps.length * FLOAT_BYTES;
   const weightChannels = space.lanes === "channels"
@@ -117,8 +120,8 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
 }
 
 /** What writes the programs of a convolution's tiles. */
-function writerOf({ shape, lanes, write }: TileSpace): (block: TileBlock) => Program {
-  if (write !== undefined) return write;
+function writerOf({ shape, lanes, special }: TileSpace): (block: TileBlock) => Program {
+  if (special !== undefined) return special.write;
   if (lanes === "channels") return (block) => channelLanesProgram(shape, block);
   return familyOf(shape) === "depthwise"
     ? (block) => depthwiseProgram(shape, block)

@@ -151,7 +151,7 @@ for (const target of TARGETS) {
         assertComputes({ ...layerCase, batch: 2, bias: false }, target);
       }
     }
-    assert(channelPlans > 8, `Only ${channelPlans} plans have channels in the lanes`);
+    assert(channelPlans > 5, `Only ${channelPlans} plans have channels in the lanes`);
   });
 
   Deno.test(`Depthwise tiles end anywhere in vectors of ${target.name}`, () => {
