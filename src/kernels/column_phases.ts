@@ -82,6 +82,9 @@ function spareRegisters(phases: number): number {
 /** Sums of a register tile in WebAssembly, where weights take registers of their own. */
 const NARROW_SUMS = 8;
 
+/** Vectors that a weight brought into every lane is used for there. */
+const NARROW_VECTORS = 2;
+
 /** Output channels of a register tile of so many vectors; 0 if a single one is too much. */
 export function phasedChannels(target: Target, phases: number, vectors: number): number {
   if (!target.cheapBroadcast) return Math.floor(NARROW_SUMS / (phases * vectors));
@@ -90,9 +93,9 @@ export function phasedChannels(target: Target, phases: number, vectors: number):
   return Math.floor(rows / phases);
 }
 
-/** Phases that a register tile has room for. */
+/** Whether a register tile has room for all phases, and sums enough for each weight it broadcasts. */
 export function fitsRegisters(target: Target, phases: number): boolean {
-  return phasedChannels(target, phases, 1) > 0;
+  return phasedChannels(target, phases, target.cheapBroadcast ? 1 : NARROW_VECTORS) > 0;
 }
 
 type TileWork = Pick<PhasedShape, "target" | "phases" | "steps">;
@@ -103,6 +106,9 @@ const MOST_VECTORS = 8;
 /** Vectors of units that suit a number of output channels. */
 export function phasedVectors(work: TileWork, outChannels: number): number {
   const { target, phases } = work;
+  if (!target.cheapBroadcast) {
+    return outChannels === 1 ? Math.floor(NARROW_SUMS / phases) : NARROW_VECTORS;
+  }
   const possible = range(MOST_VECTORS).map((i) => i + 1).filter((vectors) =>
     phasedChannels(target, phases, vectors) > 0
   );
@@ -135,12 +141,20 @@ const LATENCY = 4;
 /** Cycles to interleave and store a vector of pixels. */
 const STORE_CYCLES = 3;
 
+/**
+ * How much longer the sums take than their cycles say, as measured beside tiles of channels: their
+ * weights come from as many places as there are channels. Of shorter vectors fewer cross cache lines.
+ */
+function overhead({ name }: Target): number {
+  return name === "avx512" ? 1.1 : 0.95;
+}
+
 /** Cycles of some rows of units, about. */
 export function phasedCycles(shape: PhasedShape, rows: number, units: number): number {
   const { target, phases, inChannels, outChannels, kernelRows } = shape;
   const row = phasedCost(shape, outChannels, phasedVectors(shape, outChannels));
   const vectors = rows * Math.ceil(units / target.lanes);
-  const sums = row * inChannels * kernelRows.length + STORE_CYCLES * phases;
+  const sums = overhead(target) * row * inChannels * kernelRows.length + STORE_CYCLES * phases;
   return vectors * outChannels * sums;
 }
 

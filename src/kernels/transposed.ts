@@ -147,6 +147,8 @@ function partsOf(rows: RowPhases): Part[] {
   const apart = rows.widths.map((width) => columnPhase(rows, width));
   const together = allColumnPhases(rows);
   if (together === null) return apart;
+  // In WebAssembly a scattered vector is stored lane by lane: anything is faster.
+  if (!rows.request.target.cheapBroadcast) return [together];
   const cycles = apart.reduce((sum, part) => sum + part.cycles, 0);
   return together.cycles < cycles ? [together] : apart;
 }
@@ -342,8 +344,8 @@ function addWeightPacking(
   taps: readonly number[],
   start: number,
 ): void {
-  const [first] = taps;
-  if (first === undefined) return;
+  if (taps.length === 0) return;
+  const first = least(taps);
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const kernel = product(g.kernel) * FLOAT_BYTES;
