@@ -4,7 +4,8 @@
  * Where rows of pixels are too short to fill vectors, or lie apart in memory, channels do: a register
  * tile is some vectors of output channels by some pixels. A step of the reduction loads the weights of
  * the channels as vectors and broadcasts one input element for every pixel, which may lie anywhere: a
- * column stride needs no packing. Weights are packed into panels of channels beforehand; outputs are
+ * column stride needs no packing. Weights are packed into panels of channels beforehand. Sums of pixels
+ * that lie side by side are transposed in registers and stored as vectors of pixels; others are
  * scattered, one element for each channel.
  *
  * Tiles tried in machine code, one thread, 3x3, GFLOP/s, medians of turns that alternate, on a shared
@@ -40,8 +41,10 @@ import {
   type TileBlock,
   tileBuilder,
 } from "./direct.ts";
+import { range } from "./numbers.ts";
 import { writeReduction } from "./reduction.ts";
-import { evenParts, mostRows, unrolledSteps } from "./register_tile.ts";
+import { evenParts, mostRows, unrolledSteps, usableRegisters } from "./register_tile.ts";
+import { transpose, transposeRegisters } from "./transpose.ts";
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
@@ -165,17 +168,51 @@ function writePanel(code: ProgramBuilder, shape: DirectShape, block: TileBlock):
   ] as const;
   code.sweep(full, steps, () => part(channels));
   if (rest > 0) code.displaced(steps, full, () => part(rest));
+  storePartialSums(code, shape, panel, block);
+}
+
+/** Finishes and stores the sums of a tile's pixels, which lie in scratch memory. */
+function storePartialSums(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  panel: Panel,
+  { rows, columns }: TileBlock,
+): void {
+  const { lanes } = shape.target;
+  const steps = (pixels: number): Steps => [
+    ...outputSteps(shape, pixels * shape.pixelStep),
+    [SCRATCH, pixels * panel.bytes],
+  ];
+  const store = (count: number) => {
+    panel.vectors.forEach((_, v) => {
+      const sums = code.registers(count);
+      sums.forEach((sum, i) => {
+        code.load(sum, SCRATCH, i * panel.bytes + v * lanes * FLOAT_BYTES);
+      });
+      const offsets = range(count).map((i) => i * shape.pixelStep);
+      storePixels(
+        code,
+        shape,
+        { first: v * lanes, channels: panel.vectors[v] ?? 0 },
+        sums,
+        offsets,
+      );
+    });
+  };
+  // Rows that follow one another are one.
+  const joined = shape.outputRowStep === columns * shape.pixelStep;
+  const pixels = joined ? rows * columns : columns;
+  const most = usableRegisters(shape.target) - transposeRegisters(1);
+  const full = Math.floor(pixels / Math.min(lanes, most));
+  const size = Math.min(lanes, most);
   const rowSteps = [
     ...outputSteps(shape, shape.outputRowStep),
-    [SCRATCH, block.columns * panel.bytes],
+    [SCRATCH, columns * panel.bytes],
   ] as const;
-  const pixelSteps = [...outputSteps(shape, shape.pixelStep), [SCRATCH, panel.bytes]] as const;
-  const sums = code.registers(panel.vectors.length);
-  code.sweep(block.rows, rowSteps, () => {
-    code.sweep(block.columns, pixelSteps, () => {
-      sums.forEach((sum, v) => code.load(sum, SCRATCH, v * vectorBytes));
-      storePixel(code, shape, panel, sums, 0);
-    });
+  code.sweep(joined ? 1 : rows, rowSteps, () => {
+    code.sweep(full, steps(size), () => store(size));
+    const rest = pixels - full * size;
+    if (rest > 0) code.displaced(steps(size), full, () => store(rest));
   });
 }
 
@@ -289,11 +326,18 @@ function writeRegisterTile(
       });
     });
   }, options);
-  pixels.forEach((pixel, index) => {
-    const column = sums[index] ?? [];
-    if (part.partial) {
-      column.forEach((sum, v) => code.store(sum, SCRATCH, index * panel.bytes + v * vectorBytes));
-    } else storePixel(code, shape, panel, column, pixel.output);
+  if (part.partial) {
+    sums.forEach((column, pixel) => {
+      column.forEach((sum, v) => code.store(sum, SCRATCH, pixel * panel.bytes + v * vectorBytes));
+    });
+    return;
+  }
+  const offsets = pixels.map(({ output }) => output);
+  panel.vectors.forEach((channels, v) => {
+    const first = v * shape.target.lanes;
+    const column = sums.flatMap((vector) => vector.slice(v, v + 1));
+    const others = (vectors - v - 1) * pixels.length;
+    storePixels(code, shape, { first, channels }, column, offsets, others);
   });
 }
 
@@ -309,19 +353,64 @@ function writeInitialSums(
   });
 }
 
-/** Finishes the sums of one pixel and stores them, `offset` bytes from the output's pointer. */
-function storePixel(
+/** Output channels of the lanes of a vector. */
+interface VectorChannels {
+  /** The first, from that of the output's pointer. */
+  readonly first: number;
+  readonly channels: number;
+}
+
+/**
+ * Finishes and stores one vector of channels for each of some pixels, which lie at `offsets` from the
+ * output's pointer.
+ *
+ * @param others Registers that keep other sums meanwhile.
+ */
+function storePixels(
   code: ProgramBuilder,
-  shape: DirectShape,
-  { vectors }: Panel,
+  { outputChannelPitch, target, epilogue }: DirectShape,
+  { first, channels }: VectorChannels,
   sums: readonly Register[],
-  offset: number,
+  offsets: readonly number[],
+  others = 0,
 ): void {
-  const { outputChannelPitch, target, epilogue } = shape;
-  sums.forEach((sum, v) => {
-    const lanes = vectors[v];
-    if (lanes === undefined) return;
-    const first = offset + v * target.lanes * outputChannelPitch;
-    storeLanes(code, epilogue, sum, { offset: first, pixelStep: outputChannelPitch, lanes });
-  });
+  const channelOffset = first * outputChannelPitch;
+  let done = 0;
+  while (done < sums.length) {
+    const free = usableRegisters(target) - others - (sums.length - done);
+    const count = transposedPixels(target, offsets.slice(done), free);
+    const offset = channelOffset + (offsets[done] ?? 0);
+    const rows = sums.slice(done, done + count);
+    const [sum = 0] = rows;
+    if (count === 1) {
+      const place = { offset, pixelStep: outputChannelPitch, lanes: channels };
+      storeLanes(code, epilogue, sum, place);
+    } else {
+      transpose(code, rows, (column, channel) => {
+        if (channel >= channels) return;
+        storeLanes(code, epilogue, column, {
+          offset: offset + channel * outputChannelPitch,
+          pixelStep: FLOAT_BYTES,
+          lanes: count,
+        });
+      });
+    }
+    done += count;
+  }
+}
+
+/** Fewer pixels are scattered one by one. */
+const LEAST_TRANSPOSED = 3;
+
+/** How many of the first pixels to store together, with some registers free besides their sums; 1 for one. */
+function transposedPixels(
+  { lanes }: Target,
+  offsets: readonly number[],
+  free: number,
+): number {
+  const [first = 0] = offsets;
+  const beside = offsets.findIndex((offset, i) => offset !== first + i * FLOAT_BYTES);
+  let count = Math.min(lanes, beside < 0 ? offsets.length : beside);
+  while (count >= LEAST_TRANSPOSED && transposeRegisters(count) > free) count--;
+  return count < LEAST_TRANSPOSED ? 1 : count;
 }
