@@ -16,7 +16,9 @@ const BLOCK = 4;
 
 /** Registers that a transposition takes besides its rows, of which it makes whole blocks. */
 export function transposeRegisters(rows: number): number {
-  return Math.ceil(rows / BLOCK) * BLOCK - rows + 2;
+  const quads = Math.ceil(rows / BLOCK);
+  // Three quads exchange blocks with a fourth one, which takes a register more.
+  return quads * BLOCK - rows + (quads === 3 ? 3 : 2);
 }
 
 /**
