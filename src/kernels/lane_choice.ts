@@ -77,6 +77,11 @@ export function cyclesOf(work: LaneWork, lanes: LaneUse): number {
   return lanes === "channels" ? channelCycles(work) : PIXEL_OVERHEAD * pixelCycles(work);
 }
 
+/** The cycles of the better form. */
+export function directCycles(work: LaneWork): number {
+  return Math.min(cyclesOf(work, "pixels"), cyclesOf(work, "channels"));
+}
+
 function pixelCycles(work: LaneWork): number {
   const { target, inChannels, outChannels, taps, rows, columns, pixelStep, copies } = work;
   const vectors = rows * Math.ceil(columns / target.lanes);

@@ -8,7 +8,7 @@
 import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import { laneWork } from "./convolution.ts";
-import { laneCycles } from "./lane_choice.ts";
+import { directCycles } from "./lane_choice.ts";
 import { product } from "./numbers.ts";
 import { PANEL_VECTORS } from "./pointwise.ts";
 import { stepsOf } from "./pointwise_pack.ts";
@@ -33,8 +33,7 @@ export function isPointwise(g: Geometry, target: Target): boolean {
 
 /** Whether machine code takes fewer cycles than directly. */
 function isCheaper(g: Geometry, target: Target): boolean {
-  const direct = laneCycles(laneWork(g, target));
-  return pointwiseCycles(g, target) < Math.min(direct.pixels, direct.channels);
+  return pointwiseCycles(g, target) < directCycles(laneWork(g, target));
 }
 
 function isOneTap({ kernel }: Geometry): boolean {

@@ -50,7 +50,7 @@ import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import { collapse } from "./collapse.ts";
 import { laneWork } from "./convolution.ts";
-import { laneCycles } from "./lane_choice.ts";
+import { directCycles } from "./lane_choice.ts";
 import type { PlanRequest } from "./plan.ts";
 import { type ProductTile, productTile } from "./winograd_product.ts";
 import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
@@ -178,8 +178,8 @@ function winogradCost(g: Geometry, transform: AxisTransform, target: Target): nu
 function directCost(g: Geometry, target: Target): number {
   const { direct } = COSTS[target.name];
   if (target.cheapBroadcast) {
-    const { pixels, channels } = laneCycles(laneWork(collapse(g), target));
-    return Math.min(pixels, channels) * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
+    const cycles = directCycles(laneWork(collapse(g), target));
+    return cycles * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
   }
   const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
   const vectors = g.outChannels / g.groups * g.output[1] * Math.ceil(g.output[2] / target.lanes);
