@@ -24,7 +24,7 @@
 import { type Pointer, type Program, ProgramBuilder } from "../codegen/program.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { isInputStaged, writeInputTransform } from "./winograd_input.ts";
-import { writeOutputTransform } from "./winograd_output.ts";
+import { isOutputStaged, writeOutputTransform } from "./winograd_output.ts";
 import { type ProductShape, writeProducts } from "./winograd_product.ts";
 import type { TileSpan } from "./spans.ts";
 import type { AxisTransform } from "./winograd_transform.ts";
@@ -100,7 +100,7 @@ export function multiplyProgram(
     MULTIPLY_PARAMETERS.length,
   );
   writeProducts(code, shape, OPERANDS, tilesOf(block), outChannels);
-  writeOutputTransform(code, shape, block, outChannels, RESULTS);
+  writeResults(code, shape, block, outChannels);
   return code.build();
 }
 
@@ -120,7 +120,65 @@ export function fusedProgram(
   const pointers = { input: INPUT, transformed: TRANSFORMED, stage };
   writeInputTransform(code, shape, block, shape.inChannels, pointers);
   writeProducts(code, shape, OPERANDS, tilesOf(block), outChannels);
-  writeOutputTransform(code, shape, block, outChannels, RESULTS);
+  writeResults(code, shape, block, outChannels);
+  return code.build();
+}
+
+/** Transforms back what a thread has just multiplied. */
+function writeResults(
+  code: ProgramBuilder,
+  shape: WinogradShape,
+  block: WinogradBlock,
+  outChannels: number,
+): void {
+  // The stage lies behind the products.
+  const stage = isOutputStaged(shape)
+    ? code.pointer(PRODUCTS, outChannels * shape.products.channelPitch)
+    : null;
+  writeOutputTransform(code, shape, block, outChannels, { ...RESULTS, stage });
+}
+
+/**
+ * From the transformed input of a block to products of some channels at some positions; parameters are
+ * the transformed input, the weights and the products.
+ */
+export function productsProgram(
+  shape: WinogradShape,
+  block: WinogradBlock,
+  positions: number,
+  outChannels: number,
+): Program {
+  const code = new ProgramBuilder(
+    `winograd products ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic, ` +
+      `${positions} positions`,
+    shape.target.lanes,
+    3,
+  );
+  const pointers = { transformed: 0, weight: 1, products: 2 };
+  writeProducts(code, { ...shape, positions }, pointers, tilesOf(block), outChannels);
+  return code.build();
+}
+
+/** The pointer parameters of {@linkcode outputProgram}, in order. */
+export const OUTPUT_PARAMETERS = ["products", "bias", "output", "add"] as const;
+
+/**
+ * From the products of a block to the output of some channels; parameters are
+ * {@linkcode OUTPUT_PARAMETERS} and, where {@linkcode isOutputStaged} says so, the stage.
+ */
+export function outputProgram(
+  shape: WinogradShape,
+  block: WinogradBlock,
+  outChannels: number,
+): Program {
+  const isStaged = isOutputStaged(shape);
+  const code = new ProgramBuilder(
+    `winograd output ${outChannels}oc x ${blockName(shape, block)}`,
+    shape.target.lanes,
+    OUTPUT_PARAMETERS.length + (isStaged ? 1 : 0),
+  );
+  const pointers = { products: 0, bias: 1, output: 2, add: 3, stage: isStaged ? 4 : null };
+  writeOutputTransform(code, shape, block, outChannels, pointers);
   return code.build();
 }
 

@@ -45,14 +45,14 @@
  * @module
  */
 
-import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import { collapse } from "./collapse.ts";
 import { laneWork } from "./convolution.ts";
 import { directCycles } from "./lane_choice.ts";
 import type { PlanRequest } from "./plan.ts";
-import { type ProductTile, productTile } from "./winograd_product.ts";
+import type { ProductTile } from "./winograd_product.ts";
+import { tiling } from "./winograd_tiling.ts";
 import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
 
 /** How a convolution is computed by Winograd's algorithm. */
@@ -64,13 +64,17 @@ export interface WinogradChoice {
   readonly blockColumns: number;
   /** The register tile of the products. */
   readonly tile: ProductTile;
-  /** Output channels of a block that one engine tile takes, whole panels; all where `fused`. */
+  /** Output channels of a block that one engine tile takes, whole panels; all for one phase. */
   readonly outChannels: number;
   /**
-   * Whether an engine tile takes a block from input to output. Only for a kernel of one depth tap with
-   * stride 1: others see a transformed plane several times, or not at all.
+   * How often all threads wait for each other. In one phase, an engine tile takes a block from input to
+   * output: only for a kernel of one depth tap with stride 1, as others see a transformed plane several
+   * times, or not at all. In two, the input is transformed in the first. In three, the outputs are
+   * transformed in the last.
    */
-  readonly fused: boolean;
+  readonly phases: 1 | 2 | 3;
+  /** Positions of which an engine tile takes the products; all but for three phases. */
+  readonly positions: number;
 }
 
 /** What of a convolution keeps it from being computed by the algorithm. */
@@ -118,7 +122,8 @@ export function chooseWinograd(request: PlanRequest): WinogradChoice | null {
     if (g.inChannels / g.groups < LEAST_CHANNELS) return null;
     if (cost * LEAST_GAIN > directCost(g, target)) return null;
   }
-  return tiling(g, transform, target);
+  const [rows, columns] = tileCounts(g, transform);
+  return tiling(g, { transform, rows, columns, positions: positionsOf(g, transform) }, target);
 }
 
 /** Tiles along height and width. */
@@ -187,120 +192,3 @@ function directCost(g: Geometry, target: Target): number {
 }
 
 const MULTIPLY_ADDS_PER_CYCLE = 2;
-
-/** Tiles of a block: enough for the weights, which every block reads, not to matter. */
-const MOST_BLOCK_TILES = 64;
-
-/** What blocks are to be fused. */
-interface FusedLimits {
-  /** What transformed input and products may take of a second-level cache. */
-  readonly bytes: number;
-  /** Tiles of the least block, and tiles that are enough for its weights. */
-  readonly least: number;
-  readonly enough: number;
-  /** Engine tiles that make it worth while. */
-  readonly engineTiles: number;
-}
-
-/** Engine tiles that balance threads: wanted, and enough for fused blocks. */
-const ENGINE_TILES = 24;
-
-/** With few output channels the transforms matter more. */
-const FEW_CHANNELS = 48;
-
-/** Transformed weights that a second-level cache keeps beside a block. */
-const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
-
-function fusedLimits(g: Geometry, transform: AxisTransform, target: Target): FusedLimits {
-  const outChannels = g.outChannels / g.groups;
-  if (target.name === "wasm") {
-    const least = outChannels < FEW_CHANNELS ? 12 : 24;
-    return { bytes: 1024 * 1024, least, enough: least, engineTiles: 12 };
-  }
-  const weightBytes = positionsOf(g, transform) * outChannels * g.inChannels / g.groups *
-    FLOAT_BYTES;
-  return weightBytes <= RESIDENT_WEIGHT_BYTES
-    ? { bytes: 2 * 1024 * 1024, least: 12, enough: 16, engineTiles: 7 }
-    : { bytes: 2 * 1024 * 1024, least: 24, enough: 32, engineTiles: 7 };
-}
-
-/** Output channels of an engine tile: fewer read the transformed input too often. */
-const LEAST_OUT_CHANNELS = 8;
-
-/** The blocks of a convolution. */
-function tiling(g: Geometry, transform: AxisTransform, target: Target): WinogradChoice {
-  const { lanes } = target;
-  const [rows, columns] = tileCounts(g, transform);
-  const outChannels = g.outChannels / g.groups;
-  const planes = g.batch * g.groups * g.output[0];
-  const limits = fusedLimits(g, transform, target);
-  const fused = fusedBlock(g, transform, lanes, limits);
-  if (fused !== null && fused.blocks * planes >= limits.engineTiles) {
-    const tile = blockTile(target, outChannels, fused);
-    return { transform, ...sizes(fused), tile, outChannels, fused: true };
-  }
-  const split = blockOf(rows, columns, MOST_BLOCK_TILES, lanes);
-  const parts = Math.max(1, Math.floor(ENGINE_TILES / (planes * split.blocks)));
-  const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
-  const tile = blockTile(target, outChannels, split);
-  return {
-    transform,
-    ...sizes(split),
-    tile,
-    outChannels: Math.min(outChannels, Math.ceil(part / tile.panel) * tile.panel),
-    fused: false,
-  };
-}
-
-/** The register tile for the products of a block. */
-function blockTile(
-  target: Target,
-  outChannels: number,
-  { blockRows, blockColumns }: Block,
-): ProductTile {
-  return productTile(target, outChannels, Math.ceil(blockRows * blockColumns / target.lanes));
-}
-
-/** A block to be fused, if one fits into the cache that is large enough for its weights. */
-function fusedBlock(
-  g: Geometry,
-  transform: AxisTransform,
-  lanes: number,
-  limits: FusedLimits,
-): Block | null {
-  if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
-  const [rows, columns] = tileCounts(g, transform);
-  const outChannels = g.outChannels / g.groups;
-  const tileBytes = positionsOf(g, transform) * FLOAT_BYTES *
-    (g.inChannels / g.groups + outChannels);
-  const least = Math.min(limits.least, rows * columns);
-  const enough = Math.min(limits.enough, rows * columns);
-  const share = rows * columns * g.batch * g.groups * g.output[0] / ENGINE_TILES;
-  const most = Math.min(MOST_BLOCK_TILES, limits.bytes / tileBytes, Math.max(enough, share));
-  const block = blockOf(rows, columns, most, lanes);
-  return block.blockRows * block.blockColumns >= least ? block : null;
-}
-
-interface Block {
-  readonly blockRows: number;
-  readonly blockColumns: number;
-  /** How many there are. */
-  readonly blocks: number;
-}
-
-function sizes({ blockRows, blockColumns }: Block): Omit<Block, "blocks"> {
-  return { blockRows, blockColumns };
-}
-
-/** Blocks of about equal size and at most so many tiles: some rows, or a part of a row. */
-function blockOf(rows: number, columns: number, most: number, lanes: number): Block {
-  if (columns > most) {
-    // A register tile is two vectors wide.
-    const step = 2 * lanes;
-    const even = Math.ceil(columns / Math.ceil(columns / Math.max(step, most)));
-    const blockColumns = Math.min(columns, Math.ceil(even / step) * step);
-    return { blockRows: 1, blockColumns, blocks: rows * Math.ceil(columns / blockColumns) };
-  }
-  const blockRows = Math.ceil(rows / Math.ceil(rows / Math.max(1, Math.floor(most / columns))));
-  return { blockRows, blockColumns: columns, blocks: Math.ceil(rows / blockRows) };
-}

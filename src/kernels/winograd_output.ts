@@ -20,12 +20,13 @@ import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
 import { constantsOf, outputConstants, transformOutput } from "./winograd_transform.ts";
 import { forEachSpan, tileWalk } from "./walk.ts";
 
-/** Where the operands are. Behind the products lies the stage, if there is one. */
+/** Where the operands are; the stage where there is one. */
 export interface OutputPointers {
   readonly products: Pointer;
   readonly bias: Pointer;
   readonly output: Pointer;
   readonly add: Pointer;
+  readonly stage: Pointer | null;
 }
 
 /** Whether {@linkcode writeOutputTransform} needs a stage in memory, a vector for every position. */
@@ -60,13 +61,9 @@ export function writeOutputTransform(
   const rowRuns = cut(outputSpan(rows), height, 1);
   const columnRuns = cut(outputSpan(columns), width, lanes);
   const bias = code.register();
-  const stage = isOutputStaged(shape)
-    ? scratchStage(
-      code,
-      code.pointer(pointers.products, outChannels * products.channelPitch),
-      width.inputs,
-    )
-    : new RegisterStage();
+  const stage = pointers.stage === null
+    ? new RegisterStage()
+    : scratchStage(code, pointers.stage, width.inputs);
   code.sweep(outChannels, steps, () => {
     if (shape.hasBias) code.broadcast(bias, pointers.bias);
     forEachSpan(code, rowRuns, down, (row, [rowFrom = pointers.products, ...rowResults]) => {

@@ -36,19 +36,21 @@ function requestOf(
 }
 
 /** How a block is cut, beside the transform. */
-type Tiling = Pick<WinogradChoice, "fused"> & {
+type Tiling = Pick<WinogradChoice, "phases"> & {
   readonly target: Target;
   readonly rows: number;
   readonly columns: number;
 };
 
-/** Blocks of one vector, of all tiles, and of some rows; some channels at a time, and fused. */
+/** Blocks of one vector, of all tiles, and of some rows, in any number of phases. */
 const TILINGS: readonly Tiling[] = TARGETS.flatMap((target) => [
-  { target, rows: 1, columns: target.lanes, fused: false },
-  { target, rows: 2, columns: Infinity, fused: false },
-  { target, rows: Infinity, columns: Infinity, fused: false },
-  { target, rows: 1, columns: target.lanes, fused: true },
-  { target, rows: 2, columns: Infinity, fused: true },
+  { target, rows: 1, columns: target.lanes, phases: 2 },
+  { target, rows: 2, columns: Infinity, phases: 2 },
+  { target, rows: Infinity, columns: Infinity, phases: 2 },
+  { target, rows: 1, columns: target.lanes, phases: 1 },
+  { target, rows: 2, columns: Infinity, phases: 1 },
+  { target, rows: 1, columns: target.lanes, phases: 3 },
+  { target, rows: 2, columns: Infinity, phases: 3 },
 ]);
 
 function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): WinogradChoice {
@@ -57,7 +59,7 @@ function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): Winogr
     Math.ceil(g.output[axis] / axisTransform(g, axis, transform).outputs);
   const blockColumns = Math.min(tiles(2), tiling.columns);
   const whole = blockColumns === tiles(2);
-  const fused = tiling.fused && g.kernel[0] === 1 && g.stride[0] === 1;
+  const canBeFused = g.kernel[0] === 1 && g.stride[0] === 1;
   const all = g.outChannels / g.groups;
   const blockRows = whole ? Math.min(tiles(1), tiling.rows) : 1;
   const tile = productTile(target, all, Math.ceil(blockRows * blockColumns / target.lanes));
@@ -66,8 +68,9 @@ function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): Winogr
     blockColumns,
     blockRows,
     tile,
-    outChannels: fused ? all : Math.min(all, tile.panel),
-    fused,
+    outChannels: Math.min(all, tile.panel),
+    phases: tiling.phases === 1 && !canBeFused ? 2 : tiling.phases,
+    positions: tiling.phases === 3 ? 5 : Infinity,
   };
 }
 

@@ -1,0 +1,150 @@
+/**
+ * Plans the products of Winograd's algorithm, and the transform of the outputs, as phases of their own.
+ *
+ * The products of one position need the weights and the transformed input of that position only: cut so,
+ * every thread reads its part of both and nobody else does.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Phase } from "../engine/work.ts";
+import { BUFFER, type PlanRequest } from "./plan.ts";
+import { PhaseBuilder } from "./tiles.ts";
+import { OUTPUT_PARAMETERS, outputProgram, productsProgram } from "./winograd.ts";
+import type { WinogradChoice } from "./winograd_choice.ts";
+import {
+  blockPlaces,
+  forEachBlock,
+  type Layout,
+  outputCost,
+  outputPlane,
+  productsCost,
+} from "./winograd_layout.ts";
+import { isOutputStaged } from "./winograd_output.ts";
+import { panelPitch } from "./winograd_product.ts";
+
+/** The phase from the transformed input to the products. */
+export function productsPhase(
+  { geometry: g }: PlanRequest,
+  layout: Layout,
+  { outChannels, positions }: WinogradChoice,
+): Phase {
+  const { shape, products } = layout;
+  const phase = new PhaseBuilder("multiply");
+  forEachBlock(layout, (rows, columns) => {
+    const block = { rows: rows.span, columns: columns.span };
+    const place = blockPlaces(layout, rows, columns);
+    phase.add(
+      [
+        { count: g.batch, block: 1, steps: [layout.itemPitch, 0, products.itemPitch] },
+        {
+          count: g.groups,
+          block: 1,
+          steps: [layout.groupPitch, layout.groupWeights, products.groupPitch],
+        },
+        {
+          count: shape.positions,
+          block: positions,
+          steps: [
+            shape.transformed.positionPitch,
+            shape.weight.positionPitch,
+            shape.products.positionPitch,
+          ],
+        },
+        {
+          count: g.outChannels / g.groups,
+          block: outChannels,
+          // A block of channels is whole panels.
+          steps: [0, panelPitch(shape) / shape.tile.panel, shape.products.channelPitch],
+        },
+        {
+          count: g.output[0],
+          block: 1,
+          steps: [g.stride[0] * layout.planePitch, 0, products.planePitch],
+        },
+        ...place.axes(({ transformed, products }) => [transformed, 0, products]),
+      ],
+      [
+        { buffer: BUFFER.padded, offset: place.offset.transformed },
+        { buffer: BUFFER.packedWeight, offset: 0 },
+        { buffer: BUFFER.padded, offset: products.offset + place.offset.products },
+      ],
+      productsCost(shape, block),
+      ([, , positions = 1, channels = 1]) => productsProgram(shape, block, positions, channels),
+    );
+  });
+  return phase.build();
+}
+
+/** Output channels that one engine tile transforms. */
+const OUTPUT_CHANNELS = 16;
+
+/** The phase from the products to the output. */
+export function outputPhase(
+  { geometry: g }: PlanRequest,
+  layout: Layout,
+  scratchBytes: number,
+): Phase {
+  const { shape, products } = layout;
+  const phase = new PhaseBuilder("transform output");
+  const plane = outputPlane(g);
+  const { channelPitch } = shape.output;
+  const channels = g.outChannels / g.groups;
+  forEachBlock(layout, (rows, columns) => {
+    const block = { rows: rows.span, columns: columns.span };
+    const place = blockPlaces(layout, rows, columns);
+    phase.add(
+      [
+        {
+          count: g.batch,
+          block: 1,
+          steps: steps({ products: products.itemPitch, output: g.outChannels * channelPitch }),
+        },
+        {
+          count: g.groups,
+          block: 1,
+          steps: steps({
+            products: products.groupPitch,
+            bias: channels * FLOAT_BYTES,
+            output: channels * channelPitch,
+          }),
+        },
+        {
+          count: channels,
+          block: Math.min(channels, OUTPUT_CHANNELS),
+          steps: steps({
+            products: shape.products.channelPitch,
+            bias: FLOAT_BYTES,
+            output: channelPitch,
+          }),
+        },
+        {
+          count: g.output[0],
+          block: 1,
+          steps: steps({ products: products.planePitch, output: plane }),
+        },
+        ...place.axes(({ products, output }) => steps({ products, output })),
+      ],
+      [
+        { buffer: BUFFER.padded, offset: products.offset + place.offset.products },
+        { buffer: BUFFER.bias, offset: 0 },
+        { buffer: BUFFER.output, offset: place.offset.output },
+        { buffer: BUFFER.add, offset: place.offset.output },
+        ...isOutputStaged(shape)
+          ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes }]
+          : [],
+      ],
+      outputCost(shape, block),
+      ([, , channels = 1]) => outputProgram(shape, block, channels),
+    );
+  });
+  return phase.build();
+}
+
+type Parameter = (typeof OUTPUT_PARAMETERS)[number];
+
+/** The steps of the arguments; what is added moves as the output does, the stage not at all. */
+function steps(bytes: Partial<Record<Parameter, number>>): number[] {
+  return OUTPUT_PARAMETERS.map((name) => bytes[name === "add" ? "output" : name] ?? 0);
+}

@@ -1,0 +1,225 @@
+/**
+ * How a convolution by Winograd's algorithm is cut into phases and engine tiles.
+ *
+ * Microseconds in machine code for AVX-512 of the phases' engine tiles run one after the other by one
+ * thread, and by the slowest of 16 threads that each begin with empty caches, for one phase (1), two (2)
+ * and three (3), with the engine tiles of the costliest phase:
+ *
+ * | 3x3 convolution | 1 thread | 16 threads |
+ * | --- | --- | --- |
+ * | 64>64 @56 | (1) 14: 1040; (2) 42: 1690; (3) 72: 1840 | 113; 229; 252 |
+ * | 128>128 @56 | (1) 7: 3830; (1) 14: 3750; (3) 144: 5010 | 614; 326; 446 |
+ * | 128>128 @28 | (1) 4: 1220; (2) 10: 1280; (3) 36: 1320 | 391; 284; 203 |
+ * | 256>256 @56 | (1) 7: 13300; (3) 144: 14500 | 1930; 1120 |
+ * | 256>256 @28 | (2) 20: 6340; (3) 36: 4370 | 960; 490 |
+ * | 512>512 @14 | (2) 20: 9570; (3) 32: 7650 | 1270; 560 |
+ * | 64>128 @8x28x28 | (2) 24: 22000; (3) 288: 17900 | 1470; 1260 |
+ *
+ * One phase moves least between threads and caches as long as a second-level cache keeps the weights.
+ * Where it does not, two phases make every engine tile read all of the transformed input, and three make
+ * it read nothing that another one reads.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
+import type { Geometry } from "../geometry.ts";
+import { clamp } from "./numbers.ts";
+import type { WinogradChoice } from "./winograd_choice.ts";
+import { type ProductTile, productTile } from "./winograd_product.ts";
+import type { AxisTransform } from "./winograd_transform.ts";
+
+/** The tiles of an output plane. */
+export interface TilePlane {
+  readonly transform: AxisTransform;
+  /** Tiles along height and width. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Products of a tile. */
+  readonly positions: number;
+}
+
+/** Tiles of a block: enough for the weights, which every block reads, not to matter. */
+const MOST_BLOCK_TILES = 64;
+
+/** What blocks are to be fused. */
+interface FusedLimits {
+  /** What transformed input and products may take of a second-level cache. */
+  readonly bytes: number;
+  /** Tiles of the least block, and tiles that are enough for its weights. */
+  readonly least: number;
+  readonly enough: number;
+  /** Engine tiles that make it worth while. */
+  readonly engineTiles: number;
+}
+
+/** Engine tiles that balance threads, if the blocks are not to be larger. */
+const ENGINE_TILES = 24;
+
+/** With few output channels the transforms matter more. */
+const FEW_CHANNELS = 48;
+
+/** Transformed weights that a second-level cache keeps beside a block. */
+const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
+
+/** Transformed weights that come from a third-level cache as fast as a vector of tiles needs them. */
+const NEAR_WEIGHT_BYTES = 3 * 1024 * 1024;
+
+function fusedLimits(g: Geometry, weightBytes: number, { name }: Target): FusedLimits {
+  if (name === "wasm") {
+    const least = g.outChannels / g.groups < FEW_CHANNELS ? 12 : 24;
+    return { bytes: 1024 * 1024, least, enough: least, engineTiles: 12 };
+  }
+  const bytes = 2 * 1024 * 1024;
+  if (weightBytes <= RESIDENT_WEIGHT_BYTES) return { bytes, least: 12, enough: 16, engineTiles: 7 };
+  return weightBytes <= NEAR_WEIGHT_BYTES
+    ? { bytes, least: 12, enough: 16, engineTiles: 12 }
+    : { bytes, least: 24, enough: 32, engineTiles: 14 };
+}
+
+/** The blocks of a convolution. */
+export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
+  const { transform, positions } = plane;
+  const outChannels = g.outChannels / g.groups;
+  const weightBytes = positions * outChannels * g.kernel[0] * g.inChannels / g.groups *
+    FLOAT_BYTES;
+  const limits = fusedLimits(g, weightBytes, target);
+  const fused = fusedBlock(g, plane, target, limits);
+  if (fused !== null && fused.blocks * planesOf(g) >= limits.engineTiles) {
+    const tile = blockTile(target, outChannels, fused);
+    const parts = target.name === "wasm" ? 1 : fusedParts(g, fused);
+    const channels = wholePanels(outChannels / parts, outChannels, tile);
+    return { transform, ...sizes(fused), tile, outChannels: channels, phases: 1, positions };
+  }
+  return target.name !== "wasm" && weightBytes > MOST_SHARED_WEIGHT_BYTES
+    ? threePhases(g, plane, target)
+    : twoPhases(g, plane, target);
+}
+
+/** Output planes of a group, in all. */
+function planesOf({ batch, groups, output }: Geometry): number {
+  return batch * groups * output[0];
+}
+
+/** Whole panels of about so many output channels. */
+function wholePanels(channels: number, all: number, { panel }: ProductTile): number {
+  return Math.min(all, Math.ceil(channels / panel) * panel);
+}
+
+/**
+ * With fewer weights than this, the way of the products from phase to phase costs one thread more than
+ * they do.
+ */
+const MOST_SHARED_WEIGHT_BYTES = 1.5 * 1024 * 1024;
+
+/** Output channels of an engine tile: fewer read the transformed input too often. */
+const LEAST_OUT_CHANNELS = 8;
+
+function twoPhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
+  const { transform, rows, columns, positions } = plane;
+  const outChannels = g.outChannels / g.groups;
+  const block = blockOf(rows, columns, MOST_BLOCK_TILES, target.lanes);
+  const parts = Math.max(1, Math.floor(ENGINE_TILES / (planesOf(g) * block.blocks)));
+  const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
+  const tile = blockTile(target, outChannels, block);
+  const channels = wholePanels(part, outChannels, tile);
+  return { transform, ...sizes(block), tile, outChannels: channels, phases: 2, positions };
+}
+
+/** Vector multiply-adds of an engine tile that takes about 25 microseconds. */
+const TILE_MULTIPLY_ADDS = 60_000;
+
+/** Engine tiles of the products that balance threads, and that are more than enough. */
+const LEAST_TILES = 32;
+const ENOUGH_TILES = 128;
+
+/** Engine tiles of a position each, of several where there are many, or of some output channels. */
+function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
+  const { transform, rows, columns, positions } = plane;
+  const outChannels = g.outChannels / g.groups;
+  const block = blockOf(rows, columns, MOST_BLOCK_TILES, target.lanes);
+  const tile = blockTile(target, outChannels, block);
+  const blocks = planesOf(g) * block.blocks;
+  const vectors = Math.ceil(block.blockRows * block.blockColumns / target.lanes);
+  const work = positions * blocks * vectors * outChannels * g.kernel[0] * g.inChannels / g.groups;
+  const wanted = clamp(work / TILE_MULTIPLY_ADDS, LEAST_TILES, ENOUGH_TILES);
+  // Every part reads the transformed input, which is to be less than its weights.
+  const most = Math.max(1, Math.floor(outChannels / (2 * vectors * target.lanes)));
+  const parts = clamp(Math.round(wanted / (positions * blocks)), 1, most);
+  const together = Math.ceil(positions * blocks / (2 * ENOUGH_TILES));
+  return {
+    transform,
+    ...sizes(block),
+    tile,
+    outChannels: wholePanels(outChannels / parts, outChannels, tile),
+    phases: 3,
+    positions: Math.min(positions, together),
+  };
+}
+
+/** The register tile for the products of a block. */
+function blockTile(
+  target: Target,
+  outChannels: number,
+  { blockRows, blockColumns }: Block,
+): ProductTile {
+  return productTile(target, outChannels, Math.ceil(blockRows * blockColumns / target.lanes));
+}
+
+/** A block to be fused, if one fits into the cache that is large enough for its weights. */
+function fusedBlock(
+  g: Geometry,
+  { rows, columns, positions }: TilePlane,
+  { name, lanes }: Target,
+  limits: FusedLimits,
+): Block | null {
+  if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
+  const tileBytes = positions * FLOAT_BYTES * (g.inChannels + g.outChannels) / g.groups;
+  const least = Math.min(limits.least, rows * columns);
+  const enough = Math.min(limits.enough, rows * columns);
+  // Short pieces of many long rows lie each on a page of their own.
+  const share = rows === 1 && name !== "wasm"
+    ? MOST_BLOCK_TILES
+    : rows * columns * planesOf(g) / ENGINE_TILES;
+  const most = Math.min(MOST_BLOCK_TILES, limits.bytes / tileBytes, Math.max(enough, share));
+  const block = blockOf(rows, columns, most, lanes);
+  return block.blockRows * block.blockColumns >= least ? block : null;
+}
+
+/** What the transform of an input channel costs, in products of as many output channels. */
+const INPUT_CHANNELS = 9;
+
+/** What part of the products' time the repeated transform of the input may take. */
+const MOST_REPETITION = 0.05;
+
+/** Into how many parts the output channels of few blocks may be cut, each with a transform of its own. */
+function fusedParts(g: Geometry, { blocks }: Block): number {
+  const most = 1 + MOST_REPETITION * g.outChannels / g.groups / INPUT_CHANNELS;
+  const wanted = LEAST_TILES / (blocks * planesOf(g));
+  return clamp(Math.ceil(wanted), 1, Math.floor(most));
+}
+
+interface Block {
+  readonly blockRows: number;
+  readonly blockColumns: number;
+  /** How many there are. */
+  readonly blocks: number;
+}
+
+function sizes({ blockRows, blockColumns }: Block): Omit<Block, "blocks"> {
+  return { blockRows, blockColumns };
+}
+
+/** Blocks of about equal size and at most so many tiles: some rows, or a part of a row. */
+function blockOf(rows: number, columns: number, most: number, lanes: number): Block {
+  if (columns > most) {
+    // A register tile is two vectors wide.
+    const step = 2 * lanes;
+    const even = Math.ceil(columns / Math.ceil(columns / Math.max(step, most)));
+    const blockColumns = Math.min(columns, Math.ceil(even / step) * step);
+    return { blockRows: 1, blockColumns, blocks: rows * Math.ceil(columns / blockColumns) };
+  }
+  const blockRows = Math.ceil(rows / Math.ceil(rows / Math.max(1, Math.floor(most / columns))));
+  return { blockRows, blockColumns: columns, blocks: Math.ceil(rows / blockRows) };
+}
