@@ -37,7 +37,9 @@
  * | length 3, 80>384 @3000 | 72, 95 | 41, 65 |
  *
  * There the transformed weights of many channels, which come from a third-level cache or from memory at
- * 5 to 14 GB/s, are what limits small planes: a term for a vector of 16 tiles takes as long as two.
+ * 5 to 14 GB/s, are what limits small planes: they take as long as a vector more of tiles. At 14x14,
+ * F(4x4,3x3) with one vector of 16 tiles and F(2x2,3x3) with four took 1490 and 1700 microseconds for 256
+ * channels, 6550 and 7120 for 512, and for AVX2 2460 and 2830, 9680 and 11900.
  * Blocks of tiles that stay with their thread, of 64 channels at 56x56: 1 row of 14 tiles 232, 2 rows
  * 213, 4 rows 166, and 111 where transformed input goes from phase to phase. Of 256 channels, whose
  * weights are read anew for every block: 1 row 124, 2 rows 169, unfused 136 to 152.
@@ -144,8 +146,8 @@ interface Costs {
   readonly output: number;
   /** Vectors of tiles over which the loading of transformed weights costs nothing. */
   readonly leastVectors: number;
-  /** The same where the weights come from a cache that is further away. */
-  readonly leastFarVectors: number;
+  /** What it costs elsewhere, beside the vectors of tiles. */
+  readonly weightVectors: number;
   /**
    * A multiply-add of the direct kernel: in machine code beyond the cycles that the choice of lanes
    * counts, else with its operands' loads.
@@ -154,13 +156,10 @@ interface Costs {
 }
 
 const COSTS: Readonly<Record<Target["name"], Costs>> = {
-  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, leastFarVectors: 1.5, direct: 1.2 },
-  avx2: { input: 9, output: 9, leastVectors: 1, leastFarVectors: 2, direct: 1.1 },
-  avx512: { input: 9, output: 9, leastVectors: 1, leastFarVectors: 2, direct: 1.1 },
+  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, weightVectors: 0, direct: 1.2 },
+  avx2: { input: 9, output: 9, leastVectors: 0, weightVectors: 1, direct: 1.1 },
+  avx512: { input: 9, output: 9, leastVectors: 0, weightVectors: 1, direct: 1.1 },
 };
-
-/** Transformed weights that a near cache, or a far one in time, brings: 256 channels squared. */
-const FAR_WEIGHT_BYTES = 6 * 1024 * 1024;
 
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
 function winogradCost(g: Geometry, transform: AxisTransform, target: Target): number {
@@ -170,12 +169,10 @@ function winogradCost(g: Geometry, transform: AxisTransform, target: Target): nu
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const rowVectors = rows * Math.ceil(columns / lanes);
-  const weightBytes = positionsOf(g, transform) * inChannels * outChannels * FLOAT_BYTES;
-  const least = weightBytes > FAR_WEIGHT_BYTES ? costs.leastFarVectors : costs.leastVectors;
-  const vectors = Math.max(least, Math.ceil(rows * columns / lanes));
+  const vectors = Math.ceil(rows * columns / lanes) + costs.weightVectors;
   const perPosition = inChannels * rowVectors * costs.input +
     outChannels * rowVectors * costs.output +
-    inChannels * g.kernel[0] * outChannels * vectors;
+    inChannels * g.kernel[0] * outChannels * Math.max(costs.leastVectors, vectors);
   return positionsOf(g, transform) * perPosition;
 }
 
