@@ -51,7 +51,7 @@ export function planDepthwise(request: PlanRequest): PlanBody {
     output: { channelPitch: outDepth * outHeight * outRow, rowPitch: outRow },
   };
   const taps = g.kernel[1] * g.kernel[2];
-  const block = blockOf(g, taps, target.lanes);
+  const block = blockOf(g, target.lanes);
   const phase = new PhaseBuilder("convolve");
   const steps = (input: number, output: number, channels = 0) => [
     input,
@@ -103,8 +103,7 @@ export function planDepthwise(request: PlanRequest): PlanBody {
         { buffer: BUFFER.output, offset: outputOffset },
         { buffer: BUFFER.add, offset: outputOffset },
       ],
-      multiplier * rows.span.tiles * columns.span.tiles * (taps + OUTPUT_COST) /
-        MULTIPLY_ADDS_PER_MICROSECOND,
+      rows.span.tiles * columns.span.tiles * outputWork(g) / MULTIPLY_ADDS_PER_MICROSECOND,
       ([, channels = 1]) =>
         depthwiseRowsProgram(shape, { rows: rows.span, columns: columns.span }, channels),
     );
@@ -149,6 +148,12 @@ function forEachBlock(
 const MULTIPLY_ADDS_PER_MICROSECOND = 20_000;
 const OUTPUT_COST = 4;
 
+/** An output of every channel of a group, in multiply-adds: with a stride, more vectors are loaded for it. */
+function outputWork({ kernel, stride, outChannels, groups }: Geometry): number {
+  const taps = kernel[1] * kernel[2];
+  return (taps + OUTPUT_COST) * stride[2] * outChannels / groups;
+}
+
 /** Multiply-adds of an engine tile: at least what pays for claiming it, at most what balances threads. */
 const LEAST_TILE_WORK = 200_000;
 const MOST_TILE_WORK = 4_000_000;
@@ -168,9 +173,9 @@ interface DepthwiseBlock {
 }
 
 /** Whole channels, or some rows of one, or a part of a long row. */
-function blockOf(g: Geometry, taps: number, lanes: number): DepthwiseBlock {
+function blockOf(g: Geometry, lanes: number): DepthwiseBlock {
   const [depth, rows, columns] = g.output;
-  const perOutput = (taps + OUTPUT_COST) * g.outChannels / g.groups;
+  const perOutput = outputWork(g);
   const total = g.batch * g.groups * depth * rows * columns * perOutput;
   const outputs = clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK) / perOutput;
   const whole = rows * columns;
