@@ -119,3 +119,20 @@ export function multiplyAddsPerMicrosecond({ name }: Target): number {
 
 /** Elements that a thread copies in a microsecond, about. */
 export const COPIES_PER_MICROSECOND = 2_000;
+
+/** More tiles than this balance no number of threads better. */
+const MOST_TILES = 256;
+
+/**
+ * Items of an axis for one tile, if all tiles are to take about so long.
+ *
+ * @param count Items along the axis.
+ * @param others Tiles for each item: how often the other axes are cut.
+ * @param cost Microseconds of all items of all of them.
+ * @param tileCost Microseconds of a tile.
+ */
+export function evenBlock(count: number, others: number, cost: number, tileCost: number): number {
+  const tiles = Math.min(MOST_TILES, cost / tileCost);
+  const parts = Math.round(tiles / others);
+  return Math.ceil(count / Math.max(1, Math.min(count, parts)));
+}

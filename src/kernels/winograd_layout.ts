@@ -5,11 +5,12 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
+import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import { spread } from "./pad.ts";
 import type { PlanRequest } from "./plan.ts";
 import { cut, type SpanRun, wholeAxis, zeroSpan } from "./spans.ts";
-import type { TileAxis } from "./tiles.ts";
+import { evenBlock, type TileAxis } from "./tiles.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
 import { axisTransform, type WinogradChoice } from "./winograd_choice.ts";
 import { panelPitch } from "./winograd_product.ts";
@@ -234,21 +235,41 @@ export function blockPlaces(
   return { offset, axes };
 }
 
-/** About what the transform of a vector of tiles takes for each of its positions. */
-const INPUT_MICROSECONDS = 0.0017;
-const OUTPUT_MICROSECONDS = 0.0011;
+/** About what parts of the work take. */
+interface Microseconds {
+  /** The transform of a vector of tiles, for each of its positions. */
+  readonly input: number;
+  readonly output: number;
+  /** A multiply-add of vectors. */
+  readonly multiplyAdd: number;
+}
 
-/** About what a multiply-add of vectors takes. */
-const MULTIPLY_ADD_MICROSECONDS = 0.00027;
+const MICROSECONDS: Readonly<Record<Target["name"], Microseconds>> = {
+  wasm: { input: 0.0017, output: 0.0011, multiplyAdd: 0.00027 },
+  avx2: { input: 0.0035, output: 0.003, multiplyAdd: 0.00035 },
+  avx512: { input: 0.0035, output: 0.003, multiplyAdd: 0.0004 },
+};
 
 /** Vectors of tiles of a block, as its transforms see them. */
 function rowVectors({ target }: WinogradShape, { rows, columns }: WinogradBlock): number {
   return rows.tiles * Math.ceil(columns.tiles / target.lanes);
 }
 
+/** What an engine tile of a transform is to take: they are short, and others wait for all of them. */
+const TRANSFORM_TILE_MICROSECONDS = 8;
+
+/** Channels of a block that one engine tile transforms. */
+export function transformChannels(
+  { rowBlocks, columnBlocks }: Layout,
+  { channels, planes, channelCost }: Record<"channels" | "planes" | "channelCost", number>,
+): number {
+  const others = rowBlocks * columnBlocks * planes;
+  return evenBlock(channels, others, channels * others * channelCost, TRANSFORM_TILE_MICROSECONDS);
+}
+
 /** Microseconds for one input channel of a block. */
 export function transformCost(shape: WinogradShape, block: WinogradBlock): number {
-  return rowVectors(shape, block) * shape.positions * INPUT_MICROSECONDS;
+  return rowVectors(shape, block) * shape.positions * MICROSECONDS[shape.target.name].input;
 }
 
 /** Microseconds for one output channel of a block. */
@@ -259,10 +280,11 @@ export function multiplyCost(shape: WinogradShape, block: WinogradBlock): number
 /** Microseconds for one output channel of a block at one position. */
 export function productsCost(shape: WinogradShape, { rows, columns }: WinogradBlock): number {
   const vectors = Math.ceil(rows.tiles * columns.tiles / shape.target.lanes);
-  return vectors * shape.inChannels * shape.depthTaps.length * MULTIPLY_ADD_MICROSECONDS;
+  const { multiplyAdd } = MICROSECONDS[shape.target.name];
+  return vectors * shape.inChannels * shape.depthTaps.length * multiplyAdd;
 }
 
 /** Microseconds for the transform of one output channel of a block. */
 export function outputCost(shape: WinogradShape, block: WinogradBlock): number {
-  return shape.positions * rowVectors(shape, block) * OUTPUT_MICROSECONDS;
+  return shape.positions * rowVectors(shape, block) * MICROSECONDS[shape.target.name].output;
 }

@@ -20,6 +20,7 @@ import {
   layoutOf,
   multiplyCost,
   outputPlane,
+  transformChannels,
   transformCost,
 } from "./winograd_layout.ts";
 import { isOutputStaged } from "./winograd_output.ts";
@@ -82,9 +83,6 @@ function scratchOf(layout: Layout, { phases, outChannels }: WinogradChoice): Scr
   return { products, bytes };
 }
 
-/** Input channels that one engine tile transforms. */
-const TRANSFORM_CHANNELS = 16;
-
 function transformPhase(
   { geometry: g }: PlanRequest,
   layout: Layout,
@@ -106,7 +104,11 @@ function transformPhase(
         },
         {
           count: shape.inChannels,
-          block: Math.min(shape.inChannels, TRANSFORM_CHANNELS),
+          block: transformChannels(layout, {
+            channels: shape.inChannels,
+            planes: g.batch * g.groups * layout.depth,
+            channelCost: transformCost(shape, block),
+          }),
           steps: both(channelPitch, shape.transformed.channelPitch),
         },
         ...place.axes(({ input, transformed }) => both(input, transformed)),

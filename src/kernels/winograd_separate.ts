@@ -20,6 +20,7 @@ import {
   outputCost,
   outputPlane,
   productsCost,
+  transformChannels,
 } from "./winograd_layout.ts";
 import { isOutputStaged } from "./winograd_output.ts";
 import { panelPitch } from "./winograd_product.ts";
@@ -77,9 +78,6 @@ export function productsPhase(
   return phase.build();
 }
 
-/** Output channels that one engine tile transforms. */
-const OUTPUT_CHANNELS = 16;
-
 /** The phase from the products to the output. */
 export function outputPhase(
   { geometry: g }: PlanRequest,
@@ -112,7 +110,11 @@ export function outputPhase(
         },
         {
           count: channels,
-          block: Math.min(channels, OUTPUT_CHANNELS),
+          block: transformChannels(layout, {
+            channels,
+            planes: g.batch * g.groups * g.output[0],
+            channelCost: outputCost(shape, block),
+          }),
           steps: steps({
             products: shape.products.channelPitch,
             bias: FLOAT_BYTES,

@@ -88,11 +88,11 @@ export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradC
   const fused = fusedBlock(g, plane, target, limits);
   if (fused !== null && fused.blocks * planesOf(g) >= limits.engineTiles) {
     const tile = blockTile(target, outChannels, fused);
-    const parts = target.name === "wasm" ? 1 : fusedParts(g, fused);
+    const parts = fusedParts(g, fused);
     const channels = wholePanels(outChannels / parts, outChannels, tile);
     return { transform, ...sizes(fused), tile, outChannels: channels, phases: 1, positions };
   }
-  return target.name !== "wasm" && weightBytes > MOST_SHARED_WEIGHT_BYTES
+  return weightBytes > MOST_SHARED_WEIGHT_BYTES[target.name]
     ? threePhases(g, plane, target)
     : twoPhases(g, plane, target);
 }
@@ -109,9 +109,13 @@ function wholePanels(channels: number, all: number, { panel }: ProductTile): num
 
 /**
  * With fewer weights than this, the way of the products from phase to phase costs one thread more than
- * they do.
+ * they do. The slower the products, the less that way matters.
  */
-const MOST_SHARED_WEIGHT_BYTES = 1.5 * 1024 * 1024;
+const MOST_SHARED_WEIGHT_BYTES: Readonly<Record<Target["name"], number>> = {
+  wasm: 512 * 1024,
+  avx2: 1024 * 1024,
+  avx512: 1536 * 1024,
+};
 
 /** Output channels of an engine tile: fewer read the transformed input too often. */
 const LEAST_OUT_CHANNELS = 8;

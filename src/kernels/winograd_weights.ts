@@ -39,14 +39,18 @@ export interface WinogradWeights {
 }
 
 /**
- * Transforms the weights of some panels of output channels, the last of which may have fewer;
+ * Transforms `kernels` kernels each of some panels of output channels, the last of which may have fewer;
  * parameters are the weights and the result.
  */
-export function weightProgram(shape: WinogradWeights, outChannels: number): Program {
+export function weightProgram(
+  shape: WinogradWeights,
+  outChannels: number,
+  kernels: number,
+): Program {
   const { target, tile, height, width, reduction } = shape;
   const { lanes } = target;
   const code = new ProgramBuilder(
-    `winograd weights ${outChannels}oc x ${reduction}`,
+    `winograd weights ${outChannels}oc x ${kernels} of ${reduction}`,
     lanes,
     2,
   );
@@ -63,7 +67,7 @@ export function weightProgram(shape: WinogradWeights, outChannels: number): Prog
     for (let first = 0; first < channels; first += lanes) {
       const count = Math.min(lanes, channels - first);
       code.displaced(partSteps, first / lanes, () => {
-        code.sweep(reduction, kernelSteps, () => writeKernels(code, shape, constants, count));
+        code.sweep(kernels, kernelSteps, () => writeKernels(code, shape, constants, count));
       });
     }
   };

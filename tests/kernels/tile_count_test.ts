@@ -1,0 +1,72 @@
+import { assert } from "@std/assert";
+import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
+import { phaseTiles } from "../../src/engine/work.ts";
+import type { LayerCase } from "../_arbitrary.ts";
+import { geometryOf } from "../_arbitrary.ts";
+import { planOf } from "../_interpret_plan.ts";
+import { caseOf } from "./_cases.ts";
+
+/** A phase that takes one thread longer than this is to be cut finely. */
+const COSTLY_MICROSECONDS = 300;
+
+/** Enough to balance 16 threads, and so few that claiming them costs nothing. */
+const LEAST_TILES = 32;
+const MOST_TILES = 256;
+
+function square(channels: number, size: number, options: LayerCase["options"] = {}): LayerCase {
+  return caseOf({
+    rank: 2,
+    inChannels: channels,
+    outChannels: channels,
+    spatial: [size, size],
+    options: { padding: 1, ...options },
+  });
+}
+
+const LAYERS: Readonly<Record<string, LayerCase>> = {
+  "3x3 64 @224": square(64, 224),
+  "3x3 128 @28": square(128, 28),
+  "3x3 256 @28": square(256, 28),
+  "3x3 256 @14": square(256, 14),
+  "3x3 512 @14": square(512, 14),
+  "1-D 80>384 @3000": caseOf({
+    inChannels: 80,
+    outChannels: 384,
+    spatial: [3000],
+    options: { padding: 1 },
+  }),
+  "3x3x3 64>128 @8x28x28": caseOf({
+    rank: 3,
+    inChannels: 64,
+    outChannels: 128,
+    spatial: [8, 28, 28],
+    options: { padding: 1 },
+  }),
+  "depthwise 3x3 32 @112": square(32, 112, { groups: 32 }),
+  "depthwise 3x3 stride 2 64 @112": square(64, 112, { groups: 64, stride: 2 }),
+  "depthwise 7x7 96 @56": { ...square(96, 56, { groups: 96, padding: 3 }), kernelSize: 7 },
+};
+
+/** A row of 14 tiles nearly fills a vector of 16: finer ones would leave lanes empty. */
+const COARSE = square(64, 56);
+
+function assertTiles(layerCase: LayerCase, target: Target, least: number): void {
+  for (const phase of planOf(geometryOf(layerCase), true, target).phases) {
+    if (phase.cost < COSTLY_MICROSECONDS) continue;
+    const tiles = phaseTiles(phase);
+    const about = `${phase.name}, ${phase.cost} microseconds: ${tiles} tiles`;
+    assert(tiles >= least && tiles <= MOST_TILES, about);
+  }
+}
+
+for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
+  for (const [name, layerCase] of Object.entries(LAYERS)) {
+    Deno.test(`Threads share the costly phases of ${name} evenly, ${target.name}`, () => {
+      assertTiles(layerCase, target, LEAST_TILES);
+    });
+  }
+
+  Deno.test(`Threads share the costly phases of 3x3 64 @56, ${target.name}`, () => {
+    assertTiles(COARSE, target, 14);
+  });
+}
