@@ -47,6 +47,7 @@
  * @module
  */
 
+import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import { collapse } from "./collapse.ts";
@@ -54,7 +55,7 @@ import { laneWork } from "./convolution.ts";
 import { directCycles } from "./lane_choice.ts";
 import type { PlanRequest } from "./plan.ts";
 import type { ProductTile } from "./winograd_product.ts";
-import { tiling } from "./winograd_tiling.ts";
+import { RESIDENT_WEIGHT_BYTES, tiling } from "./winograd_tiling.ts";
 import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
 
 /** How a convolution is computed by Winograd's algorithm. */
@@ -146,8 +147,8 @@ interface Costs {
   readonly output: number;
   /** Vectors of tiles over which the loading of transformed weights costs nothing. */
   readonly leastVectors: number;
-  /** What it costs elsewhere, beside the vectors of tiles. */
-  readonly weightVectors: number;
+  /** Vectors that it costs besides where no second-level cache keeps them. */
+  readonly farWeightVectors: number;
   /**
    * A multiply-add of the direct kernel: in machine code beyond the cycles that the choice of lanes
    * counts, else with its operands' loads.
@@ -156,9 +157,9 @@ interface Costs {
 }
 
 const COSTS: Readonly<Record<Target["name"], Costs>> = {
-  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, weightVectors: 0, direct: 1.2 },
-  avx2: { input: 9, output: 9, leastVectors: 0, weightVectors: 1, direct: 1.1 },
-  avx512: { input: 9, output: 9, leastVectors: 0, weightVectors: 1, direct: 1.1 },
+  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, farWeightVectors: 0, direct: 1.2 },
+  avx2: { input: 9, output: 9, leastVectors: 2, farWeightVectors: 1, direct: 1.1 },
+  avx512: { input: 9, output: 9, leastVectors: 2, farWeightVectors: 1, direct: 1.1 },
 };
 
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
@@ -169,10 +170,12 @@ function winogradCost(g: Geometry, transform: AxisTransform, target: Target): nu
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const rowVectors = rows * Math.ceil(columns / lanes);
-  const vectors = Math.ceil(rows * columns / lanes) + costs.weightVectors;
+  const weights = positionsOf(g, transform) * inChannels * g.kernel[0] * outChannels;
+  const load = weights * FLOAT_BYTES > RESIDENT_WEIGHT_BYTES ? costs.farWeightVectors : 0;
+  const vectors = Math.max(costs.leastVectors, Math.ceil(rows * columns / lanes) + load);
   const perPosition = inChannels * rowVectors * costs.input +
     outChannels * rowVectors * costs.output +
-    inChannels * g.kernel[0] * outChannels * Math.max(costs.leastVectors, vectors);
+    inChannels * g.kernel[0] * outChannels * vectors;
   return positionsOf(g, transform) * perPosition;
 }
 

@@ -61,7 +61,7 @@ const ENGINE_TILES = 24;
 const FEW_CHANNELS = 48;
 
 /** Transformed weights that a second-level cache keeps beside a block. */
-const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
+export const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
 
 /** Transformed weights that come from a third-level cache as fast as a vector of tiles needs them. */
 const NEAR_WEIGHT_BYTES = 3 * 1024 * 1024;
