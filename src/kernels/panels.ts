@@ -6,13 +6,17 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts";
+import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { packedChannels, panelChannels } from "./channel_lanes.ts";
 import { range } from "./numbers.ts";
 import { BUFFER } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "./tiles.ts";
+import { transpose } from "./transpose.ts";
+
+const FROM: Pointer = 0;
+const TO: Pointer = 1;
 
 /** Weights as they lie, everything in elements. */
 export interface WeightLayout {
@@ -83,26 +87,72 @@ function panelProgram(
   { inChannels, inChannelPitch, outChannelPitch, taps }: WeightLayout,
   channels: number,
 ): Program {
-  const [from, to] = [0, 1];
   const first = taps[0] ?? 0;
   const source = range(inChannels).flatMap((ic) =>
     taps.map((tap) => (ic * inChannelPitch + tap - first) * FLOAT_BYTES)
   );
   const code = new ProgramBuilder(`pack panel ${channels}oc x ${source.length}`, lanes, 2);
-  const vectors = Math.ceil(channels / lanes);
-  const weightStep = vectors * lanes * FLOAT_BYTES;
-  const value = code.register();
-  writeReduction(code, from, to, source, (offsets) => {
-    offsets.forEach((offset, step) => {
-      range(vectors).forEach((v) => {
-        const present = range(Math.min(lanes, channels - v * lanes));
-        const gathered = present.map((i) =>
-          offset + (v * lanes + i) * outChannelPitch * FLOAT_BYTES
-        );
-        code.gather(value, from, gathered);
-        code.store(value, to, step * weightStep + v * lanes * FLOAT_BYTES);
-      });
-    });
-  }, { weightStep, unroll: UNROLL });
+  const panel: Panel = { channels, channelPitch: outChannelPitch * FLOAT_BYTES };
+  const weightStep = Math.ceil(channels / lanes) * lanes * FLOAT_BYTES;
+  writeReduction(code, FROM, TO, source, (offsets) => {
+    const first = offsets[0] ?? 0;
+    const isRow = offsets.every((offset, i) => offset === first + i * FLOAT_BYTES);
+    for (let step = 0; step < offsets.length; step += lanes) {
+      const part = offsets.slice(step, step + lanes);
+      if (isRow) transposeSteps(code, panel, part, step * weightStep);
+      else gatherSteps(code, panel, part, step * weightStep);
+    }
+  }, { weightStep, unroll: Math.max(UNROLL, lanes) });
   return code.build();
+}
+
+/** Channels of a panel, and bytes from one to the next. */
+interface Panel {
+  readonly channels: number;
+  readonly channelPitch: number;
+}
+
+/** Packs steps that follow one another in every channel, at most a vector of them. */
+function transposeSteps(
+  code: ProgramBuilder,
+  { channels, channelPitch }: Panel,
+  offsets: readonly number[],
+  target: number,
+): void {
+  const { lanes } = code;
+  const vectors = Math.ceil(channels / lanes);
+  const [first = 0] = offsets;
+  for (const v of range(vectors)) {
+    const present = Math.min(lanes, channels - v * lanes);
+    const rows = code.registers(present);
+    rows.forEach((row, i) => {
+      code.load(row, FROM, first + (v * lanes + i) * channelPitch, offsets.length);
+    });
+    const others = present < lanes ? code.registers(1) : [];
+    for (const zero of others) code.zero(zero);
+    const filled = range(lanes).flatMap((i) => rows[i] ?? others);
+    transpose(code, filled, (column, step) => {
+      if (step >= offsets.length) return;
+      code.store(column, TO, target + (step * vectors + v) * lanes * FLOAT_BYTES);
+    });
+  }
+}
+
+/** Packs any steps, at most a vector of them. */
+function gatherSteps(
+  code: ProgramBuilder,
+  { channels, channelPitch }: Panel,
+  offsets: readonly number[],
+  target: number,
+): void {
+  const { lanes } = code;
+  const vectors = Math.ceil(channels / lanes);
+  const value = code.register();
+  offsets.forEach((offset, step) => {
+    range(vectors).forEach((v) => {
+      const present = range(Math.min(lanes, channels - v * lanes));
+      code.gather(value, FROM, present.map((i) => offset + (v * lanes + i) * channelPitch));
+      code.store(value, TO, target + (step * vectors + v) * lanes * FLOAT_BYTES);
+    });
+  });
 }

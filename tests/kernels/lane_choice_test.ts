@@ -27,8 +27,13 @@ Deno.test("chooseLanes() gives few channels pixels", () => {
 });
 
 Deno.test("chooseLanes() does not scatter to planes that share few cache sets", () => {
+  const square = { ...SHORT_ROWS, rows: 32, columns: 32, channelPitch: 64 * 64 * 4 };
+  assertStrictEquals(chooseLanes({ ...square, pixelStep: 8 }), "pixels");
+});
+
+Deno.test("chooseLanes() gives channels to planes that share cache sets where pixels are side by side", () => {
   const square = { ...SHORT_ROWS, rows: 32, columns: 32, channelPitch: 32 * 32 * 4 };
-  assertStrictEquals(chooseLanes(square), "pixels");
+  assertStrictEquals(chooseLanes(square), "channels");
 });
 
 Deno.test("chooseLanes() weighs what has to be packed", () => {
