@@ -18,3 +18,8 @@ export function clamp(value: number, low: number, high: number): number {
 export function product(sizes: readonly number[]): number {
   return sizes.reduce((a, b) => a * b, 1);
 }
+
+/** Unlike `Math.min(...values)`, of any number of values. */
+export function least(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b), Infinity);
+}

@@ -1,14 +1,15 @@
 /**
  * Plans a transposed convolution as `stride` phases along each axis. The outputs of one phase see the
  * same taps, so each phase is a direct convolution with a part of the kernel, stride 1, and outputs
- * `stride` apart: nothing is scattered into sums, no inserted zero is multiplied.
+ * `stride` apart: nothing is scattered into sums, no inserted zero is multiplied. The phases of a row may
+ * be taken together, as `column_phases.ts` describes, so that their outputs are stored side by side.
  *
  * Output position `o` sees input `i` through tap `k` where `o + padBegin = i * stride + k * dilation`.
  *
  * @module
  */
 
-import { FLOAT_BYTES, type Program, ProgramBuilder } from "../codegen/program.ts";
+import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import { planBuffers } from "./buffers.ts";
@@ -23,14 +24,14 @@ import type { DirectShape } from "./direct.ts";
 import { chooseLanes, cyclesOf, type LaneUse, type LaneWork } from "./lane_choice.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { channelMajorLayout, type PadAxis, type PaddedLayout } from "./pad.ts";
-import { product, range } from "./numbers.ts";
+import { least, product, range } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { phasedScratchBytes } from "./phased_tile.ts";
 import { addPhasedTiles } from "./phased_tiles.ts";
 import { BUFFER, type Family, type PlanBody, type PlanRequest } from "./plan.ts";
-import { writeReduction } from "./reduction.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
-import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
+import { PhaseBuilder } from "./tiles.ts";
+import { addWeightPacking } from "./transposed_weights.ts";
 
 /** The outputs of one remainder of the stride along one axis. */
 interface AxisPhase {
@@ -327,77 +328,4 @@ function seenPositions(phases: readonly AxisPhase[], size: number): PadAxis {
   );
   if (seen.length === 0) return { count: size, step: 1, first: 0 };
   return { count: last - first + 1, step: 1, first };
-}
-
-/** Weights that one tile of the packing phase copies. */
-const PACK_TILE_ELEMENTS = 16 * 1024;
-
-/**
- * Packs the weights of one phase, from `[ic][oc][tap]` to `[oc][ic][phase tap]` in every group.
- *
- * @param taps Positions of the phase's taps in a kernel.
- * @param start Where the phase begins in the packed weights, in elements.
- */
-function addWeightPacking(
-  pack: PhaseBuilder,
-  { geometry: g, target }: PlanRequest,
-  taps: readonly number[],
-  start: number,
-): void {
-  if (taps.length === 0) return;
-  const first = least(taps);
-  const inChannels = g.inChannels / g.groups;
-  const outChannels = g.outChannels / g.groups;
-  const kernel = product(g.kernel) * FLOAT_BYTES;
-  const source = range(inChannels).flatMap((ic) =>
-    taps.map((tap) => ic * outChannels * kernel + (tap - first) * FLOAT_BYTES)
-  );
-  const packedPitch = source.length * FLOAT_BYTES;
-  const block = Math.max(1, Math.min(outChannels, Math.floor(PACK_TILE_ELEMENTS / source.length)));
-  pack.add(
-    [
-      {
-        count: g.groups,
-        block: 1,
-        steps: [inChannels * outChannels * kernel, outChannels * packedPitch],
-      },
-      { count: outChannels, block, steps: [kernel, packedPitch] },
-    ],
-    [
-      { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
-      { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
-    ],
-    source.length / COPIES_PER_MICROSECOND,
-    ([, channels = 1]) => packProgram(source, kernel, channels, target.lanes),
-    // Phases whose taps are equally far apart share their programs.
-    JSON.stringify(taps.map((tap) => tap - first)),
-  );
-}
-
-/** Gathers the weights at `source` for each of `channels` output channels, `kernel` bytes apart. */
-function packProgram(
-  source: readonly number[],
-  kernel: number,
-  channels: number,
-  lanes: number,
-): Program {
-  const code = new ProgramBuilder(`pack weights ${channels}oc x ${source.length}`, lanes, 2);
-  const [from, to] = [0, 1];
-  code.loop(channels, () => {
-    writeReduction(code, from, to, source, (offsets) => {
-      for (let i = 0; i < offsets.length; i += lanes) {
-        const value = code.register();
-        const group = offsets.slice(i, i + lanes);
-        code.gather(value, from, group);
-        code.store(value, to, i * FLOAT_BYTES, group.length);
-      }
-    });
-    code.advance(from, kernel);
-  });
-  return code.build();
-}
-
-/** Unlike `Math.min(...values)`, of any number of values. */
-function least(values: readonly number[]): number {
-  return values.reduce((a, b) => Math.min(a, b), Infinity);
 }
