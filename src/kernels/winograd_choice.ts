@@ -158,8 +158,8 @@ interface Costs {
 
 const COSTS: Readonly<Record<Target["name"], Costs>> = {
   wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, farWeightVectors: 0, direct: 1.2 },
-  avx2: { input: 9, output: 9, leastVectors: 2, farWeightVectors: 1, direct: 1.1 },
-  avx512: { input: 9, output: 9, leastVectors: 2, farWeightVectors: 1, direct: 1.1 },
+  avx2: { input: 9, output: 9, leastVectors: 1, farWeightVectors: 1, direct: 1.1 },
+  avx512: { input: 9, output: 9, leastVectors: 1, farWeightVectors: 1, direct: 1.1 },
 };
 
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
@@ -171,7 +171,7 @@ function winogradCost(g: Geometry, transform: AxisTransform, target: Target): nu
   const outChannels = g.outChannels / g.groups;
   const rowVectors = rows * Math.ceil(columns / lanes);
   const weights = positionsOf(g, transform) * inChannels * g.kernel[0] * outChannels;
-  const load = weights * FLOAT_BYTES > RESIDENT_WEIGHT_BYTES ? costs.farWeightVectors : 0;
+  const load = weights * FLOAT_BYTES >= RESIDENT_WEIGHT_BYTES ? costs.farWeightVectors : 0;
   const vectors = Math.max(costs.leastVectors, Math.ceil(rows * columns / lanes) + load);
   const perPosition = inChannels * rowVectors * costs.input +
     outChannels * rowVectors * costs.output +
