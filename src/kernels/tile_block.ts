@@ -50,7 +50,7 @@ const CHANNEL_STEP = 12;
  * they are much longer than that.
  */
 function pixelLanesBlock(space: TileSpace): TileBlock {
-  const { shape, groups, rows, columns } = space;
+  const { shape, rows, columns } = space;
   const { target, outChannels, inChannels, taps } = shape;
   const reduction = Math.max(1, inChannels * taps.length);
   const outputs = tileOutputs(space);
@@ -70,16 +70,18 @@ function pixelLanesBlock(space: TileSpace): TileBlock {
     Math.min(CHANNEL_STEP, outChannels),
     outChannels,
   );
-  const blockRows = clamp(
-    roundTo(together, outputs / (blockColumns * channels)),
-    together,
-    rows,
-  );
-  const whole = channels === outChannels && blockRows === rows && !cut;
-  const blockGroups = whole
-    ? clamp(Math.floor(outputs / (blockColumns * channels * blockRows)), 1, groups)
-    : 1;
-  return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
+  return filledBlock(space, { outChannels: channels, rows: together, columns: blockColumns });
+}
+
+/** As many times the rows of a block as make the work that is wanted, and whole groups then. */
+function filledBlock(space: TileSpace, least: Omit<TileBlock, "groups">): TileBlock {
+  const { shape, groups, rows, columns } = space;
+  const perRow = tileOutputs(space) / (least.columns * least.outChannels);
+  const blockRows = clamp(roundTo(least.rows, perRow), least.rows, rows);
+  const whole = least.outChannels === shape.outChannels && blockRows === rows &&
+    least.columns === columns;
+  const blockGroups = whole ? clamp(Math.floor(perRow / blockRows), 1, groups) : 1;
+  return { ...least, groups: blockGroups, rows: blockRows };
 }
 
 /**
@@ -87,7 +89,7 @@ function pixelLanesBlock(space: TileSpace): TileBlock {
  * all channels of the tile, so channels are taken first: as many as leave the tile a strip of pixels.
  */
 function wideBlock(space: TileSpace): TileBlock {
-  const { shape, groups, rows, columns } = space;
+  const { shape, rows, columns } = space;
   const { target, outChannels, inChannels, taps } = shape;
   const reduction = Math.max(1, inChannels * taps.length);
   const outputs = tileOutputs(space);
@@ -102,16 +104,7 @@ function wideBlock(space: TileSpace): TileBlock {
   const least = channelsOf(target, preferredVectors(target, outChannels));
   const parts = Math.max(1, Math.round(outChannels / Math.max(wanted, least)));
   const channels = Math.ceil(outChannels / parts);
-  const blockRows = clamp(
-    roundTo(together, outputs / (blockColumns * channels)),
-    together,
-    rows,
-  );
-  const whole = channels === outChannels && blockRows === rows && !cut;
-  const blockGroups = whole
-    ? clamp(Math.floor(outputs / (blockColumns * channels * blockRows)), 1, groups)
-    : 1;
-  return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
+  return filledBlock(space, { outChannels: channels, rows: together, columns: blockColumns });
 }
 
 /** Register tiles side by side in a piece of a row. */
