@@ -13,7 +13,7 @@ import {
   runPlan,
   tilesOf,
 } from "../_interpret_plan.ts";
-import { mostLiveRegisters } from "../_registers.ts";
+import { liveRegisters } from "../_live_registers.ts";
 import { caseOf } from "./_cases.ts";
 
 const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
@@ -28,7 +28,7 @@ function checkCase(layerCase: LayerCase): void {
     for (const program of plan.phases.flatMap(({ programs }) => programs)) {
       // WebAssembly's compiler has the stack as well.
       if (target !== WASM_TARGET) {
-        const most = mostLiveRegisters(program);
+        const most = liveRegisters(program);
         assert(most <= target.registers - 2, `${program.name} has ${most} registers live`);
       }
     }

@@ -18,7 +18,7 @@ import { type AxisTransform, F2_3, F4_3 } from "../../src/kernels/winograd_trans
 import type { CaseOperands, LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../_arbitrary.ts";
 import { ADDEND, behindOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";
-import { mostLiveRegisters } from "../_registers.ts";
+import { liveRegisters } from "../_live_registers.ts";
 import { caseOf } from "./_cases.ts";
 
 /** What the documentation of `Algorithm` says, with room for other data. */
@@ -146,7 +146,7 @@ Deno.test("Winograd's programs leave two registers of machine code free", () => 
         const plan = winogradPlan(geometry, true, { transform, tiling }, epilogue);
         for (const { programs } of [...plan.preparation, ...plan.phases]) {
           for (const program of programs) {
-            const most = mostLiveRegisters(program);
+            const most = liveRegisters(program);
             assert(most <= tiling.target.registers - 2, `${program.name}: ${most}`);
           }
         }
