@@ -49,10 +49,10 @@ export interface Memory {
 }
 
 /** The base of what lies behind the code. */
-export const CONSTANTS = -1;
+const CONSTANTS = -1;
 
 /** The index of one place for all lanes. */
-export const NO_INDEX = -1;
+const NO_INDEX = -1;
 
 /** Bytes from the value of a general register. */
 export function memoryAt(base: number, offset: number): Memory {

@@ -121,7 +121,7 @@ export function phasedVectors(work: TileWork, outChannels: number): number {
  * Cycles of a kernel row for each vector of units of an output channel: two multiply-adds a cycle, each
  * of which waits four for the one before it, and two loads, of which a vector of inputs counts twice.
  */
-export function phasedCost(
+function phasedCost(
   { target, phases, steps }: TileWork,
   outChannels: number,
   vectors: number,

@@ -244,20 +244,9 @@ function writeChannels(
     writeInitialSum(code, shape, sum, 0);
     vectors.forEach((_, index) => code.store(sum, SCRATCH, index * vectorBytes));
   });
-  const steps = [
-    [INPUT, block * shape.channelPitch],
-    [WEIGHT, block * shape.taps.length * FLOAT_BYTES],
-  ] as const;
-  const full = Math.floor(shape.inChannels / block);
-  const rest = shape.inChannels % block;
-  code.sweep(full, steps, () => {
-    writeRegisterTiles(code, shape, outChannels, vectors, { channels: block, partial: true });
+  sweepInputChannels(code, shape, block, (channels) => {
+    writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
   });
-  if (rest > 0) {
-    code.displaced(steps, full, () => {
-      writeRegisterTiles(code, shape, outChannels, vectors, { channels: rest, partial: true });
-    });
-  }
   const output = [
     ...outputSteps(shape, shape.outputChannelPitch),
     [SCRATCH, scratchPitch],
@@ -268,6 +257,23 @@ function writeChannels(
       storePixels(code, shape, sum, output, lanes);
     });
   });
+}
+
+/** `body` for each block of input channels that a sum is taken over, the last perhaps smaller. */
+export function sweepInputChannels(
+  code: ProgramBuilder,
+  { inChannels, channelPitch, taps }: Pick<DirectShape, "inChannels" | "channelPitch" | "taps">,
+  block: number,
+  body: (channels: number) => void,
+): void {
+  const steps = [
+    [INPUT, block * channelPitch],
+    [WEIGHT, block * taps.length * FLOAT_BYTES],
+  ] as const;
+  const full = Math.floor(inChannels / block);
+  const rest = inChannels % block;
+  code.sweep(full, steps, () => body(block));
+  if (rest > 0) code.displaced(steps, full, () => body(rest));
 }
 
 /** Which part of the sum a register tile takes, and whether it comes from and goes to scratch memory. */

@@ -23,7 +23,14 @@ import {
   type PhasedShape,
   phasedVectors,
 } from "./column_phases.ts";
-import { outputSteps, storeLanes, sweepGroups, type TileBlock, tileBuilder } from "./direct.ts";
+import {
+  outputSteps,
+  storeLanes,
+  sweepGroups,
+  sweepInputChannels,
+  type TileBlock,
+  tileBuilder,
+} from "./direct.ts";
 import { interleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import { writeReduction } from "./reduction.ts";
@@ -139,20 +146,9 @@ function writeChannels(
     writeInitialSum(code, shape, initial, 0);
     range(phases * vectors.length).forEach((i) => code.store(initial, SCRATCH, i * vectorBytes));
   });
-  const steps = [
-    [INPUT, block * shape.channelPitch],
-    [WEIGHT, block * shape.taps.length * FLOAT_BYTES],
-  ] as const;
-  const full = Math.floor(shape.inChannels / block);
-  const rest = shape.inChannels % block;
-  code.sweep(full, steps, () => {
-    writeRegisterTiles(code, shape, outChannels, vectors, { channels: block, partial: true });
+  sweepInputChannels(code, shape, block, (channels) => {
+    writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
   });
-  if (rest > 0) {
-    code.displaced(steps, full, () => {
-      writeRegisterTiles(code, shape, outChannels, vectors, { channels: rest, partial: true });
-    });
-  }
   const output = [
     ...outputSteps(shape, shape.outputChannelPitch),
     [SCRATCH, scratchPitch],
