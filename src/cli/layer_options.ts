@@ -2,18 +2,16 @@ import { nearestName } from "../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PaddingMode } from "../geometry.ts";
 import { type Algorithm, ALGORITHMS } from "../kernels/algorithm.ts";
-import type { ConvOptions } from "../layers/conv.ts";
 import { Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ActivationOptions } from "../layers/activation.ts";
 import { ACTIVATIONS, resolveActivation } from "../layers/activation.ts";
-import type { ConvTransposeOptions } from "../layers/conv_transpose.ts";
 import {
   ConvTranspose,
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
 } from "../layers/conv_transpose.ts";
-import type { Layer } from "../layers/layer.ts";
+import type { Layer, LayerOptions } from "../layers/layer.ts";
 import type { ConvSettings, Padding, Size, SizeOptions } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
@@ -93,7 +91,7 @@ export const LAYER_FLAGS: readonly Flag[] = [
   {
     name: "algorithm",
     value: "name",
-    description: `${ALGORITHMS.join(", ")} (not for transposed layers)`,
+    description: `${ALGORITHMS.join(", ")}; default auto`,
   },
   { name: "activation", value: "name", description: `${ACTIVATIONS.join(", ")}; default none` },
   { name: "negative-slope", value: "x", description: "slope of leakyRelu; default 0.01" },
@@ -203,15 +201,20 @@ export function settingsOf({ kind, options, ...sizes }: LayerSpec): ConvSettings
 /** Builds a described layer; its weights are drawn from the seed. */
 export function buildLayer(spec: LayerSpec, engine: Engine): Layer {
   const { kind, inChannels, outChannels, kernelSize, options, bias, algorithm, seed } = spec;
-  const common = { ...options, ...spec.activation, bias, seed, engine };
+  const common: LayerOptions = {
+    ...options,
+    ...spec.activation,
+    ...algorithm === undefined ? {} : { algorithm },
+    bias,
+    seed,
+    engine,
+  };
   if (kind.transposed) {
     const Class = { 1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d }[kind.rank];
-    const all: ConvTransposeOptions = common;
-    return new Class(inChannels, outChannels, kernelSize, all);
+    return new Class(inChannels, outChannels, kernelSize, common);
   }
   const Class = { 1: Conv1d, 2: Conv2d, 3: Conv3d }[kind.rank];
-  const all: ConvOptions = algorithm === undefined ? common : { ...common, algorithm };
-  return new Class(inChannels, outChannels, kernelSize, all);
+  return new Class(inChannels, outChannels, kernelSize, common);
 }
 
 /** Runs a layer's forward pass; the output size is for transposed layers. */
@@ -260,7 +263,7 @@ function paddingFlag({ values }: Arguments, rank: number): Padding | undefined {
 }
 
 function checkFlagsOfKind({ values }: Arguments, { name, transposed }: LayerKind): void {
-  const foreign = transposed ? ["padding-mode", "algorithm"] : ["output-padding", "output-size"];
+  const foreign = transposed ? ["padding-mode"] : ["output-padding", "output-size"];
   for (const flag of foreign) {
     if (values.has(flag)) throw new UsageError(`${name} has no option "--${flag}"`);
   }

@@ -133,7 +133,7 @@ function forEachBlock(
       window,
       g.output[axis],
       g.input[axis],
-      g.padBegin[axis],
+      { first: -g.padBegin[axis], step: 1 },
       g.paddingMode,
     );
     return cut(whole, window, size);

@@ -5,12 +5,26 @@
  */
 
 import type { ProgramBuilder, Register } from "../codegen/program.ts";
+import { range } from "./numbers.ts";
 
-/** Lane `t` of result `j` is element `m t + j` of `m` consecutive vectors, `m` a power of two. */
+/** Lane `t` of result `j` is element `m t + j` of `m` consecutive vectors. */
 export function deinterleave(code: ProgramBuilder, vectors: readonly Register[]): Register[] {
   const [a, b] = vectors;
   if (a === undefined || b === undefined) return [...vectors];
   const { lanes } = code;
+  const count = vectors.length;
+  if (count % 2 === 1) {
+    return vectors.map((_, j) =>
+      pick(
+        code,
+        vectors,
+        range(lanes).map((t) => count * t + j).map((element) => ({
+          source: Math.floor(element / lanes),
+          place: element % lanes,
+        })),
+      )
+    );
+  }
   const split = (parity: number) => {
     const picked = Array.from({ length: lanes }, (_, i) => 2 * i + parity);
     const halves: Register[] = [];
@@ -29,8 +43,19 @@ export function deinterleave(code: ProgramBuilder, vectors: readonly Register[])
 export function interleave(code: ProgramBuilder, vectors: readonly Register[]): Register[] {
   const count = vectors.length;
   if (count < 2) return [...vectors];
-  if (count % 2 === 1) return vectors.map((_, result) => pick(code, vectors, result));
   const { lanes } = code;
+  if (count % 2 === 1) {
+    return vectors.map((_, k) =>
+      pick(
+        code,
+        vectors,
+        range(lanes).map((lane) => k * lanes + lane).map((element) => ({
+          source: element % count,
+          place: Math.floor(element / count),
+        })),
+      )
+    );
+  }
   const even = interleave(code, vectors.filter((_, i) => i % 2 === 0));
   const odd = interleave(code, vectors.filter((_, i) => i % 2 === 1));
   return even.flatMap((a, i) => {
@@ -47,19 +72,33 @@ export function interleave(code: ProgramBuilder, vectors: readonly Register[]): 
   });
 }
 
-/** Vector `result` of interleaved ones, put together from one vector after the other. */
-function pick(code: ProgramBuilder, vectors: readonly Register[], result: number): Register {
+/** Where an element comes from: a lane of a vector. */
+interface Element {
+  readonly source: number;
+  readonly place: number;
+}
+
+/** A vector of elements from any lanes of some vectors, put together from one after the other. */
+function pick(
+  code: ProgramBuilder,
+  vectors: readonly Register[],
+  elements: readonly Element[],
+): Register {
   const { lanes } = code;
-  const count = vectors.length;
-  return vectors.reduce((picked, vector, source) => {
+  const shuffle = (a: Register, source: number, from: readonly number[]): Register => {
     const mixed = code.register();
-    const from = Array.from({ length: lanes }, (_, lane) => {
-      const element = result * lanes + lane;
-      const place = Math.floor(element / count);
-      if (element % count === source) return lanes + place;
-      return source === 1 ? place : lane;
-    });
-    code.shuffle(mixed, picked, vector, from);
+    code.shuffle(mixed, a, vectors[source] ?? a, from);
     return mixed;
-  });
+  };
+  const sources = [...new Set(elements.map(({ source }) => source))].sort((a, b) => a - b);
+  const [first = 0, second = first, ...others] = sources;
+  const begun = shuffle(
+    vectors[first] ?? 0,
+    second,
+    elements.map(({ source, place }) => source === first ? place : lanes + place),
+  );
+  return others.reduce((picked, other) => {
+    const from = elements.map(({ source, place }, lane) => source === other ? lanes + place : lane);
+    return shuffle(picked, other, from);
+  }, begun);
 }

@@ -47,20 +47,21 @@ export interface SpanRun {
  * @param window Which tiles.
  * @param output Outputs along the axis.
  * @param size Inputs along it.
- * @param padBegin Padding in front of them.
- * @param mode What the padding holds.
+ * @param seen The input position that the first tile sees first, outside perhaps, and how far it is from
+ * there to the next.
+ * @param mode What lies outside.
  */
 export function wholeAxis(
   window: AxisWindow,
   output: number,
   size: number,
-  padBegin: number,
+  seen: { readonly first: number; readonly step: number },
   mode: PaddingMode,
 ): TileSpan {
   const { outputs, inputs, stride = 1 } = window;
   const tiles = Math.ceil(output / outputs);
   const count = (output - outputs) * stride + inputs;
-  const positions = { count, step: 1, first: -padBegin };
+  const positions = { count, ...seen };
   const sources = new Array<number | null>(windowOf(window, tiles)).fill(null);
   for (const { count, start, source, step } of padSegments(positions, size, mode)) {
     if (source === null) continue;

@@ -4,8 +4,6 @@
  * `stride` apart: nothing is scattered into sums, no inserted zero is multiplied. The phases of a row may
  * be taken together, as `column_phases.ts` describes, so that their outputs are stored side by side.
  *
- * Output position `o` sees input `i` through tap `k` where `o + padBegin = i * stride + k * dilation`.
- *
  * @module
  */
 
@@ -24,43 +22,15 @@ import type { DirectShape } from "./direct.ts";
 import { chooseLanes, cyclesOf, type LaneUse, type LaneWork } from "./lane_choice.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
 import { channelMajorLayout, type PadAxis, type PaddedLayout } from "./pad.ts";
-import { least, product, range } from "./numbers.ts";
+import { least, product } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { phasedScratchBytes } from "./phased_tile.ts";
 import { addPhasedTiles } from "./phased_tiles.ts";
 import { BUFFER, type Family, type PlanBody, type PlanRequest } from "./plan.ts";
+import { type AxisPhase, axisPhases } from "./stride_phases.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
 import { addWeightPacking } from "./transposed_weights.ts";
-
-/** The outputs of one remainder of the stride along one axis. */
-interface AxisPhase {
-  /** The first output, and how many there are, `stride` apart. */
-  readonly start: number;
-  readonly count: number;
-  /** Kernel taps that reach them, ascending. */
-  readonly taps: readonly number[];
-  /** For each tap, the input position that the first output sees; may lie outside the input. */
-  readonly inputs: readonly number[];
-}
-
-/** The non-empty phases of one axis. */
-export function axisPhases(g: Geometry, axis: 0 | 1 | 2): AxisPhase[] {
-  const stride = g.stride[axis];
-  const dilation = g.dilation[axis];
-  const padBegin = g.padBegin[axis];
-  const output = g.output[axis];
-  return range(Math.min(stride, output)).map((start) => {
-    const count = Math.ceil((output - start) / stride);
-    const inputOf = (tap: number) => (start + padBegin - tap * dilation) / stride;
-    // A tap that meets the input at no output of the phase is left out.
-    const taps = range(g.kernel[axis]).filter((tap) => {
-      const input = inputOf(tap);
-      return Number.isInteger(input) && input + count > 0 && input < g.input[axis];
-    });
-    return { start, count, taps, inputs: taps.map(inputOf) };
-  });
-}
 
 /** Plans a transposed convolution whose axes have been collapsed. */
 export function planTransposed(request: PlanRequest): PlanBody {

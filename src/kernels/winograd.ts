@@ -1,9 +1,10 @@
 /**
- * Winograd convolution: F(4x4, 3x3), F(2x2, 3x3) and their one-dimensional forms.
+ * Winograd convolution: F(4x4, 3x3), F(2x2, 3x3), their like for kernels of 2 to 5 taps, and their
+ * one-dimensional forms.
  *
  * Input and kernel are transformed tile by tile, multiplied there, position by position, summed over
- * the input channels, and transformed back (`winograd_transform.ts`). A tile of 4 x 4 outputs takes 36
- * products in place of 144. The sums over channels are a matrix product for each of the 36 positions
+ * the input channels, and transformed back (`winograd_transform.ts`). A tile of 4 x 4 outputs of a
+ * 3x3 kernel takes 36 products in place of 144. The sums over channels are a matrix product for each of the 36 positions
  * (`winograd_product.ts`).
  *
  * Lanes are consecutive tiles of a row. The input is read where it lies: its padding is part of the
@@ -36,7 +37,12 @@ export interface WinogradShape extends ProductShape {
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
   readonly input: { readonly channelPitch: number; readonly rowPitch: number };
-  readonly output: { readonly channelPitch: number; readonly rowPitch: number };
+  /** Steps from one output of a part to the next: `pixelStep` is that along a row. */
+  readonly output: {
+    readonly channelPitch: number;
+    readonly rowPitch: number;
+    readonly pixelStep: number;
+  };
 }
 
 /** A block of tiles. */
@@ -139,23 +145,23 @@ function writeResults(
 }
 
 /**
- * From the transformed input of a block to products of some channels at some positions; parameters are
- * the transformed input, the weights and the products.
+ * From the transformed input of a block of `tiles` tiles to products of some channels at some positions;
+ * parameters are the transformed input, the weights and the products.
  */
 export function productsProgram(
   shape: WinogradShape,
-  block: WinogradBlock,
+  tiles: number,
   positions: number,
   outChannels: number,
 ): Program {
   const code = new ProgramBuilder(
-    `winograd products ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic, ` +
+    `winograd products ${outChannels}oc x ${tiles} tiles, ${shape.inChannels}ic, ` +
       `${positions} positions`,
     shape.target.lanes,
     3,
   );
   const pointers = { transformed: 0, weight: 1, products: 2 };
-  writeProducts(code, { ...shape, positions }, pointers, tilesOf(block), outChannels);
+  writeProducts(code, { ...shape, positions }, pointers, tiles, outChannels);
   return code.build();
 }
 

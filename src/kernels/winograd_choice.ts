@@ -44,6 +44,26 @@
  * 213, 4 rows 166, and 111 where transformed input goes from phase to phase. Of 256 channels, whose
  * weights are read anew for every block: 1 row 124, 2 rows 169, unfused 136 to 152.
  *
+ * Other kernels, dilation and stride phases, milliseconds of the direct kernel and of Winograd's algorithm
+ * in turns that alternate, one thread of an AMD EPYC whose 512-bit multiply-adds take two cycles:
+ *
+ * | convolution | AVX-512: direct, winograd | WebAssembly: direct, winograd |
+ * | --- | --- | --- |
+ * | 3x3 256>256 @28, dilation 2 | 8.54, 4.14 | 21.7, 7.99 |
+ * | 3x3 512>512 @28, dilation 2; 4 | 32.9, 14.0; 33.0, 15.9 | 85.5, 30.5; 85.2, 33.8 |
+ * | 3x3 512>256 @28, dilation 6 | 16.8, 13.8 | 42.7, 29.5 |
+ * | 5x5 96>256 in 2 groups @27; 64>64 @56 | 4.21, 2.39; 5.81, 2.84 | 12.4, 6.97; 15.1, 7.61 |
+ * | 4x4 64>64 @56; 2x2 64>64 @56 | 3.35, 1.81; 0.98, 0.57 | 9.67, 4.61; 4.27, 3.08 |
+ * | 5x5x5 16>32 @8x24x24 | 5.40, 2.51 | 14.0, 7.93 |
+ * | length 5, 256>256 @1000; length 2, 512>512 @1599 | 6.20, 4.11; 15.5, 10.4 | 15.5, 11.0; 42.2, 30.5 |
+ * | length 2, 64>64 @8000, dilation 4; 64 | 1.42, 1.41; 1.59, 3.27 | 8.10, 7.70; 8.20, 9.73 |
+ * | transposed 4x4 stride 2 128>64 @32; 512>256 @8 | 2.57, 1.78; 2.74, 3.32 | 8.46, 6.59; 6.40, 6.78 |
+ * | transposed 3x3 256>128 @14; 6x6 stride 2 64>64 @28 | 1.07, 0.48; 2.26, 1.06 | 3.06, 1.33; 6.92, 4.11 |
+ * | transposed length 16 stride 8, 256>128 @800 | 9.05, 6.70 | 29.0, 20.1 |
+ *
+ * The costs below fit those of this processor and of one that takes a cycle, where the products cost half
+ * as much beside the transforms.
+ *
  * @module
  */
 
@@ -53,18 +73,29 @@ import type { Geometry } from "../geometry.ts";
 import { collapse } from "./collapse.ts";
 import { laneWork } from "./convolution.ts";
 import { directCycles } from "./lane_choice.ts";
+import { product } from "./numbers.ts";
 import type { PlanRequest } from "./plan.ts";
+import { type PartKernel, partKernels } from "./winograd_parts.ts";
+import { isMerged, RESIDENT_WEIGHT_BYTES, type TilePlane, tiling } from "./winograd_tiling.ts";
 import type { ProductTile } from "./winograd_product.ts";
-import { RESIDENT_WEIGHT_BYTES, tiling } from "./winograd_tiling.ts";
-import { type AxisTransform, F2_3, F4_3, IDENTITY } from "./winograd_transform.ts";
+import {
+  type AxisTransform,
+  axisTransform,
+  MOST_TAPS,
+  TILE_INPUTS,
+  type TileInputs,
+} from "./winograd_transform.ts";
 
-/** How a convolution is computed by Winograd's algorithm. */
+/** How the parts of a convolution that have the same weights are computed by Winograd's algorithm. */
 export interface WinogradChoice {
-  /** The transform of an axis with three taps. */
-  readonly transform: AxisTransform;
+  readonly kernel: PartKernel;
+  readonly height: AxisTransform;
+  readonly width: AxisTransform;
   /** Tiles of a block along height and width; several rows only where they are whole. */
   readonly blockRows: number;
   readonly blockColumns: number;
+  /** Parts whose tiles lie in one block: more than one only where each has no more than a block of them. */
+  readonly blockParts: number;
   /** The register tile of the products. */
   readonly tile: ProductTile;
   /** Output channels of a block that one engine tile takes, whole panels; all for one phase. */
@@ -83,61 +114,100 @@ export interface WinogradChoice {
 /** What of a convolution keeps it from being computed by the algorithm. */
 export type Obstacle = "kernel" | "stride" | "dilation";
 
-/**
- * What keeps a convolution from being computed by the algorithm, or `null` if nothing does.
- *
- * @param sizes One number per axis, for 1 to 3 axes.
- */
-export function winogradObstacle(
-  { kernel, stride, dilation }: Readonly<Record<Obstacle, readonly number[]>>,
-): Obstacle | null {
-  const lastTwo = (sizes: readonly number[]) => [sizes.at(-2) ?? 1, sizes.at(-1) ?? 1];
-  const sizes = lastTwo(kernel);
-  if (sizes.some((size) => size !== 1 && size !== 3) || !sizes.includes(3)) return "kernel";
-  if (lastTwo(stride).some((step) => step !== 1)) return "stride";
-  const dilated = lastTwo(dilation).some((step, axis) => step !== 1 && sizes[axis] === 3);
-  return dilated ? "dilation" : null;
+/** The sizes that {@linkcode winogradObstacle} looks at: one number per axis, for 1 to 3 axes. */
+type ObstacleSizes = Readonly<Record<Obstacle, readonly number[]>> & {
+  readonly transposed: boolean;
+};
+
+/** Parts of a dilated convolution: each has programs of its own. */
+const MOST_PARTS = 64;
+
+/** What keeps a convolution from being computed by the algorithm, or `null` if nothing does. */
+export function winogradObstacle(sizes: ObstacleSizes): Obstacle | null {
+  return sizes.transposed ? transposedObstacle(sizes) : convolutionObstacle(sizes);
 }
 
-/** The transform of one axis of a convolution. */
-export function axisTransform(
-  { kernel }: Pick<Geometry, "kernel">,
-  axis: 1 | 2,
-  transform: AxisTransform,
-): AxisTransform {
-  return kernel[axis] === 1 ? IDENTITY : transform;
+/** The last two of the sizes of some axes, of which there may be only one. */
+function lastTwo(sizes: readonly number[]): readonly [number, number] {
+  return [sizes.at(-2) ?? 1, sizes.at(-1) ?? 1];
+}
+
+function convolutionObstacle({ kernel, stride, dilation }: ObstacleSizes): Obstacle | null {
+  const taps = lastTwo(kernel);
+  if (taps.every((size) => size === 1) || taps.some((size) => size > MOST_TAPS)) return "kernel";
+  if (lastTwo(stride).some((step) => step !== 1)) return "stride";
+  const parts = lastTwo(dilation).filter((_, axis) => taps[axis] !== 1);
+  return product(parts) > MOST_PARTS ? "dilation" : null;
+}
+
+/** Every stride phase needs a tap, and one of them more; inputs must be seen side by side. */
+function transposedObstacle({ kernel, stride, dilation }: ObstacleSizes): Obstacle | null {
+  const taps = lastTwo(kernel);
+  const steps = lastTwo(stride);
+  const mostTaps = taps.map((size, axis) => Math.ceil(size / (steps[axis] ?? 1)));
+  const depth = kernel.length > 2 ? kernel[0] ?? 1 : 1;
+  if (depth !== 1 || taps.some((size, axis) => size < (steps[axis] ?? 1))) return "kernel";
+  if (mostTaps.every((size) => size === 1) || mostTaps.some((size) => size > MOST_TAPS)) {
+    return "kernel";
+  }
+  if (stride.length > 2 && stride[0] !== 1) return "stride";
+  return lastTwo(dilation).some((step, axis) => step !== 1 && taps[axis] !== 1) ? "dilation" : null;
 }
 
 /** With fewer input channels the error of the transforms is large beside that of the sum. */
 const LEAST_CHANNELS = 8;
 
 /** The gain that pays for more memory and less accuracy on few channels. */
-const LEAST_GAIN = 1.2;
+const LEAST_GAIN = 1.1;
 
-/** How to compute a convolution by Winograd's algorithm; `null` if another is to be preferred. */
-export function chooseWinograd(request: PlanRequest): WinogradChoice | null {
+/**
+ * How to compute a convolution by Winograd's algorithm, for each of its kernels; `null` if another is to
+ * be preferred.
+ */
+export function chooseWinograd(request: PlanRequest): readonly WinogradChoice[] | null {
   const { geometry: g, algorithm, target } = request;
-  if (algorithm === "direct" || g.transposed || winogradObstacle(g) !== null) return null;
-  const [transform, cost] = [F4_3, F2_3]
-    .map((transform) => [transform, winogradCost(g, transform, target)] as const)
-    .reduce((best, other) => other[1] < best[1] ? other : best);
-  if (algorithm === "auto") {
-    if (g.inChannels / g.groups < LEAST_CHANNELS) return null;
-    if (cost * LEAST_GAIN > directCost(g, target)) return null;
-  }
-  const [rows, columns] = tileCounts(g, transform);
-  return tiling(g, { transform, rows, columns, positions: positionsOf(g, transform) }, target);
+  if (algorithm === "direct" || winogradObstacle(g) !== null) return null;
+  const kernels = partKernels(g);
+  // No input meets some outputs at all.
+  if (kernels.some((kernel) => tapsOf(kernel) === 0)) return null;
+  if (algorithm === "auto" && g.inChannels / g.groups < LEAST_CHANNELS) return null;
+  const planes = kernels.map((kernel) => cheapestPlane(g, kernel, target));
+  const cost = planes.reduce((sum, plane) => sum + winogradCost(g, plane, target), 0);
+  if (algorithm === "auto" && cost * LEAST_GAIN > directCost(g, kernels, target)) return null;
+  return planes.map((plane) => tiling(g, plane, target));
 }
 
-/** Tiles along height and width. */
-function tileCounts(g: Geometry, transform: AxisTransform): readonly [number, number] {
-  const along = (axis: 1 | 2) =>
-    Math.ceil(g.output[axis] / axisTransform(g, axis, transform).outputs);
-  return [along(1), along(2)];
+function tapsOf({ heightTaps, widthTaps }: PartKernel): number {
+  return heightTaps.length * widthTaps.length;
 }
 
-function positionsOf(g: Geometry, transform: AxisTransform): number {
-  return axisTransform(g, 1, transform).inputs * axisTransform(g, 2, transform).inputs;
+function cheapestPlane(g: Geometry, kernel: PartKernel, target: Target): TilePlane {
+  const planes = TILE_INPUTS.flatMap((inputs) => tilePlane(kernel, inputs) ?? []);
+  const costs = planes.map((plane) => winogradCost(g, plane, target));
+  const cheapest = planes[costs.indexOf(Math.min(...costs))];
+  if (cheapest === undefined) throw new RangeError("No transform is for so many taps");
+  return cheapest;
+}
+
+/**
+ * The tiles of the parts of a kernel, with so many inputs along each axis of more than one tap.
+ *
+ * @returns The tiles, or `null` if there is no transform for the taps.
+ */
+export function tilePlane(kernel: PartKernel, inputs: TileInputs): TilePlane | null {
+  const height = axisTransform(kernel.heightTaps.length, inputs);
+  const width = axisTransform(kernel.widthTaps.length, inputs);
+  if (height === null || width === null) return null;
+  const tiles = (axis: "height" | "width", { outputs }: AxisTransform) =>
+    Math.max(...kernel.parts.map((part) => Math.ceil(part[axis].output.count / outputs)));
+  return {
+    kernel,
+    height,
+    width,
+    rows: tiles("height", height),
+    columns: tiles("width", width),
+    positions: height.inputs * width.inputs,
+  };
 }
 
 /** What parts of a convolution cost, in multiply-adds of the products of vectors. */
@@ -145,6 +215,11 @@ interface Costs {
   /** A transform of a vector, for each position. */
   readonly input: number;
   readonly output: number;
+  /** A vector of inputs that do not lie side by side, and of those that lie farther apart. */
+  readonly gather: number;
+  readonly farGather: number;
+  /** A vector of outputs that do not lie side by side. */
+  readonly scatter: number;
   /** Vectors of tiles over which the loading of transformed weights costs nothing. */
   readonly leastVectors: number;
   /** Vectors that it costs besides where no second-level cache keeps them. */
@@ -157,38 +232,92 @@ interface Costs {
 }
 
 const COSTS: Readonly<Record<Target["name"], Costs>> = {
-  wasm: { input: 6.4, output: 4.1, leastVectors: 1.5, farWeightVectors: 0, direct: 1.2 },
-  avx2: { input: 9, output: 9, leastVectors: 1, farWeightVectors: 1, direct: 1.1 },
-  avx512: { input: 9, output: 9, leastVectors: 1, farWeightVectors: 1, direct: 1.1 },
+  wasm: {
+    input: 6.4,
+    output: 4.1,
+    gather: 6,
+    farGather: 24,
+    scatter: 6,
+    leastVectors: 1.5,
+    farWeightVectors: 0,
+    direct: 1,
+  },
+  avx2: {
+    input: 7,
+    output: 7,
+    gather: 12,
+    farGather: 24,
+    scatter: 24,
+    leastVectors: 1,
+    farWeightVectors: 0.5,
+    direct: 1.1,
+  },
+  avx512: {
+    input: 4.5,
+    output: 4.5,
+    gather: 16,
+    farGather: 48,
+    scatter: 32,
+    leastVectors: 1,
+    farWeightVectors: 0.5,
+    direct: 1.1,
+  },
 };
 
+/** Inputs that are closer than this come in whole vectors, of which some lanes are picked. */
+const NEAR_STEP = 4;
+
 /** The time of an output plane of a group, in vector multiply-adds of the products. */
-function winogradCost(g: Geometry, transform: AxisTransform, target: Target): number {
+function winogradCost(g: Geometry, plane: TilePlane, target: Target): number {
+  const { kernel, height, width, rows, columns, positions } = plane;
   const { lanes } = target;
   const costs = COSTS[target.name];
-  const [rows, columns] = tileCounts(g, transform);
+  const parts = kernel.parts.length;
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
-  const rowVectors = rows * Math.ceil(columns / lanes);
-  const weights = positionsOf(g, transform) * inChannels * g.kernel[0] * outChannels;
+  const rowVectors = parts * rows * Math.ceil(columns / lanes);
+  const weights = positions * inChannels * g.kernel[0] * outChannels;
   const load = weights * FLOAT_BYTES >= RESIDENT_WEIGHT_BYTES ? costs.farWeightVectors : 0;
-  const vectors = Math.max(costs.leastVectors, Math.ceil(rows * columns / lanes) + load);
-  const perPosition = inChannels * rowVectors * costs.input +
-    outChannels * rowVectors * costs.output +
-    inChannels * g.kernel[0] * outChannels * vectors;
-  return positionsOf(g, transform) * perPosition;
+  // Parts whose tiles lie in one block share the vectors, and the loading of the weights.
+  const blocks = isMerged(plane) ? 1 : parts;
+  const vectors = blocks *
+    Math.max(costs.leastVectors, Math.ceil(parts / blocks * rows * columns / lanes) + load);
+  const { step } = kernel.parts[0]?.width.input ?? { step: 1 };
+  const gather = step > NEAR_STEP ? costs.farGather : costs.gather;
+  const gathers = step === 1 ? 0 : height.inputs * width.outputs * gather;
+  const outStep = kernel.parts[0]?.width.output.step ?? 1;
+  const scatters = outStep === 1 ? 0 : height.outputs * width.outputs * costs.scatter;
+  return inChannels * rowVectors * (positions * costs.input + gathers) +
+    outChannels * rowVectors * (positions * costs.output + scatters) +
+    positions * inChannels * g.kernel[0] * outChannels * vectors;
 }
 
 /** The time of an output plane of a group, likewise. */
-function directCost(g: Geometry, target: Target): number {
+function directCost(g: Geometry, kernels: readonly PartKernel[], target: Target): number {
   const { direct } = COSTS[target.name];
+  if (g.transposed) return direct * transposedCost(g, kernels, target);
   if (target.cheapBroadcast) {
     const cycles = directCycles(laneWork(collapse(g), target));
     return cycles * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
   }
-  const taps = g.kernel[0] * g.kernel[1] * g.kernel[2];
+  const taps = product(g.kernel);
   const vectors = g.outChannels / g.groups * g.output[1] * Math.ceil(g.output[2] / target.lanes);
   return g.inChannels / g.groups * taps * vectors * direct;
+}
+
+/** The multiply-adds of vectors of all stride phases; where registers are many, none is partly empty. */
+function transposedCost(
+  { inChannels, outChannels, groups }: Geometry,
+  kernels: readonly PartKernel[],
+  { lanes, cheapBroadcast }: Target,
+): number {
+  return kernels.reduce((sum, kernel) => {
+    const vectors = kernel.parts.reduce((sum, { height, width }) => {
+      const [rows, columns] = [height.output.count, width.output.count];
+      return sum + (cheapBroadcast ? rows * columns / lanes : rows * Math.ceil(columns / lanes));
+    }, 0);
+    return sum + vectors * tapsOf(kernel) * inChannels / groups * outChannels / groups;
+  }, 0);
 }
 
 const MULTIPLY_ADDS_PER_CYCLE = 2;

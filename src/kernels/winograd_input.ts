@@ -98,17 +98,16 @@ function loadWindows(
   };
   const whole = Array.from({ length: outputs }, (_, i) => run(i * lanes, lanes));
   const windows = deinterleave(code, whole);
-  if (inputs === outputs) return windows;
   // A tile's last inputs are the first ones of the tile behind it.
   const behind = run(outputs * lanes, inputs - outputs);
   const next = Array.from({ length: lanes }, (_, i) => i + 1);
-  return windows.concat(
-    windows.slice(0, inputs - outputs).map((window, i) => {
-      const last = i === 0 ? behind : code.register();
-      if (i > 0) code.lane(last, behind, i);
-      const shifted = code.register();
-      code.shuffle(shifted, window, last, next);
-      return shifted;
-    }),
-  );
+  for (const i of range(inputs - outputs)) {
+    const window = windows[i] ?? zero;
+    const last = i === 0 ? behind : code.register();
+    if (i > 0) code.lane(last, behind, i);
+    const shifted = code.register();
+    code.shuffle(shifted, window, last, next);
+    windows.push(shifted);
+  }
+  return windows;
 }

@@ -7,41 +7,60 @@
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
+import { range } from "./numbers.ts";
 import { spread } from "./pad.ts";
 import type { PlanRequest } from "./plan.ts";
 import { cut, type SpanRun, wholeAxis, zeroSpan } from "./spans.ts";
 import { evenBlock, type TileAxis } from "./tiles.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
-import { axisTransform, type WinogradChoice } from "./winograd_choice.ts";
+import type { WinogradChoice } from "./winograd_choice.ts";
+import type { AxisPart, Part } from "./winograd_parts.ts";
 import { panelPitch } from "./winograd_product.ts";
 import { type AxisTransform, IDENTITY } from "./winograd_transform.ts";
 
 /** Everything that the phases share. Pitches are in bytes. */
 export interface Layout {
   readonly shape: WinogradShape;
-  /** Blocks along height and width. */
-  readonly rows: readonly SpanRun[];
-  readonly columns: readonly SpanRun[];
-  readonly rowBlocks: number;
-  readonly columnBlocks: number;
-  /** Tiles of a block. */
+  readonly parts: readonly PartLayout[];
+  /** Blocks of all parts, and parts of a block; where that is more than one, all their tiles. */
+  readonly blocks: number;
+  readonly blockParts: number;
+  /** Tiles of a block of one part. */
   readonly blockRows: number;
   readonly blockColumns: number;
   /** Input planes that are seen, padding included, and how they come about. */
   readonly depth: number;
   readonly planes: readonly SpanRun[];
-  /** Transformed weights of a group at one position. */
+  /** Transformed weights: where they begin, and those of a group at one position. */
+  readonly weightStart: number;
   readonly groupWeights: number;
-  /** Transformed input: `[batch][plane][group][block row][block column]`. */
+  /** Transformed input: where it begins, then `[batch][plane][group][block]`. */
+  readonly start: number;
   readonly blockPitch: number;
   readonly groupPitch: number;
   readonly planePitch: number;
   readonly itemPitch: number;
   /** Products where they go from phase to phase. */
   readonly products: ProductLayout;
+  /** Behind what goes from phase to phase, and behind the transformed weights. */
+  readonly end: number;
+  readonly weightEnd: number;
 }
 
-/** Products behind the transformed input: `[batch][output plane][group][block row][block column]`. */
+/** Where the tiles of a part lie. */
+export interface PartLayout {
+  /** Blocks along height and width. */
+  readonly rows: readonly SpanRun[];
+  readonly columns: readonly SpanRun[];
+  readonly columnBlocks: number;
+  /** Its first block, and its first tile there. */
+  readonly block: number;
+  readonly tile: number;
+  /** Bytes from the first output of a plane to its own. */
+  readonly output: number;
+}
+
+/** Products behind the transformed input: `[batch][output plane][group][block]`. */
 export interface ProductLayout {
   readonly offset: number;
   readonly blockPitch: number;
@@ -52,11 +71,18 @@ export interface ProductLayout {
   readonly end: number;
 }
 
+/** Where the arrays of a layout begin that share a buffer with those of others, in bytes. */
+export interface LayoutStart {
+  readonly transformed: number;
+  readonly weight: number;
+}
+
 export function layoutOf(
   { geometry: g, hasBias, epilogue, target }: PlanRequest,
-  { transform, blockRows, blockColumns, tile, phases }: WinogradChoice,
+  choice: WinogradChoice,
+  start: LayoutStart,
 ): Layout {
-  const [height, width] = [axisTransform(g, 1, transform), axisTransform(g, 2, transform)];
+  const { height, width, blockRows, blockColumns, blockParts, tile, phases } = choice;
   const [inDepth, inHeight, inWidth] = g.input;
   const [, outHeight, outWidth] = g.output;
   const row = inWidth * FLOAT_BYTES;
@@ -64,28 +90,29 @@ export function layoutOf(
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
   const { lanes } = target;
-  const axis = (index: 1 | 2, transform: AxisTransform) =>
-    wholeAxis(transform, g.output[index], g.input[index], g.padBegin[index], g.paddingMode);
-  const rows = cut(axis(1, height), height, blockRows);
-  const columns = cut(axis(2, width), width, blockColumns);
-  const rowBlocks = rows.reduce((sum, { count }) => sum + count, 0);
-  const columnBlocks = columns.reduce((sum, { count }) => sum + count, 0);
+  const parts = partLayouts(g, choice);
+  const blocks = blockParts === 1
+    ? parts.reduce((sum, part) => sum + partBlocks(part), 0)
+    : Math.ceil(parts.length / blockParts);
   const depth = (g.output[0] - 1) * g.stride[0] + (g.kernel[0] - 1) * g.dilation[0] + 1;
+  const firstPlane = g.transposed ? g.padBegin[0] : -g.padBegin[0];
   const planes = cut(
-    wholeAxis(IDENTITY, depth, inDepth, g.padBegin[0], g.paddingMode),
+    wholeAxis(IDENTITY, depth, inDepth, { first: firstPlane, step: 1 }, g.paddingMode),
     IDENTITY,
     1,
   );
-  const tilePitch = Math.ceil(blockRows * blockColumns / lanes) * lanes * FLOAT_BYTES;
+  const tilePitch = Math.ceil(blockParts * blockRows * blockColumns / lanes) * lanes * FLOAT_BYTES;
   const positions = height.inputs * width.inputs;
   const positionPitch = spreadBytes(inChannels * tilePitch);
   const blockPitch = positions * positionPitch;
-  const groupPitch = rowBlocks * columnBlocks * blockPitch;
+  const groupPitch = blocks * blockPitch;
   const planePitch = g.groups * groupPitch;
   const itemPitch = depth * planePitch;
-  const depthTaps = Array.from({ length: g.kernel[0] }, (_, k) => k * g.dilation[0] * planePitch);
+  const depthTaps = range(g.kernel[0]).map((k) => k * g.dilation[0] * planePitch);
   const groupWeights = Math.ceil(outChannels / tile.panel) *
     panelPitch({ tile, inChannels, depthTaps });
+  const [first] = choice.kernel.parts;
+  const step = { height: first?.height.output.step ?? 1, width: first?.width.output.step ?? 1 };
   const shape: WinogradShape = {
     target,
     tile,
@@ -102,29 +129,82 @@ export function layoutOf(
     products: phases === 3
       ? { channelPitch: tilePitch, positionPitch: spreadBytes(outChannels * tilePitch) }
       : { channelPitch: spreadBytes(positions * tilePitch), positionPitch: tilePitch },
-    output: { channelPitch: g.output[0] * outHeight * outRow, rowPitch: outRow },
+    output: {
+      channelPitch: g.output[0] * outHeight * outRow,
+      rowPitch: step.height * outRow,
+      pixelStep: step.width * FLOAT_BYTES,
+    },
   };
+  const products = productLayout(g, {
+    offset: start.transformed + g.batch * itemPitch,
+    blocks,
+    blockPitch: positions * shape.products.positionPitch,
+  });
   return {
     shape,
-    rows,
-    columns,
-    rowBlocks,
-    columnBlocks,
+    parts,
+    blocks,
+    blockParts,
     blockRows,
     blockColumns,
     depth,
     planes,
+    weightStart: start.weight,
     groupWeights,
+    start: start.transformed,
     blockPitch,
     groupPitch,
     planePitch,
     itemPitch,
-    products: productLayout(g, {
-      offset: g.batch * itemPitch,
-      blocks: rowBlocks * columnBlocks,
-      blockPitch: positions * shape.products.positionPitch,
-    }),
+    products,
+    end: { 1: start.transformed, 2: products.offset, 3: products.end }[phases],
+    weightEnd: start.weight + positions * shape.weight.positionPitch,
   };
+}
+
+function partLayouts(
+  g: Geometry,
+  { kernel, height, width, blockRows, blockColumns, blockParts }: WinogradChoice,
+): PartLayout[] {
+  const outRow = g.output[2] * FLOAT_BYTES;
+  const runs = (
+    axis: 1 | 2,
+    { output, input }: AxisPart,
+    transform: AxisTransform,
+    block: number,
+  ) =>
+    cut(wholeAxis(transform, output.count, g.input[axis], input, g.paddingMode), transform, block);
+  let block = 0;
+  let tile = 0;
+  return kernel.parts.map((part, index) => {
+    if (blockParts > 1 && index > 0 && index % blockParts === 0) [block, tile] = [block + 1, 0];
+    const columns = runs(2, part.width, width, blockColumns);
+    const layout: PartLayout = {
+      rows: runs(1, part.height, height, blockRows),
+      columns,
+      columnBlocks: columns.reduce((sum, { count }) => sum + count, 0),
+      block,
+      tile,
+      output: outputStart(part, outRow),
+    };
+    if (blockParts === 1) block += partBlocks(layout);
+    else tile += partTiles(layout);
+    return layout;
+  });
+}
+
+function outputStart({ height, width }: Part, outRow: number): number {
+  return height.output.start * outRow + width.output.start * FLOAT_BYTES;
+}
+
+function partBlocks({ rows, columnBlocks }: PartLayout): number {
+  return rows.reduce((sum, { count }) => sum + count, 0) * columnBlocks;
+}
+
+function partTiles({ rows, columns }: PartLayout): number {
+  const tiles = (runs: readonly SpanRun[]) =>
+    runs.reduce((sum, { count, span }) => sum + count * span.tiles, 0);
+  return tiles(rows) * tiles(columns);
 }
 
 function productLayout(
@@ -164,10 +244,10 @@ export function forEachInputBlock(
   const plane = input[1] * layout.shape.input.rowPitch;
   for (const planes of layout.planes) {
     const isPadding = planes.span.sources[0] === null;
-    forEachBlock(layout, (rows, columns) => {
+    forEachBlock(layout, (part, rows, columns) => {
       const seen = isPadding ? { ...rows, step: 0, span: zeroSpan(rows.span) } : rows;
       const along = isPadding ? { ...columns, step: 0, span: zeroSpan(columns.span) } : columns;
-      const place = blockPlaces(layout, seen, along);
+      const place = blockPlaces(layout, part, seen, along);
       const first = planes.span.origin * plane;
       each({
         block: { rows: seen.span, columns: along.span },
@@ -179,12 +259,37 @@ export function forEachInputBlock(
   }
 }
 
+/** The blocks of each part. */
 export function forEachBlock(
-  { rows, columns }: Layout,
-  each: (rows: SpanRun, columns: SpanRun) => void,
+  { parts }: Layout,
+  each: (part: PartLayout, rows: SpanRun, columns: SpanRun) => void,
 ): void {
-  for (const row of rows) {
-    for (const column of columns) each(row, column);
+  for (const part of parts) {
+    for (const row of part.rows) {
+      for (const column of part.columns) each(part, row, column);
+    }
+  }
+}
+
+/** The blocks as the products see them: tiles, of which part does not matter. */
+export function forEachProductBlock(
+  layout: Layout,
+  each: (tiles: number, place: Places) => void,
+): void {
+  const { parts, blocks, blockParts } = layout;
+  if (blockParts === 1) {
+    return forEachBlock(layout, (part, rows, columns) => {
+      each(rows.span.tiles * columns.span.tiles, blockPlaces(layout, part, rows, columns));
+    });
+  }
+  for (const block of range(blocks)) {
+    const own = parts.filter((part) => part.block === block);
+    const [first] = own;
+    const [rows] = first?.rows ?? [];
+    const [columns] = first?.columns ?? [];
+    if (first === undefined || rows === undefined || columns === undefined) continue;
+    const tiles = own.reduce((sum, part) => sum + partTiles(part), 0);
+    each(tiles, blockPlaces(layout, first, rows, columns));
   }
 }
 
@@ -203,18 +308,19 @@ export interface Places {
 }
 
 export function blockPlaces(
-  { shape, blockRows, blockColumns, columnBlocks, blockPitch, products }: Layout,
+  { shape, blockRows, blockColumns, start, blockPitch, products }: Layout,
+  { columnBlocks, block: firstBlock, tile, output }: PartLayout,
   rows: SpanRun,
   columns: SpanRun,
 ): Places {
   const rowTile = shape.height.outputs * shape.output.rowPitch;
-  const columnTile = shape.width.outputs * FLOAT_BYTES;
-  const block = rows.start / blockRows * columnBlocks + columns.start / blockColumns;
+  const columnTile = shape.width.outputs * shape.output.pixelStep;
+  const block = firstBlock + rows.start / blockRows * columnBlocks + columns.start / blockColumns;
   const offset = {
     input: rows.span.origin * shape.input.rowPitch + columns.span.origin * FLOAT_BYTES,
-    transformed: block * blockPitch,
-    products: block * products.blockPitch,
-    output: rows.start * rowTile + columns.start * columnTile,
+    transformed: start + block * blockPitch + tile * FLOAT_BYTES,
+    products: products.offset + block * products.blockPitch + tile * FLOAT_BYTES,
+    output: output + rows.start * rowTile + columns.start * columnTile,
   };
   const down: Place = {
     input: rows.step * shape.input.rowPitch,
@@ -260,10 +366,10 @@ const TRANSFORM_TILE_MICROSECONDS = 8;
 
 /** Channels of a block that one engine tile transforms. */
 export function transformChannels(
-  { rowBlocks, columnBlocks }: Layout,
+  { parts }: Layout,
   { channels, planes, channelCost }: Record<"channels" | "planes" | "channelCost", number>,
 ): number {
-  const others = rowBlocks * columnBlocks * planes;
+  const others = planes * parts.reduce((sum, part) => sum + partBlocks(part), 0);
   return evenBlock(channels, others, channels * others * channelCost, TRANSFORM_TILE_MICROSECONDS);
 }
 
@@ -274,12 +380,13 @@ export function transformCost(shape: WinogradShape, block: WinogradBlock): numbe
 
 /** Microseconds for one output channel of a block. */
 export function multiplyCost(shape: WinogradShape, block: WinogradBlock): number {
-  return shape.positions * productsCost(shape, block) + outputCost(shape, block);
+  const products = productsCost(shape, block.rows.tiles * block.columns.tiles);
+  return shape.positions * products + outputCost(shape, block);
 }
 
-/** Microseconds for one output channel of a block at one position. */
-export function productsCost(shape: WinogradShape, { rows, columns }: WinogradBlock): number {
-  const vectors = Math.ceil(rows.tiles * columns.tiles / shape.target.lanes);
+/** Microseconds for one output channel of a block of some tiles at one position. */
+export function productsCost(shape: WinogradShape, tiles: number): number {
+  const vectors = Math.ceil(tiles / shape.target.lanes);
   const { multiplyAdd } = MICROSECONDS[shape.target.name];
   return vectors * shape.inChannels * shape.depthTaps.length * multiplyAdd;
 }
@@ -287,4 +394,13 @@ export function productsCost(shape: WinogradShape, { rows, columns }: WinogradBl
 /** Microseconds for the transform of one output channel of a block. */
 export function outputCost(shape: WinogradShape, block: WinogradBlock): number {
   return shape.positions * rowVectors(shape, block) * MICROSECONDS[shape.target.name].output;
+}
+
+/** What the programs for a block, or for so many tiles, depend on: parts with equal ones share them. */
+export function programKey(
+  name: string,
+  shape: WinogradShape,
+  block: WinogradBlock | number,
+): string {
+  return JSON.stringify([name, shape, block]);
 }

@@ -11,7 +11,8 @@ import {
   type Register,
   type Steps,
 } from "../codegen/program.ts";
-import { writeOutput } from "./epilogue.ts";
+import type { Target } from "../codegen/target.ts";
+import { type Pixels, writeOutput } from "./epilogue.ts";
 import { interleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
@@ -69,7 +70,7 @@ export function writeOutputTransform(
     forEachSpan(code, rowRuns, down, (row, [rowFrom = pointers.products, ...rowResults]) => {
       const along = [
         tileWalk(rowFrom, FLOAT_BYTES),
-        ...rowResults.map((ptr) => tileWalk(ptr, width.outputs * FLOAT_BYTES)),
+        ...rowResults.map((ptr) => tileWalk(ptr, width.outputs * output.pixelStep)),
       ];
       forEachSpan(
         code,
@@ -89,18 +90,52 @@ export function writeOutputTransform(
             const values = range(width.inputs).map((j) => stage.get(i, j));
             const sums = transformOutput(code, constants, width, values);
             const biased = shape.hasBias ? sums.map((value) => sum(code, value, bias)) : sums;
-            interleave(code, biased).forEach((vector, k) => {
-              const left = Math.min(lanes, column.outputs - k * lanes);
-              if (left <= 0) return;
-              const offset = i * output.rowPitch + k * lanes * FLOAT_BYTES;
-              const pixels = { output: to, add, offset, pixelStep: FLOAT_BYTES, lanes: left };
-              writeOutput(code, vector, pixels, epilogue);
-            });
+            const pixels = { output: to, add, offset: i * output.rowPitch };
+            writePixels(code, shape, biased, column.outputs, pixels);
           }
         },
       );
     });
   });
+}
+
+/**
+ * The outputs of a row of a vector of tiles: lane `t` of vector `i` is output `m t + i`, if there are so
+ * many.
+ */
+function writePixels(
+  code: ProgramBuilder,
+  { target, output: { pixelStep }, epilogue }: WinogradShape,
+  vectors: readonly Register[],
+  outputs: number,
+  first: Pick<Pixels, "output" | "add" | "offset">,
+): void {
+  const { lanes } = target;
+  const count = vectors.length;
+  const inOrder = isStoredInOrder(target, pixelStep);
+  (inOrder ? interleave(code, vectors) : vectors).forEach((vector, i) => {
+    const left = inOrder ? outputs - i * lanes : Math.ceil((outputs - i) / count);
+    if (left <= 0) return;
+    const pixels = {
+      ...first,
+      offset: first.offset + (inOrder ? i * lanes : i) * pixelStep,
+      pixelStep: inOrder ? pixelStep : count * pixelStep,
+      lanes: Math.min(lanes, left),
+    };
+    writeOutput(code, vector, pixels, epilogue);
+  });
+}
+
+/** The least part of a vector that one store of a scattered vector writes in machine code. */
+const LEAST_STORED = 4;
+
+/**
+ * Whether vectors are stored pixel after pixel: side by side, or in windows of memory that hold enough of
+ * them. Otherwise each lane is stored by itself.
+ */
+function isStoredInOrder({ cheapBroadcast, lanes }: Target, pixelStep: number): boolean {
+  const step = pixelStep / FLOAT_BYTES;
+  return step === 1 || cheapBroadcast && step * LEAST_STORED <= lanes;
 }
 
 function sum(code: ProgramBuilder, a: Register, b: Register): Register {

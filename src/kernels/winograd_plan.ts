@@ -5,7 +5,6 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
-import type { Phase } from "../engine/work.ts";
 import { planBuffers } from "./buffers.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { PhaseBuilder, type TileAxis, type TileBase } from "./tiles.ts";
@@ -20,45 +19,91 @@ import {
   layoutOf,
   multiplyCost,
   outputPlane,
+  programKey,
   transformChannels,
   transformCost,
 } from "./winograd_layout.ts";
 import { isOutputStaged } from "./winograd_output.ts";
 import { panelPitch } from "./winograd_product.ts";
-import { outputPhase, productsPhase } from "./winograd_separate.ts";
+import { addOutputs, addProducts } from "./winograd_separate.ts";
 import { stageBytes } from "./winograd_stage.ts";
-import { weightPhase } from "./winograd_weight_phase.ts";
+import { addWeights } from "./winograd_weight_phase.ts";
 
-/** Plans a convolution to which {@linkcode winogradObstacle} knows no obstacle. */
-export function planWinograd(request: PlanRequest, choice: WinogradChoice): PlanBody {
-  const layout = layoutOf(request, choice);
-  const { shape, products } = layout;
-  const weightElements = shape.positions * shape.weight.positionPitch / FLOAT_BYTES;
-  const scratch = scratchOf(layout, choice);
-  const shared = { 1: 0, 2: products.offset, 3: products.end }[choice.phases];
+/** Plans a convolution to which {@linkcode winogradObstacle} knows no obstacle, kernel by kernel. */
+export function planWinograd(request: PlanRequest, choices: readonly WinogradChoice[]): PlanBody {
+  const layouts: Layout[] = [];
+  for (const choice of choices) {
+    const last = layouts.at(-1);
+    const start = { transformed: last?.end ?? 0, weight: last?.weightEnd ?? 0 };
+    layouts.push(layoutOf(request, choice, start));
+  }
+  const scratches = choices.map((choice, i) => scratchOf(at(layouts, i), choice));
+  const bytes = scratches.reduce((most, scratch) => Math.max(most, scratch.bytes), 0);
+  const last = layouts.at(-1);
+  const preparation = new PhaseBuilder("transform weights");
+  const phases: PhaseBuilder[] = [];
+  choices.forEach((choice, i) => {
+    const layout = at(layouts, i);
+    addWeights(preparation, request, layout, choice.kernel);
+    PHASE_NAMES[choice.phases].forEach((name, phase) => {
+      const builder = phases[phase] ??= new PhaseBuilder(name);
+      addPhase(builder, request, { layout, choice, scratch: { ...at(scratches, i), bytes } }, name);
+    });
+  });
   return {
     family: "winograd",
     inputLayout: "as it lies",
-    buffers: planBuffers(request, shared / FLOAT_BYTES, weightElements, scratch.bytes),
-    preparation: [weightPhase(request, layout)],
-    phases: phasesOf(request, layout, choice, scratch),
+    buffers: planBuffers(
+      request,
+      (last?.end ?? 0) / FLOAT_BYTES,
+      (last?.weightEnd ?? 0) / FLOAT_BYTES,
+      bytes,
+    ),
+    preparation: [preparation.build()],
+    phases: phases.map((phase) => phase.build()),
   };
 }
 
-function phasesOf(
+type PhaseName = "convolve" | "transform input" | "multiply" | "products" | "transform output";
+
+/** The phases of a choice. Where kernels have different ones, those that come first go together. */
+const PHASE_NAMES: Readonly<Record<WinogradChoice["phases"], readonly PhaseName[]>> = {
+  1: ["convolve"],
+  2: ["transform input", "multiply"],
+  3: ["transform input", "products", "transform output"],
+};
+
+/** What the tiles of one kernel are made from. */
+interface KernelPlan {
+  readonly layout: Layout;
+  readonly choice: WinogradChoice;
+  readonly scratch: Scratch;
+}
+
+function addPhase(
+  phase: PhaseBuilder,
   request: PlanRequest,
-  layout: Layout,
-  choice: WinogradChoice,
-  scratch: Scratch,
-): Phase[] {
-  if (choice.phases === 1) return [fusedPhase(request, layout, choice, scratch)];
-  const input = transformPhase(request, layout, scratch);
-  if (choice.phases === 2) return [input, multiplyPhase(request, layout, choice, scratch)];
-  return [
-    input,
-    productsPhase(request, layout, choice),
-    outputPhase(request, layout, scratch.bytes),
-  ];
+  kernel: KernelPlan,
+  name: PhaseName,
+): void {
+  switch (name) {
+    case "convolve":
+      return addFused(phase, request, kernel);
+    case "transform input":
+      return addInputs(phase, request, kernel);
+    case "multiply":
+      return addMultiply(phase, request, kernel);
+    case "products":
+      return addProducts(phase, request, kernel.layout, kernel.choice);
+    case "transform output":
+      return addOutputs(phase, request, kernel.layout, kernel.scratch.bytes);
+  }
+}
+
+function at<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new RangeError(`There are ${values.length} values, no ${index}`);
+  return value;
 }
 
 /** Where things lie in a thread's scratch memory, in bytes. */
@@ -83,13 +128,12 @@ function scratchOf(layout: Layout, { phases, outChannels }: WinogradChoice): Scr
   return { products, bytes };
 }
 
-function transformPhase(
+function addInputs(
+  phase: PhaseBuilder,
   { geometry: g }: PlanRequest,
-  layout: Layout,
-  scratch: Scratch,
-): Phase {
+  { layout, scratch }: KernelPlan,
+): void {
   const { shape } = layout;
-  const phase = new PhaseBuilder("transform input");
   const both = (input: number, transformed: number) => [input, transformed];
   const { channelPitch } = shape.input;
   forEachInputBlock(g, layout, ({ block, place, planes, planeStep }) => {
@@ -125,25 +169,23 @@ function transformPhase(
       ],
       transformCost(shape, block),
       ([, , , channels = 1]) => transformProgram(shape, block, channels),
+      programKey("input", shape, block),
     );
   });
-  return phase.build();
 }
 
-function multiplyPhase(
+function addMultiply(
+  phase: PhaseBuilder,
   { geometry: g }: PlanRequest,
-  layout: Layout,
-  { outChannels }: WinogradChoice,
-  scratch: Scratch,
-): Phase {
+  { layout, choice: { outChannels }, scratch }: KernelPlan,
+): void {
   const { shape } = layout;
-  const phase = new PhaseBuilder("multiply");
   const plane = outputPlane(g);
   const channelPitch = shape.output.channelPitch;
   const channels = g.outChannels / g.groups;
-  forEachBlock(layout, (rows, columns) => {
+  forEachBlock(layout, (part, rows, columns) => {
     const block = { rows: rows.span, columns: columns.span };
-    const place = blockPlaces(layout, rows, columns);
+    const place = blockPlaces(layout, part, rows, columns);
     phase.add(
       [
         {
@@ -171,23 +213,21 @@ function multiplyPhase(
       ],
       [
         { buffer: BUFFER.padded, offset: place.offset.transformed },
-        ...multiplyBases(scratch, place.offset.output),
+        ...multiplyBases(layout, scratch, place.offset.output),
       ],
       multiplyCost(shape, block),
       ([, , channels = 1]) => multiplyProgram(shape, block, channels),
+      programKey("multiply", shape, block),
     );
   });
-  return phase.build();
 }
 
-function fusedPhase(
+function addFused(
+  phase: PhaseBuilder,
   { geometry: g }: PlanRequest,
-  layout: Layout,
-  { outChannels }: WinogradChoice,
-  scratch: Scratch,
-): Phase {
+  { layout, choice: { outChannels }, scratch }: KernelPlan,
+): void {
   const { shape } = layout;
-  const phase = new PhaseBuilder("convolve");
   const plane = outputPlane(g);
   const channels = g.outChannels / g.groups;
   forEachInputBlock(g, layout, ({ block, place, planes, planeStep }) => {
@@ -217,15 +257,15 @@ function fusedPhase(
       ],
       [
         { buffer: BUFFER.scratch, offset: 0, threadStep: scratch.bytes },
-        ...multiplyBases(scratch, planes.start * plane + place.offset.output),
+        ...multiplyBases(layout, scratch, planes.start * plane + place.offset.output),
         { buffer: BUFFER.input, offset: place.offset.input },
       ],
       shape.inChannels * transformCost(shape, block) / Math.min(channels, outChannels) +
         multiplyCost(shape, block),
       ([, , channels = 1]) => fusedProgram(shape, block, channels),
+      programKey("convolve", shape, block),
     );
   });
-  return phase.build();
 }
 
 /** The axis of the output channels of a group; a block of them is whole panels. */
@@ -249,9 +289,9 @@ function steps(bytes: Partial<Record<Parameter, number>>): number[] {
 }
 
 /** The multiplying programs' arguments from the weights on to what is added. */
-function multiplyBases(scratch: Scratch, output: number): TileBase[] {
+function multiplyBases({ weightStart }: Layout, scratch: Scratch, output: number): TileBase[] {
   return [
-    { buffer: BUFFER.packedWeight, offset: 0 },
+    { buffer: BUFFER.packedWeight, offset: weightStart },
     { buffer: BUFFER.bias, offset: 0 },
     { buffer: BUFFER.scratch, offset: scratch.products, threadStep: scratch.bytes },
     { buffer: BUFFER.output, offset: output },

@@ -1,5 +1,5 @@
 /**
- * Plans the products of Winograd's algorithm, and the transform of the outputs, as phases of their own.
+ * Plans the products of Winograd's algorithm, and the transform of the outputs, in phases of their own.
  *
  * The products of one position need the weights and the transformed input of that position only: cut so,
  * every thread reads its part of both and nobody else does.
@@ -8,34 +8,33 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
-import type { Phase } from "../engine/work.ts";
 import { BUFFER, type PlanRequest } from "./plan.ts";
-import { PhaseBuilder } from "./tiles.ts";
+import type { PhaseBuilder } from "./tiles.ts";
 import { OUTPUT_PARAMETERS, outputProgram, productsProgram } from "./winograd.ts";
 import type { WinogradChoice } from "./winograd_choice.ts";
 import {
   blockPlaces,
   forEachBlock,
+  forEachProductBlock,
   type Layout,
   outputCost,
   outputPlane,
   productsCost,
+  programKey,
   transformChannels,
 } from "./winograd_layout.ts";
 import { isOutputStaged } from "./winograd_output.ts";
 import { panelPitch } from "./winograd_product.ts";
 
-/** The phase from the transformed input to the products. */
-export function productsPhase(
+/** Adds the tiles from the transformed input to the products. */
+export function addProducts(
+  phase: PhaseBuilder,
   { geometry: g }: PlanRequest,
   layout: Layout,
   { outChannels, positions }: WinogradChoice,
-): Phase {
+): void {
   const { shape, products } = layout;
-  const phase = new PhaseBuilder("multiply");
-  forEachBlock(layout, (rows, columns) => {
-    const block = { rows: rows.span, columns: columns.span };
-    const place = blockPlaces(layout, rows, columns);
+  forEachProductBlock(layout, (tiles, place) => {
     phase.add(
       [
         { count: g.batch, block: 1, steps: [layout.itemPitch, 0, products.itemPitch] },
@@ -68,30 +67,30 @@ export function productsPhase(
       ],
       [
         { buffer: BUFFER.padded, offset: place.offset.transformed },
-        { buffer: BUFFER.packedWeight, offset: 0 },
-        { buffer: BUFFER.padded, offset: products.offset + place.offset.products },
+        { buffer: BUFFER.packedWeight, offset: layout.weightStart },
+        { buffer: BUFFER.padded, offset: place.offset.products },
       ],
-      productsCost(shape, block),
-      ([, , positions = 1, channels = 1]) => productsProgram(shape, block, positions, channels),
+      productsCost(shape, tiles),
+      ([, , positions = 1, channels = 1]) => productsProgram(shape, tiles, positions, channels),
+      programKey("products", shape, tiles),
     );
   });
-  return phase.build();
 }
 
-/** The phase from the products to the output. */
-export function outputPhase(
+/** Adds the tiles from the products to the output. */
+export function addOutputs(
+  phase: PhaseBuilder,
   { geometry: g }: PlanRequest,
   layout: Layout,
   scratchBytes: number,
-): Phase {
+): void {
   const { shape, products } = layout;
-  const phase = new PhaseBuilder("transform output");
   const plane = outputPlane(g);
   const { channelPitch } = shape.output;
   const channels = g.outChannels / g.groups;
-  forEachBlock(layout, (rows, columns) => {
+  forEachBlock(layout, (part, rows, columns) => {
     const block = { rows: rows.span, columns: columns.span };
-    const place = blockPlaces(layout, rows, columns);
+    const place = blockPlaces(layout, part, rows, columns);
     phase.add(
       [
         {
@@ -129,7 +128,7 @@ export function outputPhase(
         ...place.axes(({ products, output }) => steps({ products, output })),
       ],
       [
-        { buffer: BUFFER.padded, offset: products.offset + place.offset.products },
+        { buffer: BUFFER.padded, offset: place.offset.products },
         { buffer: BUFFER.bias, offset: 0 },
         { buffer: BUFFER.output, offset: place.offset.output },
         { buffer: BUFFER.add, offset: place.offset.output },
@@ -139,9 +138,9 @@ export function outputPhase(
       ],
       outputCost(shape, block),
       ([, , channels = 1]) => outputProgram(shape, block, channels),
+      programKey("output", shape, block),
     );
   });
-  return phase.build();
 }
 
 type Parameter = (typeof OUTPUT_PARAMETERS)[number];

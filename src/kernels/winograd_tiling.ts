@@ -26,14 +26,18 @@ import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import type { Geometry } from "../geometry.ts";
 import { clamp } from "./numbers.ts";
+import { evenParts } from "./register_tile.ts";
 import type { WinogradChoice } from "./winograd_choice.ts";
 import { type ProductTile, productTile } from "./winograd_product.ts";
+import type { PartKernel } from "./winograd_parts.ts";
 import type { AxisTransform } from "./winograd_transform.ts";
 
-/** The tiles of an output plane. */
+/** The tiles of an output plane, as far as its parts have the same weights. */
 export interface TilePlane {
-  readonly transform: AxisTransform;
-  /** Tiles along height and width. */
+  readonly kernel: PartKernel;
+  readonly height: AxisTransform;
+  readonly width: AxisTransform;
+  /** Tiles along height and width of the largest part. */
   readonly rows: number;
   readonly columns: number;
   /** Products of a tile. */
@@ -78,28 +82,39 @@ function fusedLimits(g: Geometry, weightBytes: number, { name }: Target): FusedL
     : { bytes, least: 24, enough: 32, engineTiles: 14 };
 }
 
-/** The blocks of a convolution. */
+/** Whether a block takes the tiles of several parts: each has few, and the weights are the same. */
+export function isMerged({ kernel, rows, columns }: TilePlane): boolean {
+  return kernel.parts.length > 1 && 2 * rows * columns <= MOST_BLOCK_TILES;
+}
+
+/** The blocks of the parts of a convolution that have the same weights. */
 export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
-  const { transform, positions } = plane;
+  const { positions } = plane;
+  if (isMerged(plane)) return threePhases(g, plane, target);
   const outChannels = g.outChannels / g.groups;
   const weightBytes = positions * outChannels * g.kernel[0] * g.inChannels / g.groups *
     FLOAT_BYTES;
   const limits = fusedLimits(g, weightBytes, target);
   const fused = fusedBlock(g, plane, target, limits);
-  if (fused !== null && fused.blocks * planesOf(g) >= limits.engineTiles) {
+  if (fused !== null && fused.blocks * planesOf(g, plane) >= limits.engineTiles) {
     const tile = blockTile(target, outChannels, fused);
-    const parts = fusedParts(g, fused);
+    const parts = fusedParts(g, fused.blocks * planesOf(g, plane));
     const channels = wholePanels(outChannels / parts, outChannels, tile);
-    return { transform, ...sizes(fused), tile, outChannels: channels, phases: 1, positions };
+    return { ...common(plane, fused), tile, outChannels: channels, phases: 1, positions };
   }
   return weightBytes > MOST_SHARED_WEIGHT_BYTES[target.name]
     ? threePhases(g, plane, target)
     : twoPhases(g, plane, target);
 }
 
-/** Output planes of a group, in all. */
-function planesOf({ batch, groups, output }: Geometry): number {
-  return batch * groups * output[0];
+/** Planes of tiles of a group, in all. */
+function planesOf({ batch, groups, output }: Geometry, { kernel }: TilePlane): number {
+  return batch * groups * output[0] * kernel.parts.length;
+}
+
+/** What a choice has of its plane and block; parts by themselves. */
+function common({ kernel, height, width }: TilePlane, { blockRows, blockColumns }: Block) {
+  return { kernel, height, width, blockRows, blockColumns, blockParts: 1 };
 }
 
 /** Whole panels of about so many output channels. */
@@ -121,14 +136,14 @@ const MOST_SHARED_WEIGHT_BYTES: Readonly<Record<Target["name"], number>> = {
 const LEAST_OUT_CHANNELS = 8;
 
 function twoPhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
-  const { transform, rows, columns, positions } = plane;
+  const { rows, columns, positions } = plane;
   const outChannels = g.outChannels / g.groups;
   const block = blockOf(rows, columns, MOST_BLOCK_TILES, target.lanes);
-  const parts = Math.max(1, Math.floor(ENGINE_TILES / (planesOf(g) * block.blocks)));
+  const parts = Math.max(1, Math.floor(ENGINE_TILES / (planesOf(g, plane) * block.blocks)));
   const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
   const tile = blockTile(target, outChannels, block);
   const channels = wholePanels(part, outChannels, tile);
-  return { transform, ...sizes(block), tile, outChannels: channels, phases: 2, positions };
+  return { ...common(plane, block), tile, outChannels: channels, phases: 2, positions };
 }
 
 /** Vector multiply-adds of an engine tile that takes about 25 microseconds. */
@@ -140,12 +155,16 @@ const ENOUGH_TILES = 128;
 
 /** Engine tiles of a position each, of several where there are many, or of some output channels. */
 function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
-  const { transform, rows, columns, positions } = plane;
+  const { kernel, rows, columns, positions } = plane;
   const outChannels = g.outChannels / g.groups;
   const block = blockOf(rows, columns, MOST_BLOCK_TILES, target.lanes);
-  const tile = blockTile(target, outChannels, block);
-  const blocks = planesOf(g) * block.blocks;
-  const vectors = Math.ceil(block.blockRows * block.blockColumns / target.lanes);
+  const blockParts = isMerged(plane)
+    ? evenParts(kernel.parts.length, Math.floor(MOST_BLOCK_TILES / (rows * columns))).size
+    : 1;
+  const tiles = blockParts * block.blockRows * block.blockColumns;
+  const vectors = Math.ceil(tiles / target.lanes);
+  const tile = productTile(target, outChannels, vectors);
+  const blocks = Math.ceil(planesOf(g, plane) / blockParts) * block.blocks;
   const work = positions * blocks * vectors * outChannels * g.kernel[0] * g.inChannels / g.groups;
   const wanted = clamp(work / TILE_MULTIPLY_ADDS, LEAST_TILES, ENOUGH_TILES);
   // Every part reads the transformed input, which is to be less than its weights.
@@ -153,8 +172,8 @@ function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradCho
   const parts = clamp(Math.round(wanted / (positions * blocks)), 1, most);
   const together = Math.ceil(positions * blocks / (2 * ENOUGH_TILES));
   return {
-    transform,
-    ...sizes(block),
+    ...common(plane, block),
+    blockParts,
     tile,
     outChannels: wholePanels(outChannels / parts, outChannels, tile),
     phases: 3,
@@ -174,10 +193,11 @@ function blockTile(
 /** A block to be fused, if one fits into the cache that is large enough for its weights. */
 function fusedBlock(
   g: Geometry,
-  { rows, columns, positions }: TilePlane,
+  plane: TilePlane,
   { name, lanes }: Target,
   limits: FusedLimits,
 ): Block | null {
+  const { rows, columns, positions } = plane;
   if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
   const tileBytes = positions * FLOAT_BYTES * (g.inChannels + g.outChannels) / g.groups;
   const least = Math.min(limits.least, rows * columns);
@@ -185,7 +205,7 @@ function fusedBlock(
   // Short pieces of many long rows lie each on a page of their own.
   const share = rows === 1 && name !== "wasm"
     ? MOST_BLOCK_TILES
-    : rows * columns * planesOf(g) / ENGINE_TILES;
+    : rows * columns * planesOf(g, plane) / ENGINE_TILES;
   const most = Math.min(MOST_BLOCK_TILES, limits.bytes / tileBytes, Math.max(enough, share));
   const block = blockOf(rows, columns, most, lanes);
   return block.blockRows * block.blockColumns >= least ? block : null;
@@ -198,9 +218,9 @@ const INPUT_CHANNELS = 9;
 const MOST_REPETITION = 0.05;
 
 /** Into how many parts the output channels of few blocks may be cut, each with a transform of its own. */
-function fusedParts(g: Geometry, { blocks }: Block): number {
+function fusedParts(g: Geometry, blocks: number): number {
   const most = 1 + MOST_REPETITION * g.outChannels / g.groups / INPUT_CHANNELS;
-  const wanted = LEAST_TILES / (blocks * planesOf(g));
+  const wanted = LEAST_TILES / blocks;
   return clamp(Math.ceil(wanted), 1, Math.floor(most));
 }
 
@@ -209,10 +229,6 @@ interface Block {
   readonly blockColumns: number;
   /** How many there are. */
   readonly blocks: number;
-}
-
-function sizes({ blockRows, blockColumns }: Block): Omit<Block, "blocks"> {
-  return { blockRows, blockColumns };
 }
 
 /** Blocks of about equal size and at most so many tiles: some rows, or a part of a row. */

@@ -10,7 +10,7 @@
  * | | |
  * | --- | --- |
  * | input | `x -> coefficients of the product of (x - q) over the finite points q other than its own` |
- * | kernel | `(g0 + p g1 + p² g2) / N(p)`, `N(p)` the product of `p - q` over those points |
+ * | kernel | `(g0 + p g1 + p² g2 + ...) / N(p)`, `N(p)` the product of `p - q` over those points |
  * | output | `y[i] = sum of p^i m(p)`, the point at infinity only in the last |
  *
  * Sources: S. Winograd, Arithmetic Complexity of Computations (1980); A. Lavin and S. Gray, Fast
@@ -38,6 +38,7 @@
 
 import type { ProgramBuilder, Register } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
+import { range } from "./numbers.ts";
 
 /** A transform along one axis of a tile. */
 export interface AxisTransform {
@@ -54,11 +55,28 @@ export interface AxisTransform {
 /** For a kernel of one tap: every output is its own product. */
 export const IDENTITY: AxisTransform = { outputs: 1, taps: 1, inputs: 1, points: [] };
 
-/** F(2,3): two outputs from four products instead of six. */
-export const F2_3: AxisTransform = { outputs: 2, taps: 3, inputs: 4, points: [1] };
+/** Inputs of a tile along an axis of more than one tap. */
+export type TileInputs = 4 | 6;
 
-/** F(4,3): four outputs from six products instead of twelve. */
-export const F4_3: AxisTransform = { outputs: 4, taps: 3, inputs: 6, points: [5 / 8, 3 / 2] };
+/** The numbers of inputs, the one that saves more products first. */
+export const TILE_INPUTS: readonly TileInputs[] = [6, 4];
+
+const POINTS: Readonly<Record<TileInputs, readonly number[]>> = { 4: [1], 6: [5 / 8, 3 / 2] };
+
+/** The most taps that a transform is for. */
+export const MOST_TAPS = 5;
+
+/**
+ * F(m, `taps`) with `inputs` inputs: from F(5,2), five outputs from six products instead of ten, to
+ * F(2,5).
+ *
+ * @returns The transform, or `null` if it gives only one output.
+ */
+export function axisTransform(taps: number, inputs: TileInputs): AxisTransform | null {
+  if (taps === 1) return IDENTITY;
+  const outputs = inputs - taps + 1;
+  return outputs < 2 ? null : { outputs, taps, inputs, points: POINTS[inputs] };
+}
 
 /** Constants in registers. */
 export interface Constants {
@@ -175,11 +193,13 @@ export function transformKernel(
     combine(code, constants, [[zeroScale(points), at(values, 0)]]),
     ...points.flatMap((p) => {
       const scale = pairScale(points, p);
-      const even = combine(code, constants, [
-        [scale, at(values, 0)],
-        [p * p * scale, at(values, 2)],
-      ]);
-      const odd = combine(code, constants, [[p * scale, at(values, 1)]]);
+      const part = (parity: number) =>
+        combine(
+          code,
+          constants,
+          range(taps).filter((k) => k % 2 === parity).map((k) => [p ** k * scale, at(values, k)]),
+        );
+      const [even, odd] = [part(0), part(1)];
       return [
         combine(code, constants, [[1, even], [1, odd]]),
         combine(code, constants, [[1, even], [-1, odd]]),
@@ -190,11 +210,11 @@ export function transformKernel(
 }
 
 /** The constants of {@linkcode transformKernel}. */
-export function kernelConstants({ points }: AxisTransform): number[] {
+export function kernelConstants({ points, taps }: AxisTransform): number[] {
   if (points.length === 0) return [];
   const pairs = points.flatMap((p) => {
     const scale = pairScale(points, p);
-    return [scale, p * scale, p * p * scale];
+    return range(taps).map((k) => p ** k * scale);
   });
   return [zeroScale(points), ...pairs].filter((value) => Math.abs(value) !== 1);
 }

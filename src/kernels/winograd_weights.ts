@@ -26,7 +26,7 @@ import {
 const WEIGHT: Pointer = 0;
 const RESULT: Pointer = 1;
 
-/** The weights of one convolution, `[output channel][reduction][kernel height][kernel width]`. */
+/** The weights of one convolution of one group. Pitches are in bytes. */
 export interface WinogradWeights {
   readonly target: Target;
   readonly tile: ProductTile;
@@ -34,6 +34,11 @@ export interface WinogradWeights {
   readonly width: AxisTransform;
   /** Kernels of an output channel: input channels of a group by depth taps. */
   readonly reduction: number;
+  /** From the weights of one output channel to the next, and from one of its kernels to the next. */
+  readonly channelPitch: number;
+  readonly kernelPitch: number;
+  /** For each row and column of the taps, bytes from the kernel's first weight. */
+  readonly taps: readonly (readonly number[])[];
   /** Transformed bytes from one position to the next. */
   readonly positionPitch: number;
 }
@@ -47,7 +52,7 @@ export function weightProgram(
   outChannels: number,
   kernels: number,
 ): Program {
-  const { target, tile, height, width, reduction } = shape;
+  const { target, tile, height, width, reduction, channelPitch } = shape;
   const { lanes } = target;
   const code = new ProgramBuilder(
     `winograd weights ${outChannels}oc x ${kernels} of ${reduction}`,
@@ -55,14 +60,12 @@ export function weightProgram(
     2,
   );
   const constants = constantsOf(code, target, [height, width].flatMap(kernelConstants));
-  const kernelBytes = height.taps * width.taps * FLOAT_BYTES;
-  const channelBytes = reduction * kernelBytes;
   const panelSteps = [
-    [WEIGHT, tile.panel * channelBytes],
+    [WEIGHT, tile.panel * channelPitch],
     [RESULT, tile.panel * reduction * FLOAT_BYTES],
   ] as const;
-  const partSteps = [[WEIGHT, lanes * channelBytes], [RESULT, lanes * FLOAT_BYTES]] as const;
-  const kernelSteps = [[WEIGHT, kernelBytes], [RESULT, tile.panel * FLOAT_BYTES]] as const;
+  const partSteps = [[WEIGHT, lanes * channelPitch], [RESULT, lanes * FLOAT_BYTES]] as const;
+  const kernelSteps = [[WEIGHT, shape.kernelPitch], [RESULT, tile.panel * FLOAT_BYTES]] as const;
   const writePanel = (channels: number) => {
     for (let first = 0; first < channels; first += lanes) {
       const count = Math.min(lanes, channels - first);
@@ -82,12 +85,11 @@ export function weightProgram(
 /** The kernels of some output channels that see the same input channel and depth tap. */
 function writeKernels(
   code: ProgramBuilder,
-  { target, height, width, reduction, tile, positionPitch }: WinogradWeights,
+  { target, height, width, tile, channelPitch, taps, positionPitch }: WinogradWeights,
   constants: Constants,
   channels: number,
 ): void {
   const { lanes } = target;
-  const channelBytes = reduction * height.taps * width.taps * FLOAT_BYTES;
   const position = { rowPitch: width.inputs * positionPitch, columnPitch: positionPitch };
   // Behind a panel of whole vectors nothing is overwritten.
   const stored = tile.panel % lanes === 0 ? lanes : channels;
@@ -95,19 +97,18 @@ function writeKernels(
   const stage = inMemory
     ? new MemoryStage(code, { pointer: RESULT, ...position, lanes: stored })
     : new RegisterStage();
-  const readRow = (i: number): Register[] =>
-    range(width.taps).map((j) => {
-      const tap = (i * width.taps + j) * FLOAT_BYTES;
+  const readRow = (row: readonly number[]): Register[] =>
+    row.map((tap) => {
       const value = code.register();
-      code.gather(value, WEIGHT, range(channels).map((lane) => lane * channelBytes + tap));
+      code.gather(value, WEIGHT, range(channels).map((lane) => lane * channelPitch + tap));
       return value;
     });
   // With a stage in memory there is no room for more than a row.
-  const rows = inMemory ? [] : range(height.taps).map(readRow);
-  for (const i of range(height.taps)) {
-    transformKernel(code, constants, width, rows[i] ?? readRow(i))
+  const rows = inMemory ? [] : taps.map(readRow);
+  taps.forEach((row, i) => {
+    transformKernel(code, constants, width, rows[i] ?? readRow(row))
       .forEach((value, j) => stage.put(i, j, value));
-  }
+  });
   for (const j of range(width.inputs)) {
     const values = range(height.taps).map((i) => stage.get(i, j));
     transformKernel(code, constants, height, values).forEach((value, i) => {

@@ -1,11 +1,9 @@
 import { checkOptionNames } from "../checks.ts";
 import type { PaddingMode } from "../geometry.ts";
-import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Padding, Size } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
-import { resolveAlgorithm } from "./algorithm.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { Layer } from "./layer.ts";
 
@@ -21,8 +19,6 @@ export interface ConvOptions extends LayerOptions {
   readonly groups?: number;
   /** What the padding holds. Default `"zeros"`. */
   readonly paddingMode?: PaddingMode;
-  /** How to compute. Default `"auto"`. */
-  readonly algorithm?: Algorithm;
 }
 
 const OPTION_NAMES: readonly (keyof ConvOptions)[] = [
@@ -50,7 +46,6 @@ const OPTION_NAMES: readonly (keyof ConvOptions)[] = [
 export abstract class Conv extends Layer {
   readonly #name: string;
   readonly #paddingMode: PaddingMode;
-  readonly #algorithm: Algorithm;
 
   /**
    * For the three layers only.
@@ -78,21 +73,14 @@ export abstract class Conv extends Layer {
       kernelSize,
     };
     const settings = resolveSettings(subject, options, OPTION_NAMES);
-    const algorithm = resolveAlgorithm(settings, options.algorithm);
-    super(settings, options, algorithm);
+    super(settings, options);
     this.#name = settings.name;
     this.#paddingMode = settings.paddingMode;
-    this.#algorithm = algorithm;
   }
 
   /** What the padding holds. */
   get paddingMode(): PaddingMode {
     return this.#paddingMode;
-  }
-
-  /** How the layer computes. */
-  get algorithm(): Algorithm {
-    return this.#algorithm;
   }
 
   /**

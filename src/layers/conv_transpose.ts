@@ -41,6 +41,7 @@ const OPTION_NAMES: readonly (keyof ConvTransposeOptions)[] = [
   "groups",
   "bias",
   ...ACTIVATION_OPTION_NAMES,
+  "algorithm",
   "seed",
   "engine",
 ];

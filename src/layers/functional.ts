@@ -49,6 +49,8 @@ export interface ConvTransposeFunctionOptions extends ActivationOptions, Forward
   readonly dilation?: Size;
   /** Into how many groups the channels are split, each convolved by itself. Default 1. */
   readonly groups?: number;
+  /** How to compute. Default `"auto"`. */
+  readonly algorithm?: Algorithm;
   /** Who computes. Default: an engine that all calls share, with one thread per core. */
   readonly engine?: Engine;
 }
@@ -78,6 +80,7 @@ const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)
   "outputSize",
   "dilation",
   "groups",
+  "algorithm",
   ...ACTIVATION_OPTION_NAMES,
   "add",
   "engine",

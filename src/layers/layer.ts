@@ -8,6 +8,7 @@ import type { Activation } from "../kernels/epilogue.ts";
 import type { Values } from "../values.ts";
 import type { ActivationOptions, ActivationSettings } from "./activation.ts";
 import { resolveActivation } from "./activation.ts";
+import { resolveAlgorithm } from "./algorithm.ts";
 import { checkAddend, checkAttached, checkTensor, resolveCall } from "./call.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Operands } from "./convolve.ts";
@@ -22,6 +23,8 @@ import { checkStateDict } from "./state.ts";
 export interface LayerOptions extends ActivationOptions {
   /** Whether a learned number is added to each output channel. Default `true`. */
   readonly bias?: boolean;
+  /** How to compute. Default `"auto"`. */
+  readonly algorithm?: Algorithm;
   /** A non-negative integer that fixes the initial values. Without it they differ from layer to layer. */
   readonly seed?: number;
   /** Who computes. Default: an engine that all layers share, with one thread per core. */
@@ -74,16 +77,15 @@ export abstract class Layer {
    *
    * @param settings What the layer is.
    * @param options The options that every layer has.
-   * @param algorithm How to compute.
    * @internal
    */
-  constructor(settings: ConvSettings, options: LayerOptions, algorithm: Algorithm = "auto") {
-    const { bias = true, seed, engine } = options;
+  constructor(settings: ConvSettings, options: LayerOptions) {
+    const { bias = true, algorithm, seed, engine } = options;
     checkBoolean(settings.name, "bias", bias);
     this.#settings = settings;
     this.#engine = checkEngine(settings.name, engine);
     this.#activation = resolveActivation(settings.name, options);
-    this.#algorithm = algorithm;
+    this.#algorithm = resolveAlgorithm(settings, algorithm);
     const initial = drawInitialValues(settings, bias, seed);
     this.weight = new Parameter(initial.weight);
     this.bias = initial.bias && new Parameter(initial.bias);
@@ -122,6 +124,11 @@ export abstract class Layer {
   /** The number of groups that the channels are split into. */
   get groups(): number {
     return this.#settings.groups;
+  }
+
+  /** How the layer computes. */
+  get algorithm(): Algorithm {
+    return this.#algorithm;
   }
 
   /** The function that is applied to every output, or `null`. */

@@ -8,7 +8,7 @@ import {
   findWrongOutput,
   outputOf,
   planMemory,
-  planOf,
+  planOfCase,
   prepareWeights,
   runTiles,
   tilesOf,
@@ -35,11 +35,11 @@ for (const target of [AVX2_TARGET, AVX512_TARGET]) {
       fc.assert(
         fc.property(CASES, (layerCase) => {
           const geometry = geometryOf(layerCase);
-          const plan = planOf(geometry, layerCase.bias, target);
+          const plan = planOfCase(layerCase, target);
           const operands = operandsOf(layerCase);
           // Every access is checked here; in machine code, a wrong one ends the process.
           const interpreted = outputOf(runInterpreted(plan, operands), geometry);
-          assertStrictEquals(findWrongOutput(geometry, operands, interpreted), null);
+          assertStrictEquals(findWrongOutput(geometry, operands, interpreted, plan.family), null);
           const output = outputOf(runNatively(plan, operands, target), geometry);
           assert(sameBits(output, interpreted), "Machine code and interpreter differ");
         }),

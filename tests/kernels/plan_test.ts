@@ -13,6 +13,7 @@ import {
   outputOf,
   planMemory,
   planOf,
+  planOfCase,
   prepareWeights,
   runPlan,
   runTiles,
@@ -44,8 +45,10 @@ function cases(mostMultiplyAdds: number): fc.Arbitrary<LayerCase> {
 function assertComputes(layerCase: LayerCase, target: Target = WASM_TARGET): void {
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
-  const memory = runPlan(planOf(geometry, layerCase.bias, target), operands);
-  assertStrictEquals(findWrongOutput(geometry, operands, outputOf(memory, geometry)), null);
+  const plan = planOfCase(layerCase, target);
+  const memory = runPlan(plan, operands);
+  const output = outputOf(memory, geometry);
+  assertStrictEquals(findWrongOutput(geometry, operands, output, plan.family), null);
   assert(behindOutput(memory, geometry).every(Number.isNaN), "The output ends where it should");
 }
 
@@ -83,7 +86,7 @@ function assertEveryOutputOnce(layerCase: LayerCase): void {
       });
     }
   }
-  assertStrictEquals(findWrongOutput(geometry, operands, written), null);
+  assertStrictEquals(findWrongOutput(geometry, operands, written, plan.family), null);
   assert(behindOutput(memory, geometry).every(Number.isNaN), "The output ends where it should");
 }
 

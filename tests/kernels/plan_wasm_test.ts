@@ -1,3 +1,4 @@
+import { WASM_TARGET } from "../../src/codegen/target.ts";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { encodeWasm, memoryImport } from "../../src/codegen/wasm.ts";
@@ -10,7 +11,7 @@ import {
   outputOf,
   type PlanMemory,
   planMemory,
-  planOf,
+  planOfCase,
   tilesOf,
 } from "../_interpret_plan.ts";
 import { caseOf, longRowCases } from "./_cases.ts";
@@ -65,9 +66,10 @@ function outputsWithEachLowest(plan: Plan, operands: CaseOperands): PlanMemory[]
 function assertComputesAnywhere(layerCase: LayerCase): void {
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
-  const [output, ...others] = outputsWithEachLowest(planOf(geometry, layerCase.bias), operands)
+  const plan = planOfCase(layerCase, WASM_TARGET);
+  const [output, ...others] = outputsWithEachLowest(plan, operands)
     .map((memory) => outputOf(memory, geometry));
-  assertStrictEquals(findWrongOutput(geometry, operands, output ?? []), null);
+  assertStrictEquals(findWrongOutput(geometry, operands, output ?? [], plan.family), null);
   assert(others.length > 0);
   for (const other of others) assertEquals(other, output);
 }

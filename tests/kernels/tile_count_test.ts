@@ -1,6 +1,7 @@
 import { assert } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import { phaseTiles } from "../../src/engine/work.ts";
+import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf } from "../_arbitrary.ts";
 import { planOf } from "../_interpret_plan.ts";
@@ -42,16 +43,27 @@ const LAYERS: Readonly<Record<string, LayerCase>> = {
     spatial: [8, 28, 28],
     options: { padding: 1 },
   }),
+  "3x3 256 @28, dilation 2": square(256, 28, { padding: 2, dilation: 2 }),
+  "3x3 512 @28, dilation 4": square(512, 28, { padding: 4, dilation: 4 }),
+  "transposed 4x4 stride 2 128 @32": {
+    ...square(128, 32, { stride: 2 }),
+    transposed: true,
+    kernelSize: 4,
+  },
   "depthwise 3x3 32 @112": square(32, 112, { groups: 32 }),
   "depthwise 3x3 stride 2 64 @112": square(64, 112, { groups: 64, stride: 2 }),
   "depthwise 7x7 96 @56": { ...square(96, 56, { groups: 96, padding: 3 }), kernelSize: 7 },
 };
 
-/** A row of 14 tiles nearly fills a vector of 16: finer ones would leave lanes empty. */
-const COARSE = square(64, 56);
+/** A row of 14 or 28 tiles nearly fills vectors of 16: finer ones would leave lanes empty. */
+const COARSE: Readonly<Record<string, LayerCase>> = {
+  "3x3 64 @56": square(64, 56),
+  "5x5 64 @56": { ...square(64, 56, { padding: 2 }), kernelSize: 5 },
+};
 
 function assertTiles(layerCase: LayerCase, target: Target, least: number): void {
-  for (const phase of planOf(geometryOf(layerCase), true, target).phases) {
+  const plan = planOf(geometryOf(layerCase), true, target, NO_EPILOGUE, "auto");
+  for (const phase of plan.phases) {
     if (phase.cost < COSTLY_MICROSECONDS) continue;
     const tiles = phaseTiles(phase);
     const about = `${phase.name}, ${phase.cost} microseconds: ${tiles} tiles`;
@@ -66,7 +78,9 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
     });
   }
 
-  Deno.test(`Threads share the costly phases of 3x3 64 @56, ${target.name}`, () => {
-    assertTiles(COARSE, target, 14);
-  });
+  for (const [name, layerCase] of Object.entries(COARSE)) {
+    Deno.test(`Threads share the costly phases of ${name}, ${target.name}`, () => {
+      assertTiles(layerCase, target, 14);
+    });
+  }
 }

@@ -7,10 +7,15 @@ import { findWrongOutput } from "../_interpret_plan.ts";
 import { prepare } from "../layers/_layers.ts";
 import { caseOf } from "./_cases.ts";
 
-/** Runs a layer on the default engine and compares it with the formula. */
+/** Runs a layer's direct kernel on the default engine and compares it with the formula. */
 function assertComputes(layerCase: LayerCase): void {
-  const output = prepare(layerCase).forwardSync();
-  const wrong = findWrongOutput(geometryOf(layerCase), operandsOf(layerCase), output.data);
+  const output = prepare(layerCase, "direct").forwardSync();
+  const wrong = findWrongOutput(
+    geometryOf(layerCase),
+    operandsOf(layerCase),
+    output.data,
+    "direct",
+  );
   assertStrictEquals(wrong, null, JSON.stringify(layerCase));
 }
 
@@ -312,10 +317,10 @@ function assertPropagates(layerCase: LayerCase): void {
   });
   // An infinity times zero is not a number.
   operands.weight[0] = 0;
-  const { layer } = prepare(layerCase);
+  const { layer } = prepare(layerCase, "direct");
   layer.weight.data.set(operands.weight);
   const output = layer.forwardSync(new Tensor(operands.input, inputShapeOf(layerCase)));
-  const wrong = findWrongOutput(geometryOf(layerCase), operands, output.data);
+  const wrong = findWrongOutput(geometryOf(layerCase), operands, output.data, "direct");
   assertStrictEquals(wrong, null, JSON.stringify(layerCase));
 }
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import type { Geometry } from "../../src/geometry.ts";
-import { axisPhases } from "../../src/kernels/transposed.ts";
+import { axisPhases } from "../../src/kernels/stride_phases.ts";
 import { geometryOf, layerCases } from "../_arbitrary.ts";
 import { caseOf } from "./_cases.ts";
 

@@ -1,28 +1,45 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
-import { conv, Conv1d, Conv2d, Conv3d, Engine, Tensor } from "../../mod.ts";
+import {
+  type Algorithm,
+  conv,
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  Engine,
+  Tensor,
+} from "../../mod.ts";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import type { Geometry, PaddingMode } from "../../src/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { type Plan, planFor, type PlanRequest } from "../../src/kernels/plan.ts";
 import { reference, referenceMagnitude } from "../../src/kernels/reference.ts";
+import { least } from "../../src/kernels/numbers.ts";
 import {
-  axisTransform,
   chooseWinograd,
+  tilePlane,
   type WinogradChoice,
   winogradObstacle,
 } from "../../src/kernels/winograd_choice.ts";
+import { type PartKernel, partKernels } from "../../src/kernels/winograd_parts.ts";
 import { planWinograd } from "../../src/kernels/winograd_plan.ts";
 import { productTile } from "../../src/kernels/winograd_product.ts";
-import { type AxisTransform, F2_3, F4_3 } from "../../src/kernels/winograd_transform.ts";
+import { TILE_INPUTS, type TileInputs } from "../../src/kernels/winograd_transform.ts";
 import type { CaseOperands, LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../_arbitrary.ts";
-import { ADDEND, behindOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";
+import {
+  ADDEND,
+  behindOutput,
+  outputOf,
+  planOf,
+  runPlan,
+  WINOGRAD_BOUND,
+} from "../_interpret_plan.ts";
+import type { Size } from "../../src/settings.ts";
 import { liveRegisters } from "../_live_registers.ts";
 import { caseOf } from "./_cases.ts";
-
-/** What the documentation of `Algorithm` says, with room for other data. */
-const BOUND = 5e-6;
 
 const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
 
@@ -40,9 +57,11 @@ type Tiling = Pick<WinogradChoice, "phases"> & {
   readonly target: Target;
   readonly rows: number;
   readonly columns: number;
+  /** Parts of a block, if there are so many. */
+  readonly parts?: number;
 };
 
-/** Blocks of one vector, of all tiles, and of some rows, in any number of phases. */
+/** Blocks of one vector, of all tiles, of some rows, and of several parts, in any number of phases. */
 const TILINGS: readonly Tiling[] = TARGETS.flatMap((target) => [
   { target, rows: 1, columns: target.lanes, phases: 2 },
   { target, rows: 2, columns: Infinity, phases: 2 },
@@ -51,22 +70,39 @@ const TILINGS: readonly Tiling[] = TARGETS.flatMap((target) => [
   { target, rows: 2, columns: Infinity, phases: 1 },
   { target, rows: 1, columns: target.lanes, phases: 3 },
   { target, rows: 2, columns: Infinity, phases: 3 },
+  { target, rows: Infinity, columns: Infinity, parts: 3, phases: 3 },
 ]);
 
-function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): WinogradChoice {
+/** Tiles of so many inputs, or of more where the kernel has no transforms for them. */
+function planeOf(kernel: PartKernel, inputs: TileInputs) {
+  const plane = tilePlane(kernel, inputs) ?? tilePlane(kernel, 6);
+  if (plane === null) throw new Error("There is no transform for these taps");
+  return plane;
+}
+
+function choiceOf(
+  g: Geometry,
+  kernel: PartKernel,
+  inputs: TileInputs,
+  tiling: Tiling,
+): WinogradChoice {
   const { target } = tiling;
-  const tiles = (axis: 1 | 2) =>
-    Math.ceil(g.output[axis] / axisTransform(g, axis, transform).outputs);
-  const blockColumns = Math.min(tiles(2), tiling.columns);
-  const whole = blockColumns === tiles(2);
+  const { height, width, rows, columns } = planeOf(kernel, inputs);
+  const blockColumns = Math.min(columns, tiling.columns);
+  const whole = blockColumns === columns;
   const canBeFused = g.kernel[0] === 1 && g.stride[0] === 1;
   const all = g.outChannels / g.groups;
-  const blockRows = whole ? Math.min(tiles(1), tiling.rows) : 1;
-  const tile = productTile(target, all, Math.ceil(blockRows * blockColumns / target.lanes));
+  const blockRows = whole ? Math.min(rows, tiling.rows) : 1;
+  const blockParts = Math.min(tiling.parts ?? 1, kernel.parts.length);
+  const vectors = Math.ceil(blockParts * blockRows * blockColumns / target.lanes);
+  const tile = productTile(target, all, vectors);
   return {
-    transform,
+    kernel,
+    height,
+    width,
     blockColumns,
     blockRows,
+    blockParts,
     tile,
     outChannels: Math.min(all, tile.panel),
     phases: tiling.phases === 1 && !canBeFused ? 2 : tiling.phases,
@@ -77,11 +113,12 @@ function choiceOf(g: Geometry, transform: AxisTransform, tiling: Tiling): Winogr
 function winogradPlan(
   geometry: Geometry,
   hasBias: boolean,
-  { transform, tiling }: { readonly transform: AxisTransform; readonly tiling: Tiling },
+  { inputs, tiling }: { readonly inputs: TileInputs; readonly tiling: Tiling },
   epilogue: Epilogue = NO_EPILOGUE,
 ): Plan {
   const request = requestOf(geometry, hasBias, epilogue, tiling.target);
-  return { ...planWinograd(request, choiceOf(geometry, transform, tiling)), id: "winograd" };
+  const choices = partKernels(geometry).map((kernel) => choiceOf(geometry, kernel, inputs, tiling));
+  return { ...planWinograd(request, choices), id: "winograd" };
 }
 
 /** The output of a plan, every access checked, after a look behind its end. */
@@ -97,17 +134,17 @@ function checkCase(layerCase: LayerCase): void {
   const operands = operandsOf(layerCase);
   const expected = reference(geometry, operands);
   const largest = referenceMagnitude(geometry, operands).reduce((a, b) => Math.max(a, b), 0);
-  for (const transform of [F2_3, F4_3]) {
+  for (const inputs of TILE_INPUTS) {
     for (const tiling of TILINGS) {
-      const plan = winogradPlan(geometry, layerCase.bias, { transform, tiling });
+      const plan = winogradPlan(geometry, layerCase.bias, { inputs, tiling });
       const output = computed(plan, geometry, operands);
       const error = output.reduce(
         (most, value, i) => Math.max(most, Math.abs(value - (expected[i] ?? NaN))),
         0,
       );
       assert(
-        error <= BOUND * largest,
-        `F(${transform.outputs},3) ${JSON.stringify({ ...tiling, ...layerCase })}: ${error}`,
+        error <= WINOGRAD_BOUND * largest,
+        `${inputs} inputs ${JSON.stringify({ ...tiling, ...layerCase })}: ${error}`,
       );
     }
   }
@@ -138,12 +175,22 @@ Deno.test("Winograd's programs leave two registers of machine code free", () => 
     caseOf({ ...sizes, rank: 2, spatial: [9, 70] }),
     caseOf({ ...sizes, rank: 2, spatial: [30, 9], kernelSize: [3, 1], options: {} }),
     caseOf({ ...sizes, spatial: [300] }),
+    ...[2, 4, 5].map((kernelSize) => caseOf({ ...sizes, rank: 2, spatial: [9, 70], kernelSize })),
+    caseOf({ ...sizes, rank: 2, spatial: [9, 70], kernelSize: [2, 5], options: { dilation: 2 } }),
+    caseOf({
+      ...sizes,
+      transposed: true,
+      rank: 2,
+      spatial: [5, 30],
+      kernelSize: 4,
+      options: { stride: 2 },
+    }),
   ].map(geometryOf);
   for (const geometry of geometries) {
-    for (const transform of [F2_3, F4_3]) {
+    for (const inputs of TILE_INPUTS) {
       for (const tiling of TILINGS) {
         if (tiling.target === WASM_TARGET) continue;
-        const plan = winogradPlan(geometry, true, { transform, tiling }, epilogue);
+        const plan = winogradPlan(geometry, true, { inputs, tiling }, epilogue);
         for (const { programs } of [...plan.preparation, ...plan.phases]) {
           for (const program of programs) {
             const most = liveRegisters(program);
@@ -183,6 +230,124 @@ Deno.test("Winograd's algorithm computes kernels of 1 and 3 of every rank", () =
   }
 });
 
+Deno.test("Winograd's algorithm computes every pair of kernel sizes from 1 to 5", () => {
+  const channels = { inChannels: 3, outChannels: 5 };
+  for (let height = 1; height <= 5; height++) {
+    for (let width = 1; width <= 5; width++) {
+      if (height * width === 1) continue;
+      const kernelSize = [height, width];
+      const options = { padding: [[height - 1, 0], [1, width - 1]] } as const;
+      checkCase(caseOf({ ...channels, rank: 2, spatial: [7, 12], kernelSize, options }));
+    }
+  }
+  for (let kernelSize = 2; kernelSize <= 5; kernelSize++) {
+    for (let size = kernelSize; size <= kernelSize + 11; size++) {
+      checkCase(caseOf({ ...channels, spatial: [size], kernelSize }));
+    }
+    checkCase(caseOf({ ...channels, spatial: [100], kernelSize }));
+  }
+});
+
+Deno.test("Winograd's algorithm computes dilated convolutions, residue by residue", () => {
+  const channels = { inChannels: 3, outChannels: 5, batch: 2 };
+  for (const dilation of [2, 3, [1, 4], [5, 2]]) {
+    for (const kernelSize of [3, [2, 5]]) {
+      const options = { dilation, padding: [[3, 1], [2, 4]] } as const;
+      checkCase(caseOf({ ...channels, rank: 2, spatial: [17, 24], kernelSize, options }));
+    }
+  }
+  for (const paddingMode of ["reflect", "replicate", "circular"] as const) {
+    const options = { dilation: 3, padding: 5, paddingMode };
+    checkCase(caseOf({ ...channels, rank: 2, spatial: [9, 14], options }));
+  }
+  checkCase(caseOf({ spatial: [10], kernelSize: 2, options: { dilation: 9 } }));
+});
+
+Deno.test("Winograd's algorithm computes the stride phases of transposed convolutions", () => {
+  const common = { transposed: true, inChannels: 3, outChannels: 5, batch: 2 } as const;
+  for (const stride of [1, 2, 3]) {
+    for (let kernelSize = Math.max(2, stride); kernelSize <= 5; kernelSize++) {
+      if (kernelSize === stride) continue;
+      for (const padding of [0, 1] as const) {
+        const options = { stride, padding, outputPadding: stride - 1 };
+        checkCase(caseOf({ ...common, rank: 2, spatial: [5, 9], kernelSize, options }));
+        checkCase(caseOf({ ...common, spatial: [23], kernelSize, options }));
+      }
+    }
+  }
+  const options = { stride: [2, 1], padding: [[1, 2], [0, 3]], groups: 3 } as const;
+  const groups = { ...common, inChannels: 6, outChannels: 9 };
+  checkCase(caseOf({ ...groups, rank: 2, spatial: [6, 8], kernelSize: [4, 3], options }));
+  checkCase(
+    caseOf({
+      ...common,
+      rank: 3,
+      spatial: [3, 4, 6],
+      kernelSize: [1, 4, 3],
+      options: { stride: [1, 2, 1] },
+    }),
+  );
+});
+
+Deno.test("Winograd's algorithm computes any kernel, stride and dilation it has no obstacle to", () => {
+  const axis = () =>
+    fc.record({
+      size: fc.integer({ min: 1, max: 16 }),
+      kernel: fc.integer({ min: 1, max: 8 }),
+      stride: fc.integer({ min: 1, max: 3 }),
+      dilation: fc.integer({ min: 1, max: 4 }),
+      begin: fc.nat(3),
+      end: fc.nat(3),
+    });
+  const cases = fc.record({
+    transposed: fc.boolean(),
+    axes: fc.tuple(axis(), axis()),
+    groups: fc.integer({ min: 1, max: 2 }),
+    seed: fc.nat(),
+  }).map(({ transposed, axes, groups, seed }) => {
+    const of = (name: "size" | "kernel" | "stride" | "dilation") => axes.map((axis) => axis[name]);
+    const stride = transposed ? of("stride") : [1, 1];
+    const dilation = transposed ? [1, 1] : of("dilation");
+    const kernelSize = of("kernel");
+    // Of a convolution the kernel has to fit, of a transposed one something has to be left.
+    const spatial = axes.map(({ size, kernel }, i) =>
+      transposed ? size + 3 : size + (kernel - 1) * (dilation[i] ?? 1)
+    );
+    return {
+      obstacle: winogradObstacle({ transposed, kernel: kernelSize, stride, dilation }),
+      layerCase: caseOf({
+        transposed,
+        rank: 2,
+        spatial,
+        kernelSize,
+        inChannels: 2 * groups,
+        outChannels: 3 * groups,
+        options: { stride, dilation, groups, padding: axes.map(({ begin, end }) => [begin, end]) },
+        seed,
+      }),
+    };
+  }).filter(({ obstacle, layerCase }) => {
+    return obstacle === null && least(outputSizes(layerCase)) > 0 &&
+      partKernels(geometryOf(layerCase)).every(({ heightTaps, widthTaps }) =>
+        heightTaps.length * widthTaps.length > 0
+      );
+  });
+  fc.assert(fc.property(cases, ({ layerCase }) => checkCase(layerCase)), { numRuns: 40 });
+});
+
+/** Zero and less where the formula leaves nothing. */
+function outputSizes({ transposed, spatial, kernelSize, options }: LayerCase): number[] {
+  const per = (size: Size | undefined, axis: number) =>
+    (typeof size === "number" ? size : size?.[axis]) ?? 1;
+  return spatial.map((size, axis) => {
+    const [begin, end] = Array.isArray(options.padding) ? options.padding[axis] : [0, 0];
+    const extent = (per(kernelSize, axis) - 1) * per(options.dilation, axis) + 1;
+    return transposed
+      ? (size - 1) * per(options.stride, axis) + extent - begin - end
+      : size + begin + end - extent + 1;
+  });
+}
+
 Deno.test("Winograd's algorithm computes any padding, mode, group and batch", () => {
   const cases = fc.record({
     paddingMode: fc.constantFrom<PaddingMode[]>("zeros", "reflect", "replicate", "circular"),
@@ -216,10 +381,10 @@ Deno.test("Winograd's algorithm adds and activates", () => {
   const operands = operandsOf(layerCase);
   const expected = reference(geometry, operands).map((sum) => Math.max(0, sum + ADDEND));
   const epilogue = { add: true, activation: "relu", negativeSlope: 0 } as const;
-  for (const transform of [F2_3, F4_3]) {
+  for (const inputs of TILE_INPUTS) {
     for (const tiling of TILINGS) {
-      const plan = winogradPlan(geometry, layerCase.bias, { transform, tiling }, epilogue);
-      assert(relativeError(computed(plan, geometry, operands), expected) <= BOUND);
+      const plan = winogradPlan(geometry, layerCase.bias, { inputs, tiling }, epilogue);
+      assert(relativeError(computed(plan, geometry, operands), expected) <= WINOGRAD_BOUND);
     }
   }
 });
@@ -228,9 +393,9 @@ Deno.test("How the tiles are cut does not change a bit of a result of Winograd's
   const layerCase = caseOf({ rank: 2, spatial: [13, 25], inChannels: 9, outChannels: 6 });
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
-  for (const transform of [F2_3, F4_3]) {
+  for (const inputs of TILE_INPUTS) {
     const [first, ...others] = TILINGS.map((tiling) =>
-      computed(winogradPlan(geometry, layerCase.bias, { transform, tiling }), geometry, operands)
+      computed(winogradPlan(geometry, layerCase.bias, { inputs, tiling }), geometry, operands)
     );
     for (const other of others) assertEquals(other, first);
   }
@@ -238,18 +403,19 @@ Deno.test("How the tiles are cut does not change a bit of a result of Winograd's
 
 Deno.test("The error of Winograd's algorithm is what the documentation says", async () => {
   for (const channels of [8, 64, 512]) {
-    const settings = [
-      { Layer: Conv1d, spatial: [256] },
-      { Layer: Conv2d, spatial: [18, 18] },
-    ] as const;
-    for (const { Layer, spatial } of settings) {
-      const layer = new Layer(channels, 8, 3, { padding: 1, algorithm: "winograd" });
+    const settings = [2, 3, 4, 5].flatMap((kernelSize) => [
+      { Layer: Conv1d, spatial: [256], kernelSize },
+      { Layer: Conv2d, spatial: [18, 18], kernelSize },
+    ]);
+    for (const { Layer, spatial, kernelSize } of settings) {
+      const layer = new Layer(channels, 8, kernelSize, { padding: 1, algorithm: "winograd" });
       const weight = Tensor.randn(layer.weight.shape, { seed: channels });
       layer.weight.data.set(weight.data);
       const input = Tensor.randn([1, channels, ...spatial], { seed: channels + 1 });
       const layerCase = caseOf({
-        rank: spatial.length,
+        rank: spatial.length === 1 ? 1 : 2,
         spatial,
+        kernelSize,
         inChannels: channels,
         outChannels: 8,
         options: { padding: 1 },
@@ -260,7 +426,11 @@ Deno.test("The error of Winograd's algorithm is what the documentation says", as
         bias: layer.bias?.data ?? null,
       });
       const { data } = await layer.forward(input);
-      assert(relativeError(data, expected) <= 4e-6, `${channels} channels, rank ${spatial.length}`);
+      const error = relativeError(data, expected);
+      assert(
+        error <= 4e-6,
+        `${channels} channels, rank ${spatial.length}, ${kernelSize}: ${error}`,
+      );
     }
   }
 });
@@ -287,7 +457,7 @@ Deno.test("Winograd's algorithm goes on where the work has to be done in pieces"
   const small = new Conv2d(8, 8, 3, { ...options, engine });
   assert(small.explain(input.shape).pieces > 1);
   const expected = new Conv2d(8, 8, 3, options).forwardSync(input).data;
-  assert(relativeError(small.forwardSync(input).data, expected) <= BOUND);
+  assert(relativeError(small.forwardSync(input).data, expected) <= WINOGRAD_BOUND);
 });
 
 Deno.test("An output of Winograd's algorithm depends on no input far from it", () => {
@@ -315,19 +485,33 @@ Deno.test("The algorithm can be forced and forbidden", () => {
     "winograd",
   );
   assertEquals(family(new Conv2d(32, 32, 3, { stride: 2 }), large), "direct");
-  assertEquals(family(new Conv2d(32, 32, 3, { dilation: 2 }), large), "direct");
-  assertEquals(family(new Conv2d(32, 32, 5), large), "direct");
+  assertEquals(family(new Conv2d(32, 32, 3, { dilation: 20 }), [1, 32, 50, 50]), "direct");
+  assertEquals(family(new Conv2d(64, 64, 3, { dilation: 2 }), [1, 64, 56, 56]), "winograd");
+  assertEquals(family(new Conv2d(32, 32, 5), large), "winograd");
+  assertEquals(family(new Conv2d(32, 32, 7), large), "direct");
   assertEquals(family(new Conv1d(32, 32, 3), [1, 32, 500]), "winograd");
   assertEquals(family(new Conv3d(32, 32, 3), [1, 32, 6, 12, 12]), "winograd");
 });
 
+Deno.test("The algorithm of transposed layers can be forced and forbidden", () => {
+  const shape = [1, 64, 32, 32];
+  const build = (algorithm: Algorithm) =>
+    new ConvTranspose2d(64, 64, 4, { stride: 2, padding: 1, algorithm });
+  assertEquals(build("auto").algorithm, "auto");
+  assertEquals(build("auto").explain(shape).family, "winograd");
+  assertEquals(build("winograd").explain(shape).family, "winograd");
+  assertEquals(build("direct").explain(shape).family, "direct");
+});
+
 Deno.test("Winograd's algorithm is refused, with the reason, where it does not apply", async () => {
   const algorithm = "winograd";
+  const kernelMessage =
+    'algorithm "winograd" needs a kernelSize of 1 to 5, not of 1 alone, on the ' +
+    "last two axes, but it is ";
   assertThrows(
-    () => new Conv2d(8, 8, 5, { algorithm }),
+    () => new Conv2d(8, 8, 7, { algorithm }),
     RangeError,
-    'Conv2d: algorithm "winograd" needs a kernelSize of 3, or of 1 and 3, on the last two axes, ' +
-      "but it is [5, 5]",
+    `Conv2d: ${kernelMessage}[7, 7]`,
   );
   assertThrows(
     () => new Conv2d(8, 8, 3, { algorithm, stride: [1, 2] }),
@@ -335,26 +519,52 @@ Deno.test("Winograd's algorithm is refused, with the reason, where it does not a
     'Conv2d: algorithm "winograd" needs stride 1 on the last two axes, but it is [1, 2]',
   );
   assertThrows(
-    () => new Conv1d(8, 8, 3, { algorithm, dilation: 2 }),
+    () => new Conv2d(8, 8, 3, { algorithm, dilation: [13, 5] }),
     RangeError,
-    'Conv1d: algorithm "winograd" needs dilation 1 where the kernel\'s size is 3, but it is [2]',
+    'Conv2d: algorithm "winograd" needs a dilation of at most 64, over the last two axes together, ' +
+      "but it is [13, 5]",
   );
   assertThrows(() => new Conv3d(8, 8, [3, 1, 1], { algorithm }), RangeError, "needs a kernelSize");
+  assertThrows(
+    () => new ConvTranspose2d(8, 8, 2, { algorithm, stride: 2 }),
+    RangeError,
+    'ConvTranspose2d: algorithm "winograd" needs a kernelSize of 1 to 5 times the stride, not of the ' +
+      "stride alone, on the last two axes, and of 1 before them, but it is [2, 2]",
+  );
+  assertThrows(
+    () => new ConvTranspose1d(8, 8, 3, { algorithm, dilation: 2 }),
+    RangeError,
+    'ConvTranspose1d: algorithm "winograd" needs dilation 1 on the last two axes, but it is [2]',
+  );
   let message = "";
-  await conv(Tensor.ones([1, 4]), Tensor.ones([1, 1, 2]), null, { algorithm })
+  await conv(Tensor.ones([1, 4]), Tensor.ones([1, 1, 1]), null, { algorithm })
     .catch((error: Error) => message = error.message);
+  assertEquals(message, `conv: ${kernelMessage}[1]`);
+});
+
+Deno.test("winogradObstacle() looks at the last two axes of convolutions only", () => {
+  const sizes = { transposed: false, kernel: [7, 3, 3], stride: [2, 1, 1], dilation: [99, 1, 1] };
+  assertEquals(winogradObstacle(sizes), null);
+  assertEquals(winogradObstacle({ ...sizes, kernel: [3, 1, 1] }), "kernel");
+  assertEquals(winogradObstacle({ ...sizes, dilation: [1, 99, 1] }), "dilation");
   assertEquals(
-    message,
-    'conv: algorithm "winograd" needs a kernelSize of 3, or of 1 and 3, on the last two axes, ' +
-      "but it is [2]",
+    winogradObstacle({ transposed: false, kernel: [1, 3], stride: [1, 1], dilation: [99, 1] }),
+    null,
   );
 });
 
-Deno.test("winogradObstacle() looks at the last two axes only", () => {
-  const sizes = { kernel: [5, 3, 3], stride: [2, 1, 1], dilation: [3, 1, 1] };
+Deno.test("winogradObstacle() wants taps for every stride phase of a transposed convolution", () => {
+  const sizes = { transposed: true, kernel: [4, 4], stride: [2, 2], dilation: [1, 1] };
   assertEquals(winogradObstacle(sizes), null);
-  assertEquals(winogradObstacle({ ...sizes, kernel: [3, 1, 1] }), "kernel");
-  assertEquals(winogradObstacle({ kernel: [1, 3], stride: [1, 1], dilation: [4, 1] }), null);
+  assertEquals(winogradObstacle({ ...sizes, kernel: [1, 4], stride: [2, 2] }), "kernel");
+  assertEquals(winogradObstacle({ ...sizes, kernel: [11, 4] }), "kernel");
+  assertEquals(winogradObstacle({ ...sizes, kernel: [2, 2] }), "kernel");
+  assertEquals(winogradObstacle({ ...sizes, kernel: [2, 3] }), null);
+  assertEquals(winogradObstacle({ ...sizes, dilation: [2, 1] }), "dilation");
+  const deep = { transposed: true, kernel: [1, 4, 4], stride: [1, 2, 2], dilation: [1, 1, 1] };
+  assertEquals(winogradObstacle(deep), null);
+  assertEquals(winogradObstacle({ ...deep, kernel: [2, 4, 4] }), "kernel");
+  assertEquals(winogradObstacle({ ...deep, stride: [2, 2, 2] }), "stride");
 });
 
 Deno.test("chooseWinograd() does not depend on anything but the request", () => {
@@ -364,5 +574,8 @@ Deno.test("chooseWinograd() does not depend on anything but the request", () => 
   const request = requestOf(geometry, true);
   assertEquals(chooseWinograd(request), chooseWinograd(structuredClone(request)));
   assertEquals(planFor(request).family, "winograd");
-  assertEquals(planOf(geometry, true).family, "winograd");
+  assertEquals(
+    planOf(geometry, true, WASM_TARGET, NO_EPILOGUE, "auto").family,
+    "winograd",
+  );
 });

@@ -5,6 +5,7 @@ import {
   ConvTranspose3d,
 } from "../../src/layers/conv_transpose.ts";
 import type { ConvOptions } from "../../src/layers/conv.ts";
+import type { Algorithm } from "../../src/kernels/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
 import type { ConvTransposeForwardOptions } from "../../src/layers/conv_transpose.ts";
 import type { Layer } from "../../src/layers/layer.ts";
@@ -33,7 +34,7 @@ export interface Prepared {
 }
 
 /** Builds the layer of a case. */
-export function prepare(layerCase: LayerCase): Prepared {
+export function prepare(layerCase: LayerCase, algorithm: Algorithm = "auto"): Prepared {
   const { transposed, rank, batch, inChannels, outChannels, bias, outputSize } = layerCase;
   const { output } = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
@@ -46,7 +47,7 @@ export function prepare(layerCase: LayerCase): Prepared {
   };
   const common = { input, outputShape };
   if (!transposed) {
-    const options: ConvOptions = { ...layerCase.options, bias };
+    const options: ConvOptions = { ...layerCase.options, bias, algorithm };
     const layer = load(new CONVS[rank](inChannels, outChannels, layerCase.kernelSize, options));
     return {
       ...common,
@@ -56,7 +57,7 @@ export function prepare(layerCase: LayerCase): Prepared {
       shape: () => layer.outputShape(input.shape),
     };
   }
-  const options: ConvTransposeOptions = { ...layerCase.options, bias };
+  const options: ConvTransposeOptions = { ...layerCase.options, bias, algorithm };
   const layer = load(
     new CONV_TRANSPOSES[rank](inChannels, outChannels, layerCase.kernelSize, options),
   );

@@ -166,7 +166,7 @@ Deno.test("ConvTranspose1d says what is wrong with its options", () => {
     build({ paddingMode: "zeros" }),
     TypeError,
     'ConvTranspose1d: unknown option "paddingMode" (valid options: stride, padding, ' +
-      "outputPadding, dilation, groups, bias, activation, negativeSlope, seed, engine)",
+      "outputPadding, dilation, groups, bias, activation, negativeSlope, algorithm, seed, engine)",
   );
   assertThrows(
     build({ outputPadding: 1 }),

@@ -12,6 +12,8 @@ import {
   ConvTranspose3d,
 } from "../../src/layers/conv_transpose.ts";
 import type { Layer } from "../../src/layers/layer.ts";
+import { WASM_TARGET } from "../../src/codegen/target.ts";
+import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { piecesOf } from "../../src/layers/pieces.ts";
 import { Tensor } from "../../src/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
@@ -21,7 +23,7 @@ import { planOf } from "../_interpret_plan.ts";
 const THREADS = 2;
 
 function bytesOf(geometry: Geometry): number {
-  return planBytes(planOf(geometry, true), THREADS);
+  return planBytes(planOf(geometry, true, WASM_TARGET, NO_EPILOGUE, "auto"), THREADS);
 }
 
 function product(sizes: readonly number[]): number {
