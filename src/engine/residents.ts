@@ -6,12 +6,15 @@
 
 import type { Block, Heap } from "./heap.ts";
 
+/** The blocks of one owner, by purpose. It knows nothing of the owner, so that this may be collected. */
+type Blocks = Map<string, Block>;
+
 /** Blocks by owner and purpose; an owner that is collected gives its blocks back. */
 export class Residents {
   readonly #heap: Heap;
-  readonly #owners = new Map<WeakRef<object>, Map<string, Block>>();
-  readonly #references = new WeakMap<object, WeakRef<object>>();
-  readonly #registry = new FinalizationRegistry<WeakRef<object>>((owner) => this.#drop(owner));
+  readonly #all = new Set<Blocks>();
+  readonly #owned = new WeakMap<object, Blocks>();
+  readonly #registry = new FinalizationRegistry<Blocks>((blocks) => this.#drop(blocks));
 
   constructor(heap: Heap) {
     this.#heap = heap;
@@ -19,38 +22,36 @@ export class Residents {
 
   /** The block kept for an owner under a name. */
   get(owner: object, name: string): Block | undefined {
-    const reference = this.#references.get(owner);
-    return reference && this.#owners.get(reference)?.get(name);
+    return this.#owned.get(owner)?.get(name);
   }
 
   /** The same, no longer kept: it is the caller's. */
   take(owner: object, name: string): Block | undefined {
     const block = this.get(owner, name);
-    const reference = this.#references.get(owner);
-    if (reference !== undefined) this.#owners.get(reference)?.delete(name);
+    this.#owned.get(owner)?.delete(name);
     return block;
   }
 
   /** Keeps a block, which is released when the owner is collected or the memory is needed. */
   keep(owner: object, name: string, block: Block): void {
-    let reference = this.#references.get(owner);
-    if (reference === undefined) {
-      reference = new WeakRef(owner);
-      this.#references.set(owner, reference);
-      this.#registry.register(owner, reference);
+    let blocks = this.#owned.get(owner);
+    if (blocks === undefined) {
+      blocks = new Map();
+      this.#owned.set(owner, blocks);
+      this.#registry.register(owner, blocks);
     }
-    const blocks = this.#owners.get(reference) ?? new Map<string, Block>();
     blocks.set(name, block);
-    this.#owners.set(reference, blocks);
+    this.#all.add(blocks);
   }
 
   /** Gives every block back. */
   evict(): void {
-    for (const reference of [...this.#owners.keys()]) this.#drop(reference);
+    for (const blocks of this.#all) this.#drop(blocks);
   }
 
-  #drop(reference: WeakRef<object>): void {
-    for (const block of this.#owners.get(reference)?.values() ?? []) this.#heap.release(block);
-    this.#owners.delete(reference);
+  #drop(blocks: Blocks): void {
+    for (const block of blocks.values()) this.#heap.release(block);
+    blocks.clear();
+    this.#all.delete(blocks);
   }
 }

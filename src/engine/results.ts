@@ -50,8 +50,11 @@ export interface Loan {
   giveBack(): void;
 }
 
-/** Elements in the shared memory, which move to an array when they are read. */
-export class SharedResult implements Values {
+/**
+ * Where the elements of a result are: in the shared memory or, once they have moved, in an array. It knows
+ * nothing of who uses the result, so that this may be collected while it is still listed.
+ */
+class Place {
   readonly length: number;
   #lease: Lease | null;
   #data: Float32Array | null = null;
@@ -61,7 +64,7 @@ export class SharedResult implements Values {
     this.length = length;
   }
 
-  /** The elements in an array of their own: from now on they may be written. */
+  /** The elements in an array, to which they move now unless they have. */
   get data(): Float32Array {
     this.moveOut();
     return this.#data ?? new Float32Array(0);
@@ -76,10 +79,6 @@ export class SharedResult implements Values {
     this.#lease = null;
   }
 
-  /**
-   * The elements where they lie, whatever happens to the result meanwhile; `null` if they are not in
-   * that memory.
-   */
   borrow(shared: SharedMemory): Loan | null {
     const lease = this.#lease;
     if (lease === null || lease.shared !== shared) return null;
@@ -88,14 +87,43 @@ export class SharedResult implements Values {
   }
 }
 
+/** Elements in the shared memory, which move to an array when they are read. */
+export class SharedResult implements Values {
+  readonly #place: Place;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  get length(): number {
+    return this.#place.length;
+  }
+
+  /** The elements in an array of their own: from now on they may be written. */
+  get data(): Float32Array {
+    return this.#place.data;
+  }
+
+  /**
+   * The elements where they lie, whatever happens to the result meanwhile; `null` if they are not in
+   * that memory.
+   */
+  borrow(shared: SharedMemory): Loan | null {
+    return this.#place.borrow(shared);
+  }
+}
+
 /** Share of the memory that results may hold, before the oldest have to leave. */
-const RESULTS_SHARE = 0.25;
+const RESULTS_SHARE = 1 / 16;
 
 /** The results that lie in one shared memory. */
 export class Results {
   readonly #shared: SharedMemory;
-  /** Oldest first. */
-  readonly #results = new Map<Lease, WeakRef<SharedResult>>();
+  /**
+   * Oldest first. A weak reference to the result itself would keep it, and its array, until the event loop
+   * goes round: synchronous calls in a loop would fill the memory with what nobody needs.
+   */
+  readonly #places = new Map<Lease, Place>();
   readonly #registry = new FinalizationRegistry<Lease>((lease) => lease.disown());
   /** Bytes that they hold. */
   #held = 0;
@@ -107,11 +135,12 @@ export class Results {
   /** Makes a result of a block, which is given back when the result has been read or collected. */
   keep(block: Block, length: number): SharedResult {
     const lease = new Lease(this.#shared, block, () => {
-      this.#results.delete(lease);
+      this.#places.delete(lease);
       this.#held -= block.bytes;
     });
-    const result = new SharedResult(lease, length);
-    this.#results.set(lease, new WeakRef(result));
+    const place = new Place(lease, length);
+    const result = new SharedResult(place);
+    this.#places.set(lease, place);
     this.#held += block.bytes;
     this.#registry.register(result, lease);
     this.#makeRoom(this.#shared.heap.bytes * RESULTS_SHARE);
@@ -125,10 +154,9 @@ export class Results {
 
   /** Moves the oldest results out until the others hold no more than some bytes. */
   #makeRoom(bytes: number): void {
-    for (const [lease, reference] of this.#results) {
+    for (const place of this.#places.values()) {
       if (this.#held <= bytes) return;
-      reference.deref()?.moveOut();
-      lease.disown();
+      place.moveOut();
     }
   }
 }
