@@ -5,6 +5,7 @@
  */
 
 import type { PaddingMode } from "../geometry.ts";
+import { least } from "./numbers.ts";
 import { padSegments } from "./pad.ts";
 
 /** A tile along an axis. */
@@ -41,27 +42,36 @@ export interface SpanRun {
   readonly step: number;
 }
 
+/** Input positions along an axis. */
+export interface SeenPositions {
+  /** What the first tile sees first; may lie outside. */
+  readonly first: number;
+  /** From one position to the next. */
+  readonly step: number;
+  /** How many of the last ones no output needs; they are zero. Default 0. */
+  readonly missing?: number;
+}
+
 /**
  * All tiles of an axis.
  *
  * @param window Which tiles.
  * @param output Outputs along the axis.
  * @param size Inputs along it.
- * @param seen The input position that the first tile sees first, outside perhaps, and how far it is from
- * there to the next.
+ * @param seen What they see of the input.
  * @param mode What lies outside.
  */
 export function wholeAxis(
   window: AxisWindow,
   output: number,
   size: number,
-  seen: { readonly first: number; readonly step: number },
+  { first, step, missing = 0 }: SeenPositions,
   mode: PaddingMode,
 ): TileSpan {
   const { outputs, inputs, stride = 1 } = window;
   const tiles = Math.ceil(output / outputs);
-  const count = (output - outputs) * stride + inputs;
-  const positions = { count, ...seen };
+  const count = Math.max(0, (output - outputs) * stride + inputs - missing);
+  const positions = { count, step, first };
   const sources = new Array<number | null>(windowOf(window, tiles)).fill(null);
   for (const { count, start, source, step } of padSegments(positions, size, mode)) {
     if (source === null) continue;
@@ -99,6 +109,71 @@ export function cut(whole: TileSpan, window: AxisWindow, block: number): SpanRun
     runs.push({ start, count: 1, span, step: 0 });
   }
   return runs;
+}
+
+/** Spans of the same tiles with what each of several terms sees, which are equal but for where they begin. */
+export interface TermsRun {
+  /** The first tile of the first spans. */
+  readonly start: number;
+  readonly count: number;
+  /** One for each term. Their origins count from the run's. */
+  readonly spans: readonly TileSpan[];
+  /** The least input position that one of the terms sees, 0 if none. */
+  readonly origin: number;
+  /** Input positions from one origin to the next. */
+  readonly step: number;
+}
+
+/** Cuts spans of the same tiles into spans of `block` tiles, the last ones perhaps smaller. */
+export function cutTerms(
+  wholes: readonly TileSpan[],
+  window: AxisWindow,
+  block: number,
+): TermsRun[] {
+  const runs: TermsRun[] = [];
+  const tiles = wholes[0]?.tiles ?? 0;
+  for (let start = 0; start < tiles; start += block) {
+    const run = termsRun(wholes, window, start, Math.min(block, tiles - start));
+    const last = runs.at(-1);
+    if (last !== undefined && equalTerms(last.spans, run.spans)) {
+      const step = (run.origin - last.origin) / last.count;
+      if (last.count === 1 || step === last.step) {
+        runs[runs.length - 1] = { ...last, count: last.count + 1, step };
+        continue;
+      }
+    }
+    runs.push(run);
+  }
+  return runs;
+}
+
+function termsRun(
+  wholes: readonly TileSpan[],
+  window: AxisWindow,
+  start: number,
+  tiles: number,
+): TermsRun {
+  const spans = wholes.map((whole) => part(whole, window, start, tiles));
+  const seen = spans.filter(isSeeing).map(({ origin }) => origin);
+  const origin = seen.length === 0 ? 0 : least(seen);
+  return {
+    start,
+    count: 1,
+    spans: spans.map((span) => isSeeing(span) ? { ...span, origin: span.origin - origin } : span),
+    origin,
+    step: 0,
+  };
+}
+
+function isSeeing({ sources }: TileSpan): boolean {
+  return sources.some((source) => source !== null);
+}
+
+function equalTerms(a: readonly TileSpan[], b: readonly TileSpan[]): boolean {
+  return a.every((span, i) => {
+    const other = b[i];
+    return other !== undefined && span.origin === other.origin && equalShape(span, other);
+  });
 }
 
 /** Positions that `tiles` tiles see. */

@@ -13,8 +13,8 @@
  * | array | layout |
  * | --- | --- |
  * | input | as it lies |
- * | transformed input | `[position][input channel][tile]` |
- * | transformed weights | `[position][group][panel][input channel][depth tap][output channel]` |
+ * | transformed input | `[position][term][input channel][tile]` |
+ * | transformed weights | `[position][group][panel][term][input channel][depth tap][output channel]` |
  * | products | `[output channel][position][tile]` |
  * | stage, if there is one | `[position]`, a vector each |
  * | output | as it lies |
@@ -22,18 +22,20 @@
  * @module
  */
 
-import { type Pointer, type Program, ProgramBuilder } from "../codegen/program.ts";
+import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../codegen/program.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { isInputStaged, writeInputTransform } from "./winograd_input.ts";
 import { isOutputStaged, writeOutputTransform } from "./winograd_output.ts";
 import { type ProductShape, writeProducts } from "./winograd_product.ts";
-import type { TileSpan } from "./spans.ts";
+import { outputSpan, type TileSpan } from "./spans.ts";
 import type { AxisTransform } from "./winograd_transform.ts";
 
 /** What the programs of a convolution share. Pitches are in bytes. */
 export interface WinogradShape extends ProductShape {
   readonly height: AxisTransform;
   readonly width: AxisTransform;
+  /** Input channels of a group; `inChannels` counts them once for each term of the sums. */
+  readonly groupChannels: number;
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
   readonly input: { readonly channelPitch: number; readonly rowPitch: number };
@@ -45,10 +47,22 @@ export interface WinogradShape extends ProductShape {
   };
 }
 
-/** A block of tiles. */
+/** A block of tiles, and what it sees through one term of the sums. */
 export interface WinogradBlock {
   readonly rows: TileSpan;
   readonly columns: TileSpan;
+}
+
+/** A block of tiles, and what it sees through each term. */
+export interface TermsBlock {
+  readonly rows: readonly TileSpan[];
+  readonly columns: readonly TileSpan[];
+}
+
+/** The tiles of a block, for who is only concerned with its outputs. */
+export function outputBlock({ rows: [rows], columns: [columns] }: TermsBlock): WinogradBlock {
+  if (rows === undefined || columns === undefined) throw new RangeError("A sum has terms");
+  return { rows: outputSpan(rows), columns: outputSpan(columns) };
 }
 
 const TRANSFORMED: Pointer = 0;
@@ -75,7 +89,7 @@ const MULTIPLY_PARAMETERS = [
 export const FUSED_PARAMETERS = [...MULTIPLY_PARAMETERS, "input"] as const;
 
 /**
- * Transforms the input of a block; parameters are the input, the transformed input and, where
+ * Transforms the input of a block for one term; parameters are the input, the transformed input and, where
  * {@linkcode isInputStaged} says so, the stage.
  */
 export function transformProgram(
@@ -113,9 +127,10 @@ export function multiplyProgram(
 /** From the input of a block to the output of all channels of a group. */
 export function fusedProgram(
   shape: WinogradShape,
-  block: WinogradBlock,
+  terms: TermsBlock,
   outChannels: number,
 ): Program {
+  const block = outputBlock(terms);
   const code = new ProgramBuilder(
     `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
     shape.target.lanes,
@@ -123,8 +138,13 @@ export function fusedProgram(
   );
   // There are no products yet.
   const stage = isInputStaged(shape) ? PRODUCTS : null;
-  const pointers = { input: INPUT, transformed: TRANSFORMED, stage };
-  writeInputTransform(code, shape, block, shape.inChannels, pointers);
+  for (const { block, input, transformed } of termBlocks(shape, terms)) {
+    writeInputTransform(code, shape, block, shape.groupChannels, {
+      input: code.pointer(INPUT, input),
+      transformed: code.pointer(TRANSFORMED, transformed),
+      stage,
+    });
+  }
   writeProducts(code, shape, OPERANDS, tilesOf(block), outChannels);
   writeResults(code, shape, block, outChannels);
   return code.build();
@@ -186,6 +206,34 @@ export function outputProgram(
   const pointers = { products: 0, bias: 1, output: 2, add: 3, stage: isStaged ? 4 : null };
   writeOutputTransform(code, shape, block, outChannels, pointers);
   return code.build();
+}
+
+/** Input bytes to where a block begins to see. */
+export function originBytes(
+  { input }: WinogradShape,
+  { rows, columns }: Readonly<Record<"rows" | "columns", { readonly origin: number }>>,
+): number {
+  return rows.origin * input.rowPitch + columns.origin * FLOAT_BYTES;
+}
+
+/** A block as one of its terms sees it, and where. */
+export interface TermBlock {
+  readonly block: WinogradBlock;
+  /** Bytes from where the block begins to see to where the term does. */
+  readonly input: number;
+  /** Bytes from the transformed input of the block to that of the term. */
+  readonly transformed: number;
+}
+
+/** The terms of a block, in the order of the weights. */
+export function termBlocks(shape: WinogradShape, { rows, columns }: TermsBlock): TermBlock[] {
+  const termBytes = shape.groupChannels * shape.transformed.channelPitch;
+  return rows.flatMap((row) => columns.map((column) => ({ rows: row, columns: column })))
+    .map((block, term) => ({
+      block,
+      input: originBytes(shape, block),
+      transformed: term * termBytes,
+    }));
 }
 
 function blockName({ height, width }: WinogradShape, { rows, columns }: WinogradBlock): string {

@@ -61,6 +61,20 @@
  * | transposed 3x3 256>128 @14; 6x6 stride 2 64>64 @28 | 1.07, 0.48; 2.26, 1.06 | 3.06, 1.33; 6.92, 4.11 |
  * | transposed length 16 stride 8, 256>128 @800 | 9.05, 6.70 | 29.0, 20.1 |
  *
+ * Strides, likewise: the tiles of a 28x28 output that F(5x5,2x2) is for leave a quarter of the lanes of 16
+ * empty, and more of the time goes into the transforms of the input, whose elements lie apart.
+ *
+ * | convolution | AVX-512: direct, winograd | WebAssembly: direct, winograd |
+ * | --- | --- | --- |
+ * | 7x7 stride 2, 3>64 @224 | 2.40, 1.55 | 5.08, 2.64 |
+ * | 11x11 stride 4, 3>96 @224 | 2.08, 0.99 | 4.74, 2.51 |
+ * | 5x5 stride 2, 64>128 @56 | 2.94, 1.73 | 7.39, 3.23 |
+ * | 4x4 stride 2, 64>128 @64; 256>512 @32 | 2.58, 1.61; 10.1, 8.24 | 5.67, 3.22; 21.5, 16.8 |
+ * | 3x3 stride 2, 128>128 @56; 512>512 @14 | 2.57, 2.62; 2.49, 3.47 | 6.03, 5.34; 5.60, 8.28 |
+ * | 7x3, 64>64 @32 | 1.61, 0.91 | 3.51, 2.02 |
+ * | length 3 stride 2, 512>512 @3199 | 22.9, 19.8 | 49.9, 45.9 |
+ * | length 8 stride 4, 64>128 @4000 | 1.36, 0.93 | 2.81, 1.80 |
+ *
  * The costs below fit those of this processor and of one that takes a cycle, where the products cost half
  * as much beside the transforms.
  *
@@ -75,8 +89,14 @@ import { laneWork } from "./convolution.ts";
 import { directCycles } from "./lane_choice.ts";
 import { product } from "./numbers.ts";
 import type { PlanRequest } from "./plan.ts";
-import { type PartKernel, partKernels } from "./winograd_parts.ts";
-import { isMerged, RESIDENT_WEIGHT_BYTES, type TilePlane, tiling } from "./winograd_tiling.ts";
+import { type AxisUses, type PartKernel, partKernels } from "./winograd_parts.ts";
+import {
+  channelTerms,
+  isMerged,
+  RESIDENT_WEIGHT_BYTES,
+  type TilePlane,
+  tiling,
+} from "./winograd_tiling.ts";
 import type { ProductTile } from "./winograd_product.ts";
 import {
   type AxisTransform,
@@ -111,51 +131,75 @@ export interface WinogradChoice {
   readonly positions: number;
 }
 
-/** What of a convolution keeps it from being computed by the algorithm. */
-export type Obstacle = "kernel" | "stride" | "dilation";
-
-/** The sizes that {@linkcode winogradObstacle} looks at: one number per axis, for 1 to 3 axes. */
-type ObstacleSizes = Readonly<Record<Obstacle, readonly number[]>> & {
+/** The sizes that {@linkcode allowsWinograd} looks at: one number per axis, for 1 to 3 axes. */
+export interface AlgorithmSizes {
   readonly transposed: boolean;
-};
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+}
 
 /** Parts of a dilated convolution: each has programs of its own. */
 const MOST_PARTS = 64;
 
-/** What keeps a convolution from being computed by the algorithm, or `null` if nothing does. */
-export function winogradObstacle(sizes: ObstacleSizes): Obstacle | null {
-  return sizes.transposed ? transposedObstacle(sizes) : convolutionObstacle(sizes);
+/** Whether a convolution can be computed by the algorithm. */
+export function allowsWinograd(sizes: AlgorithmSizes): boolean {
+  return axisUses(sizes).length > 0;
 }
 
-/** The last two of the sizes of some axes, of which there may be only one. */
-function lastTwo(sizes: readonly number[]): readonly [number, number] {
-  return [sizes.at(-2) ?? 1, sizes.at(-1) ?? 1];
+/** In what ways the last two axes can be used such that one of them is transformed, or both. */
+export function axisUses(sizes: AlgorithmSizes): AxisUses[] {
+  const { transposed, kernel, stride } = sizes;
+  if (transposed && kernel.length > 2 && (kernel[0] !== 1 || stride[0] !== 1)) return [];
+  const [height, width] = [axisOf(sizes, -2), axisOf(sizes, -1)];
+  // Every stride phase of a transposed convolution needs a tap.
+  if (transposed && [height, width].some(({ kernel, stride }) => kernel < stride)) return [];
+  return AXIS_USES.filter((uses) => {
+    // One tap apart is no other than one tap transformed.
+    if (uses.height === "apart" && height.kernel === 1) return false;
+    if (uses.width === "apart" && width.kernel === 1) return false;
+    const transformed = [
+      ...uses.height === "transformed" ? [height] : [],
+      ...uses.width === "transformed" ? [width] : [],
+    ];
+    return transformed.every((axis) => axis.kernel === 1 || isTransformable(axis, transposed)) &&
+      transformed.some((axis) => isTransformable(axis, transposed)) &&
+      product(transformed.map((axis) => partsOf(axis))) <= MOST_PARTS;
+  });
 }
 
-function convolutionObstacle({ kernel, stride, dilation }: ObstacleSizes): Obstacle | null {
-  const taps = lastTwo(kernel);
-  if (taps.every((size) => size === 1) || taps.some((size) => size > MOST_TAPS)) return "kernel";
-  if (lastTwo(stride).some((step) => step !== 1)) return "stride";
-  const parts = lastTwo(dilation).filter((_, axis) => taps[axis] !== 1);
-  return product(parts) > MOST_PARTS ? "dilation" : null;
+const AXIS_USES: readonly AxisUses[] = [
+  { height: "transformed", width: "transformed" },
+  { height: "transformed", width: "apart" },
+  { height: "apart", width: "transformed" },
+];
+
+/** The sizes of one axis. */
+interface Axis {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
 }
 
-/** Every stride phase needs a tap, and one of them more; inputs must be seen side by side. */
-function transposedObstacle({ kernel, stride, dilation }: ObstacleSizes): Obstacle | null {
-  const taps = lastTwo(kernel);
-  const steps = lastTwo(stride);
-  const mostTaps = taps.map((size, axis) => Math.ceil(size / (steps[axis] ?? 1)));
-  const depth = kernel.length > 2 ? kernel[0] ?? 1 : 1;
-  if (depth !== 1 || taps.some((size, axis) => size < (steps[axis] ?? 1))) return "kernel";
-  if (mostTaps.every((size) => size === 1) || mostTaps.some((size) => size > MOST_TAPS)) {
-    return "kernel";
-  }
-  if (stride.length > 2 && stride[0] !== 1) return "stride";
-  return lastTwo(dilation).some((step, axis) => step !== 1 && taps[axis] !== 1) ? "dilation" : null;
+/** The sizes of an axis, counted from the last; of an axis that is not there they are 1. */
+function axisOf({ kernel, stride, dilation }: AlgorithmSizes, index: -1 | -2): Axis {
+  const at = (sizes: readonly number[]) => sizes.at(index) ?? 1;
+  return { kernel: at(kernel), stride: at(stride), dilation: at(dilation) };
 }
 
-/** With fewer input channels the error of the transforms is large beside that of the sum. */
-const LEAST_CHANNELS = 8;
+/** Whether some outputs side by side see inputs side by side, through more than one tap. */
+function isTransformable({ kernel, stride, dilation }: Axis, transposed: boolean): boolean {
+  const even = dilation === 1 || stride === 1 && !transposed;
+  return even && kernel > stride && kernel <= MOST_TAPS * stride;
+}
+
+/** Parts with the same weights along an axis. */
+function partsOf({ kernel, stride, dilation }: Axis): number {
+  return kernel === 1 || stride > 1 ? 1 : dilation;
+}
+
+/** With fewer terms the error of the transforms is large beside that of the sum. */
+const LEAST_TERMS = 8;
 
 /** The gain that pays for more memory and less accuracy on few channels. */
 const LEAST_GAIN = 1.1;
@@ -166,19 +210,33 @@ const LEAST_GAIN = 1.1;
  */
 export function chooseWinograd(request: PlanRequest): readonly WinogradChoice[] | null {
   const { geometry: g, algorithm, target } = request;
-  if (algorithm === "direct" || winogradObstacle(g) !== null) return null;
-  const kernels = partKernels(g);
-  // No input meets some outputs at all.
-  if (kernels.some((kernel) => tapsOf(kernel) === 0)) return null;
-  if (algorithm === "auto" && g.inChannels / g.groups < LEAST_CHANNELS) return null;
-  const planes = kernels.map((kernel) => cheapestPlane(g, kernel, target));
-  const cost = planes.reduce((sum, plane) => sum + winogradCost(g, plane, target), 0);
-  if (algorithm === "auto" && cost * LEAST_GAIN > directCost(g, kernels, target)) return null;
+  if (algorithm === "direct") return null;
+  const ways = axisUses(g).flatMap((uses) => {
+    const planes = tilePlanes(g, uses, target);
+    if (planes === null) return [];
+    const cost = planes.reduce((sum, plane) => sum + winogradCost(g, plane, target), 0);
+    return { planes, cost: cost + remoteCost(g, planes, target) };
+  });
+  const [first, ...others] = ways;
+  if (first === undefined) return null;
+  const { planes, cost } = others.reduce((best, way) => way.cost < best.cost ? way : best, first);
+  if (algorithm === "auto") {
+    if (planes.some((plane) => channelTerms(g, plane) < LEAST_TERMS)) return null;
+    if (cost * LEAST_GAIN > directCost(g, target)) return null;
+  }
   return planes.map((plane) => tiling(g, plane, target));
 }
 
-function tapsOf({ heightTaps, widthTaps }: PartKernel): number {
-  return heightTaps.length * widthTaps.length;
+/** The cheapest tiles for each kernel; `null` if no input meets some outputs at all. */
+function tilePlanes(g: Geometry, uses: AxisUses, target: Target): readonly TilePlane[] | null {
+  const kernels = partKernels(g, uses);
+  if (kernels.some((kernel) => tapsOf(kernel) === 0)) return null;
+  return kernels.map((kernel) => cheapestPlane(g, kernel, target));
+}
+
+/** Taps of all terms. */
+function tapsOf({ taps }: PartKernel): number {
+  return product([taps.height, taps.width].map((terms) => terms.flat().length));
 }
 
 function cheapestPlane(g: Geometry, kernel: PartKernel, target: Target): TilePlane {
@@ -195,8 +253,8 @@ function cheapestPlane(g: Geometry, kernel: PartKernel, target: Target): TilePla
  * @returns The tiles, or `null` if there is no transform for the taps.
  */
 export function tilePlane(kernel: PartKernel, inputs: TileInputs): TilePlane | null {
-  const height = axisTransform(kernel.heightTaps.length, inputs);
-  const width = axisTransform(kernel.widthTaps.length, inputs);
+  const height = axisTransform(kernel.taps.height[0]?.length ?? 0, inputs);
+  const width = axisTransform(kernel.taps.width[0]?.length ?? 0, inputs);
   if (height === null || width === null) return null;
   const tiles = (axis: "height" | "width", { outputs }: AxisTransform) =>
     Math.max(...kernel.parts.map((part) => Math.ceil(part[axis].output.count / outputs)));
@@ -220,10 +278,14 @@ interface Costs {
   readonly farGather: number;
   /** A vector of outputs that do not lie side by side. */
   readonly scatter: number;
+  /** A vector put together from two others. */
+  readonly shuffle: number;
   /** Vectors of tiles over which the loading of transformed weights costs nothing. */
   readonly leastVectors: number;
   /** Vectors that it costs besides where no second-level cache keeps them. */
   readonly farWeightVectors: number;
+  /** Vectors that it costs besides where they come from memory. */
+  readonly remoteWeightVectors: number;
   /**
    * A multiply-add of the direct kernel: in machine code beyond the cycles that the choice of lanes
    * counts, else with its operands' loads.
@@ -238,28 +300,34 @@ const COSTS: Readonly<Record<Target["name"], Costs>> = {
     gather: 6,
     farGather: 24,
     scatter: 6,
+    shuffle: 0,
     leastVectors: 1.5,
     farWeightVectors: 0,
+    remoteWeightVectors: 2,
     direct: 1,
   },
   avx2: {
     input: 7,
     output: 7,
-    gather: 12,
-    farGather: 24,
+    gather: 20,
+    farGather: 32,
     scatter: 24,
+    shuffle: 3,
     leastVectors: 1,
     farWeightVectors: 0.5,
+    remoteWeightVectors: 1,
     direct: 1.1,
   },
   avx512: {
     input: 4.5,
     output: 4.5,
-    gather: 16,
-    farGather: 48,
+    gather: 32,
+    farGather: 64,
     scatter: 32,
+    shuffle: 2,
     leastVectors: 1,
     farWeightVectors: 0.5,
+    remoteWeightVectors: 1,
     direct: 1.1,
   },
 };
@@ -273,29 +341,51 @@ function winogradCost(g: Geometry, plane: TilePlane, target: Target): number {
   const { lanes } = target;
   const costs = COSTS[target.name];
   const parts = kernel.parts.length;
-  const inChannels = g.inChannels / g.groups;
+  const inChannels = channelTerms(g, plane);
   const outChannels = g.outChannels / g.groups;
   const rowVectors = parts * rows * Math.ceil(columns / lanes);
-  const weights = positions * inChannels * g.kernel[0] * outChannels;
+  const weights = weightsOf(g, plane);
   const load = weights * FLOAT_BYTES >= RESIDENT_WEIGHT_BYTES ? costs.farWeightVectors : 0;
   // Parts whose tiles lie in one block share the vectors, and the loading of the weights.
   const blocks = isMerged(plane) ? 1 : parts;
   const vectors = blocks *
     Math.max(costs.leastVectors, Math.ceil(parts / blocks * rows * columns / lanes) + load);
-  const { step } = kernel.parts[0]?.width.input ?? { step: 1 };
+  const step = kernel.parts[0]?.width.inputStep ?? 1;
   const gather = step > NEAR_STEP ? costs.farGather : costs.gather;
   const gathers = step === 1 ? 0 : height.inputs * width.outputs * gather;
   const outStep = kernel.parts[0]?.width.output.step ?? 1;
   const scatters = outStep === 1 ? 0 : height.outputs * width.outputs * costs.scatter;
-  return inChannels * rowVectors * (positions * costs.input + gathers) +
-    outChannels * rowVectors * (positions * costs.output + scatters) +
-    positions * inChannels * g.kernel[0] * outChannels * vectors;
+  const sorting = costs.shuffle * oddShuffles(width.outputs);
+  const input = positions * costs.input + gathers + height.inputs * sorting;
+  const output = positions * costs.output + scatters + height.outputs * sorting;
+  return inChannels * rowVectors * input + outChannels * rowVectors * output +
+    weights * vectors;
+}
+
+/** Transformed weights of a group. */
+function weightsOf(g: Geometry, plane: TilePlane): number {
+  return plane.positions * channelTerms(g, plane) * g.kernel[0] * g.outChannels / g.groups;
+}
+
+/** More transformed weights than this come from memory, which all threads share, at every call. */
+const REMOTE_WEIGHT_BYTES = 48 * 1024 * 1024;
+
+/** What that takes, likewise. */
+function remoteCost(g: Geometry, planes: readonly TilePlane[], { name }: Target): number {
+  const weights = planes.reduce((sum, plane) => sum + weightsOf(g, plane), 0);
+  const isRemote = g.groups * weights * FLOAT_BYTES > REMOTE_WEIGHT_BYTES;
+  return isRemote ? weights * COSTS[name].remoteWeightVectors : 0;
+}
+
+/** Shuffles that sort an odd number of vectors beyond those that an even number takes, about. */
+function oddShuffles(vectors: number): number {
+  return vectors % 2 === 0 ? 0 : Math.max(0, vectors * (vectors - 3));
 }
 
 /** The time of an output plane of a group, likewise. */
-function directCost(g: Geometry, kernels: readonly PartKernel[], target: Target): number {
+function directCost(g: Geometry, target: Target): number {
   const { direct } = COSTS[target.name];
-  if (g.transposed) return direct * transposedCost(g, kernels, target);
+  if (g.transposed) return direct * transposedCost(g, target);
   if (target.cheapBroadcast) {
     const cycles = directCycles(laneWork(collapse(g), target));
     return cycles * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
@@ -306,17 +396,14 @@ function directCost(g: Geometry, kernels: readonly PartKernel[], target: Target)
 }
 
 /** The multiply-adds of vectors of all stride phases; where registers are many, none is partly empty. */
-function transposedCost(
-  { inChannels, outChannels, groups }: Geometry,
-  kernels: readonly PartKernel[],
-  { lanes, cheapBroadcast }: Target,
-): number {
+function transposedCost(g: Geometry, { lanes, cheapBroadcast }: Target): number {
+  const kernels = partKernels(g, { height: "transformed", width: "transformed" });
   return kernels.reduce((sum, kernel) => {
     const vectors = kernel.parts.reduce((sum, { height, width }) => {
       const [rows, columns] = [height.output.count, width.output.count];
       return sum + (cheapBroadcast ? rows * columns / lanes : rows * Math.ceil(columns / lanes));
     }, 0);
-    return sum + vectors * tapsOf(kernel) * inChannels / groups * outChannels / groups;
+    return sum + vectors * tapsOf(kernel) * g.inChannels / g.groups * g.outChannels / g.groups;
   }, 0);
 }
 

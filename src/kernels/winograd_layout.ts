@@ -10,11 +10,16 @@ import type { Geometry } from "../geometry.ts";
 import { range } from "./numbers.ts";
 import { spread } from "./pad.ts";
 import type { PlanRequest } from "./plan.ts";
-import { cut, type SpanRun, wholeAxis, zeroSpan } from "./spans.ts";
+import { cut, cutTerms, type SpanRun, type TermsRun, wholeAxis, zeroSpan } from "./spans.ts";
 import { evenBlock, type TileAxis } from "./tiles.ts";
-import type { WinogradBlock, WinogradShape } from "./winograd.ts";
+import {
+  originBytes,
+  type TermsBlock,
+  type WinogradBlock,
+  type WinogradShape,
+} from "./winograd.ts";
 import type { WinogradChoice } from "./winograd_choice.ts";
-import type { AxisPart, Part } from "./winograd_parts.ts";
+import { type AxisPart, type Part, termsOf } from "./winograd_parts.ts";
 import { panelPitch } from "./winograd_product.ts";
 import { type AxisTransform, IDENTITY } from "./winograd_transform.ts";
 
@@ -49,9 +54,9 @@ export interface Layout {
 
 /** Where the tiles of a part lie. */
 export interface PartLayout {
-  /** Blocks along height and width. */
-  readonly rows: readonly SpanRun[];
-  readonly columns: readonly SpanRun[];
+  /** Blocks along height and width, with what each term sees. */
+  readonly rows: readonly TermsRun[];
+  readonly columns: readonly TermsRun[];
   readonly columnBlocks: number;
   /** Its first block, and its first tile there. */
   readonly block: number;
@@ -87,7 +92,8 @@ export function layoutOf(
   const [, outHeight, outWidth] = g.output;
   const row = inWidth * FLOAT_BYTES;
   const outRow = outWidth * FLOAT_BYTES;
-  const inChannels = g.inChannels / g.groups;
+  const groupChannels = g.inChannels / g.groups;
+  const inChannels = groupChannels * termsOf(choice.kernel);
   const outChannels = g.outChannels / g.groups;
   const { lanes } = target;
   const parts = partLayouts(g, choice);
@@ -120,6 +126,7 @@ export function layoutOf(
     width,
     positions,
     inChannels,
+    groupChannels,
     hasBias,
     epilogue,
     depthTaps,
@@ -167,13 +174,14 @@ function partLayouts(
   { kernel, height, width, blockRows, blockColumns, blockParts }: WinogradChoice,
 ): PartLayout[] {
   const outRow = g.output[2] * FLOAT_BYTES;
-  const runs = (
-    axis: 1 | 2,
-    { output, input }: AxisPart,
-    transform: AxisTransform,
-    block: number,
-  ) =>
-    cut(wholeAxis(transform, output.count, g.input[axis], input, g.paddingMode), transform, block);
+  const runs = (axis: 1 | 2, part: AxisPart, transform: AxisTransform, block: number) => {
+    const wholes = part.terms.map(({ first, taps }) => {
+      const missing = taps.filter((tap) => tap === null).length;
+      const seen = { first, step: part.inputStep, missing };
+      return wholeAxis(transform, part.output.count, g.input[axis], seen, g.paddingMode);
+    });
+    return cutTerms(wholes, transform, block);
+  };
   let block = 0;
   let tile = 0;
   return kernel.parts.map((part, index) => {
@@ -202,8 +210,8 @@ function partBlocks({ rows, columnBlocks }: PartLayout): number {
 }
 
 function partTiles({ rows, columns }: PartLayout): number {
-  const tiles = (runs: readonly SpanRun[]) =>
-    runs.reduce((sum, { count, span }) => sum + count * span.tiles, 0);
+  const tiles = (runs: readonly TermsRun[]) =>
+    runs.reduce((sum, run) => sum + run.count * tilesOf(run), 0);
   return tiles(rows) * tiles(columns);
 }
 
@@ -227,7 +235,7 @@ export function outputPlane({ output }: Geometry): number {
 
 /** Equal blocks of input planes of one kind. */
 export interface InputBlocks {
-  readonly block: WinogradBlock;
+  readonly block: TermsBlock;
   /** Where the blocks of the first plane lie; input offsets count from the input's begin. */
   readonly place: Places;
   readonly planes: SpanRun;
@@ -245,12 +253,12 @@ export function forEachInputBlock(
   for (const planes of layout.planes) {
     const isPadding = planes.span.sources[0] === null;
     forEachBlock(layout, (part, rows, columns) => {
-      const seen = isPadding ? { ...rows, step: 0, span: zeroSpan(rows.span) } : rows;
-      const along = isPadding ? { ...columns, step: 0, span: zeroSpan(columns.span) } : columns;
+      const seen = isPadding ? zeroRun(rows) : rows;
+      const along = isPadding ? zeroRun(columns) : columns;
       const place = blockPlaces(layout, part, seen, along);
       const first = planes.span.origin * plane;
       each({
-        block: { rows: seen.span, columns: along.span },
+        block: { rows: seen.spans, columns: along.spans },
         place: { ...place, offset: { ...place.offset, input: place.offset.input + first } },
         planes,
         planeStep: planes.step * plane,
@@ -259,10 +267,14 @@ export function forEachInputBlock(
   }
 }
 
+function zeroRun(run: TermsRun): TermsRun {
+  return { ...run, origin: 0, step: 0, spans: run.spans.map(zeroSpan) };
+}
+
 /** The blocks of each part. */
 export function forEachBlock(
   { parts }: Layout,
-  each: (part: PartLayout, rows: SpanRun, columns: SpanRun) => void,
+  each: (part: PartLayout, rows: TermsRun, columns: TermsRun) => void,
 ): void {
   for (const part of parts) {
     for (const row of part.rows) {
@@ -279,7 +291,7 @@ export function forEachProductBlock(
   const { parts, blocks, blockParts } = layout;
   if (blockParts === 1) {
     return forEachBlock(layout, (part, rows, columns) => {
-      each(rows.span.tiles * columns.span.tiles, blockPlaces(layout, part, rows, columns));
+      each(tilesOf(rows) * tilesOf(columns), blockPlaces(layout, part, rows, columns));
     });
   }
   for (const block of range(blocks)) {
@@ -291,6 +303,10 @@ export function forEachProductBlock(
     const tiles = own.reduce((sum, part) => sum + partTiles(part), 0);
     each(tiles, blockPlaces(layout, first, rows, columns));
   }
+}
+
+function tilesOf({ spans: [span] }: TermsRun): number {
+  return span?.tiles ?? 0;
 }
 
 /** Bytes in each of the arrays that have blocks. */
@@ -310,14 +326,14 @@ export interface Places {
 export function blockPlaces(
   { shape, blockRows, blockColumns, start, blockPitch, products }: Layout,
   { columnBlocks, block: firstBlock, tile, output }: PartLayout,
-  rows: SpanRun,
-  columns: SpanRun,
+  rows: TermsRun,
+  columns: TermsRun,
 ): Places {
   const rowTile = shape.height.outputs * shape.output.rowPitch;
   const columnTile = shape.width.outputs * shape.output.pixelStep;
   const block = firstBlock + rows.start / blockRows * columnBlocks + columns.start / blockColumns;
   const offset = {
-    input: rows.span.origin * shape.input.rowPitch + columns.span.origin * FLOAT_BYTES,
+    input: originBytes(shape, { rows, columns }),
     transformed: start + block * blockPitch + tile * FLOAT_BYTES,
     products: products.offset + block * products.blockPitch + tile * FLOAT_BYTES,
     output: output + rows.start * rowTile + columns.start * columnTile,
@@ -400,7 +416,7 @@ export function outputCost(shape: WinogradShape, block: WinogradBlock): number {
 export function programKey(
   name: string,
   shape: WinogradShape,
-  block: WinogradBlock | number,
+  block: TermsBlock | WinogradBlock | number,
 ): string {
   return JSON.stringify([name, shape, block]);
 }

@@ -8,7 +8,14 @@ import { FLOAT_BYTES } from "../codegen/program.ts";
 import { planBuffers } from "./buffers.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { PhaseBuilder, type TileAxis, type TileBase } from "./tiles.ts";
-import { FUSED_PARAMETERS, fusedProgram, multiplyProgram, transformProgram } from "./winograd.ts";
+import {
+  FUSED_PARAMETERS,
+  fusedProgram,
+  multiplyProgram,
+  outputBlock,
+  termBlocks,
+  transformProgram,
+} from "./winograd.ts";
 import type { WinogradChoice } from "./winograd_choice.ts";
 import { isInputStaged } from "./winograd_input.ts";
 import {
@@ -136,41 +143,43 @@ function addInputs(
   const { shape } = layout;
   const both = (input: number, transformed: number) => [input, transformed];
   const { channelPitch } = shape.input;
-  forEachInputBlock(g, layout, ({ block, place, planes, planeStep }) => {
-    phase.add(
-      [
-        { count: g.batch, block: 1, steps: both(g.inChannels * channelPitch, layout.itemPitch) },
-        { count: planes.count, block: 1, steps: both(planeStep, layout.planePitch) },
-        {
-          count: g.groups,
-          block: 1,
-          steps: both(shape.inChannels * channelPitch, layout.groupPitch),
-        },
-        {
-          count: shape.inChannels,
-          block: transformChannels(layout, {
-            channels: shape.inChannels,
-            planes: g.batch * g.groups * layout.depth,
-            channelCost: transformCost(shape, block),
-          }),
-          steps: both(channelPitch, shape.transformed.channelPitch),
-        },
-        ...place.axes(({ input, transformed }) => both(input, transformed)),
-      ],
-      [
-        { buffer: BUFFER.input, offset: place.offset.input },
-        {
-          buffer: BUFFER.padded,
-          offset: planes.start * layout.planePitch + place.offset.transformed,
-        },
-        ...isInputStaged(shape)
-          ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratch.bytes }]
-          : [],
-      ],
-      transformCost(shape, block),
-      ([, , , channels = 1]) => transformProgram(shape, block, channels),
-      programKey("input", shape, block),
-    );
+  forEachInputBlock(g, layout, ({ block: terms, place, planes, planeStep }) => {
+    for (const { block, input, transformed } of termBlocks(shape, terms)) {
+      phase.add(
+        [
+          { count: g.batch, block: 1, steps: both(g.inChannels * channelPitch, layout.itemPitch) },
+          { count: planes.count, block: 1, steps: both(planeStep, layout.planePitch) },
+          {
+            count: g.groups,
+            block: 1,
+            steps: both(shape.groupChannels * channelPitch, layout.groupPitch),
+          },
+          {
+            count: shape.groupChannels,
+            block: transformChannels(layout, {
+              channels: shape.groupChannels,
+              planes: g.batch * g.groups * layout.depth * shape.inChannels / shape.groupChannels,
+              channelCost: transformCost(shape, block),
+            }),
+            steps: both(channelPitch, shape.transformed.channelPitch),
+          },
+          ...place.axes(({ input, transformed }) => both(input, transformed)),
+        ],
+        [
+          { buffer: BUFFER.input, offset: place.offset.input + input },
+          {
+            buffer: BUFFER.padded,
+            offset: planes.start * layout.planePitch + place.offset.transformed + transformed,
+          },
+          ...isInputStaged(shape)
+            ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratch.bytes }]
+            : [],
+        ],
+        transformCost(shape, block),
+        ([, , , channels = 1]) => transformProgram(shape, block, channels),
+        programKey("input", shape, block),
+      );
+    }
   });
 }
 
@@ -184,7 +193,7 @@ function addMultiply(
   const channelPitch = shape.output.channelPitch;
   const channels = g.outChannels / g.groups;
   forEachBlock(layout, (part, rows, columns) => {
-    const block = { rows: rows.span, columns: columns.span };
+    const block = outputBlock({ rows: rows.spans, columns: columns.spans });
     const place = blockPlaces(layout, part, rows, columns);
     phase.add(
       [
@@ -230,7 +239,8 @@ function addFused(
   const { shape } = layout;
   const plane = outputPlane(g);
   const channels = g.outChannels / g.groups;
-  forEachInputBlock(g, layout, ({ block, place, planes, planeStep }) => {
+  forEachInputBlock(g, layout, ({ block: terms, place, planes, planeStep }) => {
+    const block = outputBlock(terms);
     phase.add(
       [
         {
@@ -248,7 +258,7 @@ function addFused(
             weight: layout.groupWeights,
             bias: channels * FLOAT_BYTES,
             output: channels * shape.output.channelPitch,
-            input: shape.inChannels * shape.input.channelPitch,
+            input: shape.groupChannels * shape.input.channelPitch,
           }),
         },
         channelAxis(layout, channels, outChannels),
@@ -262,8 +272,8 @@ function addFused(
       ],
       shape.inChannels * transformCost(shape, block) / Math.min(channels, outChannels) +
         multiplyCost(shape, block),
-      ([, , channels = 1]) => fusedProgram(shape, block, channels),
-      programKey("convolve", shape, block),
+      ([, , channels = 1]) => fusedProgram(shape, terms, channels),
+      programKey("convolve", shape, terms),
     );
   });
 }

@@ -10,7 +10,7 @@
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import { BUFFER, type PlanRequest } from "./plan.ts";
 import type { PhaseBuilder } from "./tiles.ts";
-import { OUTPUT_PARAMETERS, outputProgram, productsProgram } from "./winograd.ts";
+import { OUTPUT_PARAMETERS, outputBlock, outputProgram, productsProgram } from "./winograd.ts";
 import type { WinogradChoice } from "./winograd_choice.ts";
 import {
   blockPlaces,
@@ -89,7 +89,7 @@ export function addOutputs(
   const { channelPitch } = shape.output;
   const channels = g.outChannels / g.groups;
   forEachBlock(layout, (part, rows, columns) => {
-    const block = { rows: rows.span, columns: columns.span };
+    const block = outputBlock({ rows: rows.spans, columns: columns.spans });
     const place = blockPlaces(layout, part, rows, columns);
     phase.add(
       [

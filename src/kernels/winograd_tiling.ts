@@ -29,7 +29,7 @@ import { clamp } from "./numbers.ts";
 import { evenParts } from "./register_tile.ts";
 import type { WinogradChoice } from "./winograd_choice.ts";
 import { type ProductTile, productTile } from "./winograd_product.ts";
-import type { PartKernel } from "./winograd_parts.ts";
+import { type PartKernel, termsOf } from "./winograd_parts.ts";
 import type { AxisTransform } from "./winograd_transform.ts";
 
 /** The tiles of an output plane, as far as its parts have the same weights. */
@@ -42,6 +42,11 @@ export interface TilePlane {
   readonly columns: number;
   /** Products of a tile. */
   readonly positions: number;
+}
+
+/** Input channels of a group, once for each term of the sums. */
+export function channelTerms(g: Geometry, { kernel }: TilePlane): number {
+  return g.inChannels / g.groups * termsOf(kernel);
 }
 
 /** Tiles of a block: enough for the weights, which every block reads, not to matter. */
@@ -92,8 +97,7 @@ export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradC
   const { positions } = plane;
   if (isMerged(plane)) return threePhases(g, plane, target);
   const outChannels = g.outChannels / g.groups;
-  const weightBytes = positions * outChannels * g.kernel[0] * g.inChannels / g.groups *
-    FLOAT_BYTES;
+  const weightBytes = positions * outChannels * g.kernel[0] * channelTerms(g, plane) * FLOAT_BYTES;
   const limits = fusedLimits(g, weightBytes, target);
   const fused = fusedBlock(g, plane, target, limits);
   if (fused !== null && fused.blocks * planesOf(g, plane) >= limits.engineTiles) {
@@ -165,7 +169,7 @@ function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradCho
   const vectors = Math.ceil(tiles / target.lanes);
   const tile = productTile(target, outChannels, vectors);
   const blocks = Math.ceil(planesOf(g, plane) / blockParts) * block.blocks;
-  const work = positions * blocks * vectors * outChannels * g.kernel[0] * g.inChannels / g.groups;
+  const work = positions * blocks * vectors * outChannels * g.kernel[0] * channelTerms(g, plane);
   const wanted = clamp(work / TILE_MULTIPLY_ADDS, LEAST_TILES, ENOUGH_TILES);
   // Every part reads the transformed input, which is to be less than its weights.
   const most = Math.max(1, Math.floor(outChannels / (2 * vectors * target.lanes)));
@@ -199,7 +203,7 @@ function fusedBlock(
 ): Block | null {
   const { rows, columns, positions } = plane;
   if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
-  const tileBytes = positions * FLOAT_BYTES * (g.inChannels + g.outChannels) / g.groups;
+  const tileBytes = positions * FLOAT_BYTES * (channelTerms(g, plane) + g.outChannels / g.groups);
   const least = Math.min(limits.least, rows * columns);
   const enough = Math.min(limits.enough, rows * columns);
   // Short pieces of many long rows lie each on a page of their own.

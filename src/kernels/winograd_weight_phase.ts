@@ -11,7 +11,7 @@ import { BUFFER, type PlanRequest } from "./plan.ts";
 import { evenBlock, type PhaseBuilder } from "./tiles.ts";
 import type { Layout } from "./winograd_layout.ts";
 import { panelPitch } from "./winograd_product.ts";
-import type { PartKernel } from "./winograd_parts.ts";
+import type { KernelTaps, PartKernel } from "./winograd_parts.ts";
 import { weightProgram } from "./winograd_weights.ts";
 
 /** About what the transform of a kernel takes for each of its positions. */
@@ -20,7 +20,7 @@ const WEIGHT_MICROSECONDS = 0.0006;
 /** What an engine tile is to take. */
 const WEIGHT_TILE_MICROSECONDS = 15;
 
-/** Adds the tiles that transform the weights of a kernel. */
+/** Adds the tiles that transform the weights of a kernel, term by term. */
 export function addWeights(
   phase: PhaseBuilder,
   { geometry: g }: PlanRequest,
@@ -29,37 +29,55 @@ export function addWeights(
 ): void {
   const { target, tile, height, width } = shape;
   const reduction = shape.inChannels * g.kernel[0];
+  const termKernels = shape.groupChannels * g.kernel[0];
   const { channelPitch, kernelPitch, groupPitch } = weightPitches(g);
   const kernelCost = shape.positions * WEIGHT_MICROSECONDS;
   const channels = g.outChannels / g.groups;
   const { positionPitch } = shape.weight;
-  const taps = kernel.heightTaps.map((row) =>
-    kernel.widthTaps.map((column) => (row * g.kernel[2] + column) * FLOAT_BYTES)
-  );
-  const weights = { target, tile, height, width, reduction, channelPitch, kernelPitch, taps };
-  phase.add(
-    [
-      { count: g.groups, block: 1, steps: [groupPitch, groupWeights] },
-      {
-        count: channels,
-        block: Math.min(channels, tile.panel),
-        steps: [channelPitch, panelPitch(shape) / tile.panel],
-      },
-      {
-        count: reduction,
-        block: evenBlock(
-          reduction,
-          g.groups * Math.ceil(channels / tile.panel),
-          g.outChannels * reduction * kernelCost,
-          WEIGHT_TILE_MICROSECONDS,
-        ),
-        steps: [kernelPitch, tile.panel * FLOAT_BYTES],
-      },
-    ],
-    [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: weightStart }],
-    kernelCost,
-    ([, channels = 1, kernels = 1]) =>
-      weightProgram({ ...weights, positionPitch }, channels, kernels),
+  const weights = {
+    target,
+    tile,
+    height,
+    width,
+    reduction,
+    channelPitch,
+    kernelPitch,
+    positionPitch,
+  };
+  termTaps(g, kernel.taps).forEach((taps, term) => {
+    const start = weightStart + term * termKernels * tile.panel * FLOAT_BYTES;
+    phase.add(
+      [
+        { count: g.groups, block: 1, steps: [groupPitch, groupWeights] },
+        {
+          count: channels,
+          block: Math.min(channels, tile.panel),
+          steps: [channelPitch, panelPitch(shape) / tile.panel],
+        },
+        {
+          count: termKernels,
+          block: evenBlock(
+            termKernels,
+            g.groups * Math.ceil(channels / tile.panel),
+            g.outChannels * termKernels * kernelCost,
+            WEIGHT_TILE_MICROSECONDS,
+          ),
+          steps: [kernelPitch, tile.panel * FLOAT_BYTES],
+        },
+      ],
+      [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: start }],
+      kernelCost,
+      ([, channels = 1, kernels = 1]) => weightProgram({ ...weights, taps }, channels, kernels),
+    );
+  });
+}
+
+/** For each term, where the rows and columns of its taps are in a kernel; `null` for those that it lacks. */
+function termTaps(g: Geometry, { height, width }: KernelTaps): (number | null)[][][] {
+  const place = (row: number | null, column: number | null) =>
+    row === null || column === null ? null : (row * g.kernel[2] + column) * FLOAT_BYTES;
+  return height.flatMap((rows) =>
+    width.map((columns) => rows.map((row) => columns.map((column) => place(row, column))))
   );
 }
 

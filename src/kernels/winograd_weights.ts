@@ -32,13 +32,13 @@ export interface WinogradWeights {
   readonly tile: ProductTile;
   readonly height: AxisTransform;
   readonly width: AxisTransform;
-  /** Kernels of an output channel: input channels of a group by depth taps. */
+  /** Kernels of an output channel: terms by input channels of a group by depth taps. */
   readonly reduction: number;
   /** From the weights of one output channel to the next, and from one of its kernels to the next. */
   readonly channelPitch: number;
   readonly kernelPitch: number;
-  /** For each row and column of the taps, bytes from the kernel's first weight. */
-  readonly taps: readonly (readonly number[])[];
+  /** For each row and column of the taps of a term, bytes from the kernel's first weight; `null` for zero. */
+  readonly taps: readonly (readonly (number | null)[])[];
   /** Transformed bytes from one position to the next. */
   readonly positionPitch: number;
 }
@@ -97,10 +97,11 @@ function writeKernels(
   const stage = inMemory
     ? new MemoryStage(code, { pointer: RESULT, ...position, lanes: stored })
     : new RegisterStage();
-  const readRow = (row: readonly number[]): Register[] =>
+  const readRow = (row: readonly (number | null)[]): Register[] =>
     row.map((tap) => {
       const value = code.register();
-      code.gather(value, WEIGHT, range(channels).map((lane) => lane * channelPitch + tap));
+      if (tap === null) code.zero(value);
+      else code.gather(value, WEIGHT, range(channels).map((lane) => lane * channelPitch + tap));
       return value;
     });
   // With a stage in memory there is no room for more than a row.

@@ -6,24 +6,16 @@
 
 import { checkChoice, describeShape } from "../checks.ts";
 import { type Algorithm, ALGORITHMS } from "../kernels/algorithm.ts";
-import { type Obstacle, winogradObstacle } from "../kernels/winograd_choice.ts";
+import { allowsWinograd } from "../kernels/winograd_choice.ts";
 import type { ConvSettings } from "../settings.ts";
 
-type Needs = Readonly<Record<Obstacle, string>>;
+const CONVOLUTION_NEEDS =
+  "on one of the last two axes, a kernelSize of more than the stride and at " +
+  "most 5 times as much, and stride 1 or dilation 1 (of dilations with stride 1, not more than 64)";
 
-const CONVOLUTION_NEEDS: Needs = {
-  kernel: "a kernelSize of 1 to 5, not of 1 alone, on the last two axes",
-  stride: "stride 1 on the last two axes",
-  dilation: "a dilation of at most 64, over the last two axes together",
-};
-
-const TRANSPOSED_NEEDS: Needs = {
-  kernel:
-    "a kernelSize of 1 to 5 times the stride, not of the stride alone, on the last two axes, " +
-    "and of 1 before them",
-  stride: "stride 1 before the last two axes",
-  dilation: "dilation 1 on the last two axes",
-};
+const TRANSPOSED_NEEDS =
+  "on one of the last two axes, a kernelSize of more than the stride and at " +
+  "most 5 times as much, and dilation 1; on the other, one not below the stride; before them 1 of both";
 
 /**
  * Checks an `algorithm` option.
@@ -39,11 +31,13 @@ export function resolveAlgorithm(
 ): Algorithm {
   const { name, transposed } = settings;
   const algorithm = checkChoice(name, "algorithm", value, ALGORITHMS);
-  const obstacle = algorithm === "winograd" ? winogradObstacle(settings) : null;
-  if (obstacle === null) return algorithm;
+  if (algorithm !== "winograd" || allowsWinograd(settings)) return algorithm;
+  const { kernel, stride, dilation } = settings;
   throw new RangeError(
-    `${name}: algorithm "winograd" needs ` +
-      `${(transposed ? TRANSPOSED_NEEDS : CONVOLUTION_NEEDS)[obstacle]}, but it is ` +
-      describeShape(settings[obstacle]),
+    `${name}: algorithm "winograd" needs, ${
+      transposed ? TRANSPOSED_NEEDS : CONVOLUTION_NEEDS
+    }; but ` +
+      `kernelSize is ${describeShape(kernel)}, stride ${describeShape(stride)} and dilation ` +
+      describeShape(dilation),
   );
 }
