@@ -63,23 +63,53 @@ export function writeInputTransform(
     forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
       const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];
       forEachSpan(code, columnRuns, along, (column, [tileFrom = from, tileTo = to]) => {
-        row.sources.forEach((source, i) => {
-          if (source === null) return;
-          const offset = source * shape.input.rowPitch;
-          const windows = loadWindows(code, width, column, tileFrom, offset, zero);
-          transformInput(code, constants, width, windows)
-            .forEach((value, j) => stage.put(i, j, value));
-        });
-        for (const j of range(width.inputs)) {
+        for (const { start, source, count, step } of evenRuns(row.sources)) {
+          const steps = [[tileFrom, step * shape.input.rowPitch]] as const;
+          stage.overRows(start, count, steps, (i) => {
+            const offset = (source + (i - start) * step) * shape.input.rowPitch;
+            const windows = loadWindows(code, width, column, tileFrom, offset, zero);
+            transformInput(code, constants, width, windows)
+              .forEach((value, j) => stage.put(i, j, value));
+          });
+        }
+        const { positionPitch } = shape.transformed;
+        stage.overColumns(width.inputs, [[tileTo, positionPitch]], (j) => {
           const values = row.sources.map((source, i) => source === null ? zero : stage.get(i, j));
           transformInput(code, constants, height, values).forEach((value, i) => {
             const position = i * width.inputs + j;
-            code.store(value, tileTo, position * shape.transformed.positionPitch, column.tiles);
+            code.store(value, tileTo, position * positionPitch, column.tiles);
           });
-        }
+        });
       });
     });
   });
+}
+
+/** Positions side by side whose sources are evenly spaced. */
+interface EvenRun {
+  readonly start: number;
+  readonly count: number;
+  readonly source: number;
+  /** From one source to the next, 0 or more. */
+  readonly step: number;
+}
+
+/** Cuts sources into as long runs as possible; what is zero is in none. */
+function evenRuns(sources: readonly (number | null)[]): EvenRun[] {
+  const runs: EvenRun[] = [];
+  sources.forEach((source, start) => {
+    if (source === null) return;
+    const last = runs.at(-1);
+    if (last !== undefined && last.start + last.count === start) {
+      const step = source - (last.source + (last.count - 1) * last.step);
+      if (step >= 0 && (last.count === 1 || step === last.step)) {
+        runs[runs.length - 1] = { ...last, count: last.count + 1, step };
+        return;
+      }
+    }
+    runs.push({ start, count: 1, source, step: 0 });
+  });
+  return runs;
 }
 
 /** The inputs of a vector of tiles along a row: lane `t` of vector `j` is position `m t + j`. */

@@ -77,22 +77,25 @@ export function writeOutputTransform(
         columnRuns,
         along,
         (column, [from = rowFrom, to = pointers.output, add = to]) => {
-          for (const j of range(width.inputs)) {
+          const { positionPitch } = products;
+          stage.overColumns(width.inputs, [[from, positionPitch]], (j) => {
             const values = range(height.inputs).map((i) => {
               const value = code.register();
-              code.load(value, from, (i * width.inputs + j) * products.positionPitch);
+              code.load(value, from, (i * width.inputs + j) * positionPitch);
               return value;
             });
             transformOutput(code, constants, height, values)
               .forEach((value, i) => stage.put(i, j, value));
-          }
-          for (const i of range(row.outputs)) {
+          });
+          const pixelRows = (epilogue.add ? [to, add] : [to])
+            .map((ptr) => [ptr, output.rowPitch] as const);
+          stage.overRows(0, row.outputs, pixelRows, (i) => {
             const values = range(width.inputs).map((j) => stage.get(i, j));
             const sums = transformOutput(code, constants, width, values);
             const biased = shape.hasBias ? sums.map((value) => sum(code, value, bias)) : sums;
             const pixels = { output: to, add, offset: i * output.rowPitch };
             writePixels(code, shape, biased, column.outputs, pixels);
-          }
+          });
         },
       );
     });

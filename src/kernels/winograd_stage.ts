@@ -11,17 +11,26 @@ import {
   type Pointer,
   type ProgramBuilder,
   type Register,
+  type Steps,
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
+import { range } from "./numbers.ts";
 
 /** Values by row and column. */
 export interface Stage {
   put(row: number, column: number, value: Register): void;
   /** What was put there last. */
   get(row: number, column: number): Register;
+  /**
+   * What `body` writes for each of some rows. Where that is a loop, it is written for the first one, and
+   * meanwhile each of `steps` moves its pointer from row to row.
+   */
+  overRows(first: number, count: number, steps: Steps, body: (row: number) => void): void;
+  /** The same for the first columns. */
+  overColumns(count: number, steps: Steps, body: (column: number) => void): void;
 }
 
-/** A stage of registers. */
+/** A stage of registers: nothing can be a loop. */
 export class RegisterStage implements Stage {
   readonly #values = new Map<string, Register>();
 
@@ -33,6 +42,14 @@ export class RegisterStage implements Stage {
     const value = this.#values.get(`${row} ${column}`);
     if (value === undefined) throw new RangeError(`Nothing was put at ${row}, ${column}`);
     return value;
+  }
+
+  overRows(first: number, count: number, _steps: Steps, body: (row: number) => void): void {
+    for (const i of range(count)) body(first + i);
+  }
+
+  overColumns(count: number, _steps: Steps, body: (column: number) => void): void {
+    for (const i of range(count)) body(i);
   }
 }
 
@@ -65,6 +82,16 @@ export class MemoryStage implements Stage {
     const value = this.#code.register();
     this.#code.load(value, pointer, this.#offset(row, column), lanes);
     return value;
+  }
+
+  overRows(first: number, count: number, steps: Steps, body: (row: number) => void): void {
+    const { pointer, rowPitch } = this.#place;
+    this.#code.sweep(count, [[pointer, rowPitch], ...steps], () => body(first));
+  }
+
+  overColumns(count: number, steps: Steps, body: (column: number) => void): void {
+    const { pointer, columnPitch } = this.#place;
+    this.#code.sweep(count, [[pointer, columnPitch], ...steps], () => body(0));
   }
 
   #offset(row: number, column: number): number {
