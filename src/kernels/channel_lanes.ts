@@ -35,6 +35,7 @@ import {
 import type { Target } from "../codegen/target.ts";
 import {
   type DirectShape,
+  kernelTaps,
   outputSteps,
   reductionOffsets,
   storeLanes,
@@ -88,7 +89,7 @@ export function channelLanesProgram(shape: DirectShape, block: TileBlock): Progr
   const full = Math.floor(block.outChannels / channels);
   const rest = block.outChannels % channels;
   const steps = [
-    [WEIGHT, channels * shape.inChannels * shape.taps.length * FLOAT_BYTES],
+    [WEIGHT, channels * shape.inChannels * kernelTaps(shape) * FLOAT_BYTES],
     [BIAS, channels * FLOAT_BYTES],
     ...outputSteps(shape, channels * shape.outputChannelPitch),
   ] as const;
@@ -164,7 +165,7 @@ function writePanel(code: ProgramBuilder, shape: DirectShape, block: TileBlock):
   const rest = shape.inChannels % channels;
   const steps = [
     [INPUT, channels * shape.channelPitch],
-    [WEIGHT, channels * shape.taps.length * panel.bytes],
+    [WEIGHT, channels * kernelTaps(shape) * panel.bytes],
   ] as const;
   code.sweep(full, steps, () => part(channels));
   if (rest > 0) code.displaced(steps, full, () => part(rest));
@@ -291,6 +292,27 @@ interface SumPart {
   readonly partial: boolean;
 }
 
+/** A term of the sums: bytes from the pointers. */
+interface Step {
+  readonly input: number;
+  readonly weight: number;
+}
+
+/** The terms of some input channels where not all taps are seen. */
+function someSteps(
+  { taps, channelPitch }: DirectShape,
+  { of, positions }: NonNullable<DirectShape["someTaps"]>,
+  panel: Panel,
+  channels: number,
+): Step[] {
+  return range(channels).flatMap((channel) =>
+    taps.map((tap, i) => ({
+      input: channel * channelPitch + tap,
+      weight: (channel * of + (positions[i] ?? 0)) * panel.bytes,
+    }))
+  );
+}
+
 /** The sums of a panel of channels by some pixels, in registers throughout. */
 function writeRegisterTile(
   code: ProgramBuilder,
@@ -311,21 +333,37 @@ function writeRegisterTile(
   const element = code.register();
   const input = code.pointer(INPUT);
   const weight = code.pointer(WEIGHT);
-  const options = { weightStep: panel.bytes, unroll: unrolledSteps(pixels.length * vectors) };
-  writeReduction(code, input, weight, reductionOffsets(shape, part.channels), (offsets) => {
-    offsets.forEach((offset, step) => {
+  const unroll = unrolledSteps(pixels.length * vectors);
+  const write = (steps: readonly Step[]) => {
+    for (const step of steps) {
       weights.forEach((register, v) => {
-        code.load(register, weight, step * panel.bytes + v * vectorBytes);
+        code.load(register, weight, step.weight + v * vectorBytes);
       });
       pixels.forEach((pixel, index) => {
-        code.broadcast(element, input, offset + pixel.input);
+        code.broadcast(element, input, step.input + pixel.input);
         sums[index]?.forEach((sum, v) => {
           const register = weights[v];
           if (register !== undefined) code.fma(sum, register, element);
         });
       });
-    });
-  }, options);
+    }
+  };
+  const { someTaps } = shape;
+  if (someTaps === undefined) {
+    const options = { weightStep: panel.bytes, unroll };
+    writeReduction(code, input, weight, reductionOffsets(shape, part.channels), (offsets) => {
+      write(offsets.map((offset, step) => ({ input: offset, weight: step * panel.bytes })));
+    }, options);
+  } else {
+    const turn = Math.max(1, Math.floor(unroll / shape.taps.length));
+    const steps = (channels: number) => {
+      write(someSteps(shape, someTaps, panel, channels));
+      code.advance(input, channels * shape.channelPitch);
+      code.advance(weight, channels * kernelTaps(shape) * panel.bytes);
+    };
+    code.loop(Math.floor(part.channels / turn), () => steps(turn));
+    steps(part.channels % turn);
+  }
   if (part.partial) {
     sums.forEach((column, pixel) => {
       column.forEach((sum, v) => code.store(sum, SCRATCH, pixel * panel.bytes + v * vectorBytes));

@@ -18,6 +18,7 @@ import { competesForCache, isScattered, layoutOf, padInput, PLAIN_LAYOUT } from 
 import { product, range } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { type TapRun, tapRuns } from "./tap_regions.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
 
@@ -67,7 +68,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
     phases.push(packing === "folded" ? foldPhase(request, layout) : padInput(request, layout));
   }
   const tiles = new PhaseBuilder("convolve");
-  for (const part of packing === "folded" ? foldedSpaces(space) : [space]) addTiles(tiles, part);
+  for (const part of partsOf(g, space, packing)) addTiles(tiles, part);
   phases.push(tiles.build());
   const preparation = new PhaseBuilder("pack weights");
   if (lanes === "channels") addPanelPacking(preparation, target, weights, 0);
@@ -124,6 +125,44 @@ function weightLayout(g: Geometry): WeightLayout {
     outChannelPitch: inChannels * kernel,
     taps: range(kernel),
   };
+}
+
+/** The tiles of all outputs, by what their programs are like. */
+function partsOf(g: Geometry, space: TileSpace, packing: Packing): TileSpace[] {
+  if (packing === "folded") return foldedSpaces(space);
+  return space.lanes === "channels" ? tapSpaces(g, space) : [space];
+}
+
+/** The tiles of outputs with the same taps. */
+function tapSpaces(g: Geometry, space: TileSpace): TileSpace[] {
+  const rows = tapRuns(g, 1);
+  const columns = tapRuns(g, 2);
+  if (rows.length * columns.length === 1) return [space];
+  const { shape } = space;
+  return rows.flatMap((row) =>
+    columns.map((column) => {
+      const positions = range(g.kernel[0]).flatMap((depth) =>
+        tapsOf(row).flatMap((height) =>
+          tapsOf(column).map((width) => (depth * g.kernel[1] + height) * g.kernel[2] + width)
+        )
+      );
+      const taps = positions.map((position) => shape.taps[position] ?? 0);
+      const input = row.start * shape.rowStep + column.start * shape.inputPixelStep;
+      const output = row.start * shape.outputRowStep + column.start * shape.pixelStep;
+      return {
+        ...space,
+        shape: { ...shape, taps, someTaps: { of: shape.taps.length, positions } },
+        rows: row.count,
+        columns: column.count,
+        input: { ...space.input, offset: space.input.offset + input },
+        outputOffset: space.outputOffset + output,
+      };
+    })
+  );
+}
+
+function tapsOf({ first, last }: TapRun): number[] {
+  return range(last - first + 1).map((i) => first + i);
 }
 
 /** The tiles of folded rows: those that are full, and the last one if it is not. */

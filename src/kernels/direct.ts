@@ -63,6 +63,8 @@ export interface DirectShape {
   readonly outChannels: number;
   /** For each tap, in the order of the weights: bytes from the pixel that tap 0 sees first. */
   readonly taps: readonly number[];
+  /** Where those are not all taps of the kernel: how many it has, and which they are. */
+  readonly someTaps?: { readonly of: number; readonly positions: readonly number[] };
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
   /** Input bytes from one channel to the next. */
@@ -522,6 +524,11 @@ function writeInitialSum(
 export function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): number[] {
   return Array.from({ length: channels }, (_, c) => taps.map((tap) => c * channelPitch + tap))
     .flat();
+}
+
+/** Taps that the weights of a kernel are for. */
+export function kernelTaps({ taps, someTaps }: Pick<DirectShape, "taps" | "someTaps">): number {
+  return someTaps?.of ?? taps.length;
 }
 
 /** Finishes a vector of pixels and stores it, `offset` bytes from the output's pointer. */

@@ -7,7 +7,13 @@
 import { FLOAT_BYTES, type Program } from "../codegen/program.ts";
 import { depthwiseProgram, isDepthwise } from "./depthwise.ts";
 import { channelLanesProgram, channelLanesScratchBytes, packedChannels } from "./channel_lanes.ts";
-import { directProgram, directScratchBytes, type DirectShape, type TileBlock } from "./direct.ts";
+import {
+  directProgram,
+  directScratchBytes,
+  type DirectShape,
+  kernelTaps,
+  type TileBlock,
+} from "./direct.ts";
 import type { LaneUse } from "./lane_choice.ts";
 import { BUFFER, type Family } from "./plan.ts";
 import { tileBlock } from "./tile_block.ts";
@@ -60,7 +66,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
   const write = writerOf(space);
   const block = space.special?.block ?? tileBlock(space);
   const { inChannels, outChannels, taps, channelPitch, outputChannelPitch } = shape;
-  const weightPitch = inChannels * taps.length * FLOAT_BYTES;
+  const weightPitch = inChannels * kernelTaps(shape) * FLOAT_BYTES;
   const weightChannels = space.lanes === "channels"
     ? packedChannels(shape.target, outChannels)
     : outChannels;

@@ -89,6 +89,7 @@ import { laneWork } from "./convolution.ts";
 import { directCycles } from "./lane_choice.ts";
 import { product } from "./numbers.ts";
 import type { PlanRequest } from "./plan.ts";
+import { seenShare } from "./tap_regions.ts";
 import { type AxisUses, type PartKernel, partKernels } from "./winograd_parts.ts";
 import {
   channelTerms,
@@ -388,7 +389,7 @@ function directCost(g: Geometry, target: Target): number {
   if (g.transposed) return direct * transposedCost(g, target);
   if (target.cheapBroadcast) {
     const cycles = directCycles(laneWork(collapse(g), target));
-    return cycles * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
+    return cycles * seenShare(g) * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
   }
   const taps = product(g.kernel);
   const vectors = g.outChannels / g.groups * g.output[1] * Math.ceil(g.output[2] / target.lanes);
