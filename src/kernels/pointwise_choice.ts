@@ -18,7 +18,7 @@ import { stepCost } from "./register_tile.ts";
 const LEAST_CHANNELS = 12;
 
 /** On fewer pixels a tile reads its weights for too little; machine code has channels in the lanes there. */
-const LEAST_PIXELS = 128;
+const LEAST_PIXELS = 32;
 const LEAST_MACHINE_CODE_PIXELS = 256;
 
 /** Whether a convolution, its axes collapsed, is computed as a product of matrices. */

@@ -155,7 +155,7 @@ const LEAST_PANELS = 2;
 const ENOUGH_TILES = 12;
 
 /** Output channels for which it pays to bring their pixels together once more. */
-const LEAST_CHANNELS = 128;
+const LEAST_CHANNELS = 64;
 
 /**
  * As many pixels as a cache keeps, and all output channels of a group unless that leaves too few tiles.
