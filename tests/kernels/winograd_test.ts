@@ -263,7 +263,7 @@ Deno.test("Winograd's algorithm computes every pair of kernel sizes from 1 to 5"
 
 Deno.test("Winograd's algorithm computes dilated convolutions, residue by residue", () => {
   const channels = { inChannels: 3, outChannels: 5, batch: 2 };
-  for (const dilation of [2, 3, [1, 4], [5, 2]]) {
+  for (const dilation of [2, [1, 4], [5, 3]]) {
     for (const kernelSize of [3, [2, 5]]) {
       const options = { dilation, padding: [[3, 1], [2, 4]] } as const;
       checkCase(caseOf({ ...channels, rank: 2, spatial: [17, 24], kernelSize, options }));
@@ -371,7 +371,7 @@ Deno.test("Winograd's algorithm computes any kernel, stride and dilation that al
   }).filter(({ allowed, layerCase }) => {
     return allowed && least(outputSizes(layerCase)) > 0 && seesInput(geometryOf(layerCase));
   });
-  fc.assert(fc.property(cases, ({ layerCase }) => checkCase(layerCase)), { numRuns: 40 });
+  fc.assert(fc.property(cases, ({ layerCase }) => checkCase(layerCase)), { numRuns: 25 });
 });
 
 /** Whether every output meets some input. */
