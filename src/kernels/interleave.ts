@@ -14,16 +14,10 @@ export function deinterleave(code: ProgramBuilder, vectors: readonly Register[])
   const { lanes } = code;
   const count = vectors.length;
   if (count % 2 === 1) {
-    return vectors.map((_, j) =>
-      pick(
-        code,
-        vectors,
-        range(lanes).map((t) => count * t + j).map((element) => ({
-          source: Math.floor(element / lanes),
-          place: element % lanes,
-        })),
-      )
-    );
+    return pickAll(code, vectors, (j, t) => {
+      const element = count * t + j;
+      return { source: Math.floor(element / lanes), place: element % lanes };
+    });
   }
   const split = (parity: number) => {
     const picked = Array.from({ length: lanes }, (_, i) => 2 * i + parity);
@@ -45,16 +39,10 @@ export function interleave(code: ProgramBuilder, vectors: readonly Register[]): 
   if (count < 2) return [...vectors];
   const { lanes } = code;
   if (count % 2 === 1) {
-    return vectors.map((_, k) =>
-      pick(
-        code,
-        vectors,
-        range(lanes).map((lane) => k * lanes + lane).map((element) => ({
-          source: element % count,
-          place: Math.floor(element / count),
-        })),
-      )
-    );
+    return pickAll(code, vectors, (k, lane) => {
+      const element = k * lanes + lane;
+      return { source: element % count, place: Math.floor(element / count) };
+    });
   }
   const even = interleave(code, vectors.filter((_, i) => i % 2 === 0));
   const odd = interleave(code, vectors.filter((_, i) => i % 2 === 1));
@@ -76,6 +64,17 @@ export function interleave(code: ProgramBuilder, vectors: readonly Register[]): 
 interface Element {
   readonly source: number;
   readonly place: number;
+}
+
+/** As many vectors, of which `elementOf` says what each lane is. */
+function pickAll(
+  code: ProgramBuilder,
+  vectors: readonly Register[],
+  elementOf: (vector: number, lane: number) => Element,
+): Register[] {
+  return vectors.map((_, vector) =>
+    pick(code, vectors, range(code.lanes).map((lane) => elementOf(vector, lane)))
+  );
 }
 
 /** A vector of elements from any lanes of some vectors, put together from one after the other. */

@@ -95,20 +95,9 @@ export function outputSpan({ tiles, outputs }: TileSpan): TileSpan {
  * whole's.
  */
 export function cut(whole: TileSpan, window: AxisWindow, block: number): SpanRun[] {
-  const runs: SpanRun[] = [];
-  for (let start = 0; start < whole.tiles; start += block) {
-    const span = part(whole, window, start, Math.min(block, whole.tiles - start));
-    const last = runs.at(-1);
-    if (last !== undefined && equalShape(last.span, span)) {
-      const step = (span.origin - last.span.origin) / last.count;
-      if (last.count === 1 || step === last.step) {
-        runs[runs.length - 1] = { ...last, count: last.count + 1, step };
-        continue;
-      }
-    }
-    runs.push({ start, count: 1, span, step: 0 });
-  }
-  return runs;
+  return cutTerms([whole], window, block).flatMap(({ spans: [span], origin, ...run }) =>
+    span === undefined ? [] : { ...run, span: { ...span, origin } }
+  );
 }
 
 /** Spans of the same tiles with what each of several terms sees, which are equal but for where they begin. */

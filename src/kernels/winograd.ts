@@ -4,8 +4,8 @@
  *
  * Input and kernel are transformed tile by tile, multiplied there, position by position, summed over
  * the input channels, and transformed back (`winograd_transform.ts`). A tile of 4 x 4 outputs of a
- * 3x3 kernel takes 36 products in place of 144. The sums over channels are a matrix product for each of the 36 positions
- * (`winograd_product.ts`).
+ * 3x3 kernel takes 36 products in place of 144. The sums over channels are a matrix product for each of
+ * the 36 positions (`winograd_product.ts`).
  *
  * Lanes are consecutive tiles of a row. The input is read where it lies: its padding is part of the
  * programs, which know for each vector at an edge what comes from where. Per block of tiles:

@@ -36,7 +36,7 @@ import { addOutputs, addProducts } from "./winograd_separate.ts";
 import { stageBytes } from "./winograd_stage.ts";
 import { addWeights } from "./winograd_weight_phase.ts";
 
-/** Plans a convolution to which {@linkcode winogradObstacle} knows no obstacle, kernel by kernel. */
+/** Plans a convolution that {@linkcode allowsWinograd}, kernel by kernel. */
 export function planWinograd(request: PlanRequest, choices: readonly WinogradChoice[]): PlanBody {
   const layouts: Layout[] = [];
   for (const choice of choices) {
@@ -71,7 +71,12 @@ export function planWinograd(request: PlanRequest, choices: readonly WinogradCho
   };
 }
 
-type PhaseName = "convolve" | "transform input" | "multiply" | "products" | "transform output";
+type PhaseName =
+  | "convolve"
+  | "transform input"
+  | "multiply"
+  | "products"
+  | "transform output";
 
 /** The phases of a choice. Where kernels have different ones, those that come first go together. */
 const PHASE_NAMES: Readonly<Record<WinogradChoice["phases"], readonly PhaseName[]>> = {
