@@ -61,8 +61,9 @@ interface StagedOperands extends Operands {
 export function convolveSync(engine: Engine, geometry: Geometry, operands: Operands): Values {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return new ArrayValues(newOutput(geometry));
-  const pieces = cut(runtime, geometry, formOf(operands));
-  return runtime.runSync(convolution(runtime, geometry, pieces, { ...operands, areLasting: true }));
+  const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
+  const staged = { ...operands, algorithm, areLasting: true };
+  return runtime.runSync(convolution(runtime, geometry, pieces, staged));
 }
 
 /**
@@ -79,10 +80,10 @@ export function convolve(
 ): Promise<Values> {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return Promise.resolve(new ArrayValues(newOutput(geometry)));
-  const pieces = cut(runtime, geometry, formOf(operands));
+  const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
   const readAtOnce = runtime.idle && pieces.length === 1;
   const staged = readAtOnce ? { ...operands, areLasting: false } : snapshot(operands);
-  return runtime.run(convolution(runtime, geometry, pieces, staged));
+  return runtime.run(convolution(runtime, geometry, pieces, { ...staged, algorithm }));
 }
 
 function newOutput(geometry: Geometry): Float32Array {
@@ -126,9 +127,25 @@ function frozenWeights(key: object, operands: Weights): Weights {
 const USABLE_SHARE = 0.9;
 
 /** The pieces that a convolution is done in. */
-export function cut(runtime: Runtime, geometry: Geometry, form: Form): Piece[] {
+interface Pieces {
+  readonly pieces: readonly Piece[];
+  /** How each is computed; what was asked for, unless that was to choose and left no other choice. */
+  readonly algorithm: Algorithm;
+}
+
+/**
+ * Cuts a convolution into pieces that fit into the memory. The formula takes least of it: where nothing
+ * else is asked for, it is what is left.
+ */
+export function cut(runtime: Runtime, geometry: Geometry, form: Form): Pieces {
   const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, form), runtime.threads);
-  return piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
+  try {
+    const pieces = piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
+    return { pieces, algorithm: form.algorithm };
+  } catch (error) {
+    if (form.algorithm !== "auto" || !(error instanceof RangeError)) throw error;
+    return cut(runtime, geometry, { ...form, algorithm: "direct" });
+  }
 }
 
 /** Plans by the object that describes their sizes: a layer uses the same one while shapes repeat. */

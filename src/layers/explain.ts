@@ -98,8 +98,8 @@ export function explain(
   if (geometry.batch === 0) {
     return { family: "none", ...means, pieces: 0, bytes: 0, inputLayout: "", phases: [] };
   }
-  const pieces = cut(runtime, geometry, form);
-  const plan = planOf(runtime, pieces[0]?.geometry ?? geometry, form);
+  const { pieces, algorithm } = cut(runtime, geometry, form);
+  const plan = planOf(runtime, pieces[0]?.geometry ?? geometry, { ...form, algorithm });
   const phases = [...plan.preparation, ...plan.phases];
   return {
     family: plan.family,

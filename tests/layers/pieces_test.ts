@@ -309,3 +309,18 @@ const WHOLE_BATCH: LayerCase = {
   options: {},
   seed: 0,
 };
+
+Deno.test("A layer is computed directly where Winograd's algorithm would not fit into the memory", () => {
+  using engine = new Engine({ memory: 25 * 2 ** 17, threads: 2 });
+  const options = { padding: 1, seed: 1, engine } as const;
+  const input = Tensor.randn([1, 192, 28, 28], { seed: 2 });
+  assertThrows(
+    () => new Conv2d(192, 192, 3, { ...options, algorithm: "winograd" }).forwardSync(input),
+    RangeError,
+    "bytes of shared memory",
+  );
+  const layer = new Conv2d(192, 192, 3, options);
+  assertEquals(layer.explain(input.shape).family, "direct");
+  const direct = new Conv2d(192, 192, 3, { ...options, algorithm: "direct" });
+  assertEquals(layer.forwardSync(input).data, direct.forwardSync(input).data);
+});
