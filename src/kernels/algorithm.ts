@@ -12,7 +12,7 @@
  *   last two axes must have a kernel of more taps than its stride, up to 5 times as many, and stride or
  *   dilation 1; of transposed convolutions, dilation 1. For others it is an error.
  * - `"auto"` leaves the choice: Winograd's algorithm where it is quicker and its sums have at least 8
- *   terms: input channels of a group, times the squared stride. Else the formula.
+ *   terms: input channels of a group, once for each residue of the stride. Else the formula.
  *
  * Both compute in float32. On normal random data with 8 to 1024 channels the largest error of Winograd's
  * algorithm was 2.9e-6 of the largest output, that of the formula 4e-6 (on up to 64 channels 2e-6 and

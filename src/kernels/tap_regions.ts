@@ -32,15 +32,17 @@ export function tapRuns(g: Geometry, axis: 1 | 2): TapRun[] {
   const whole = [{ start: 0, count: output, first: 0, last: kernel - 1 }];
   if (g.paddingMode !== "zeros" || kernel === 1) return whole;
   const runs = mergeShort(equalRuns(g, axis));
-  const seen = runs.reduce((sum, { count, first, last }) => sum + count * (last - first + 1), 0);
-  return seen <= (1 - LEAST_SAVING) * output * kernel ? runs : whole;
+  return seenTaps(runs) <= (1 - LEAST_SAVING) * output * kernel ? runs : whole;
+}
+
+/** Taps of all outputs. */
+function seenTaps(runs: readonly TapRun[]): number {
+  return runs.reduce((sum, { count, first, last }) => sum + count * (last - first + 1), 0);
 }
 
 /** What part of the products regions leave. */
 export function seenShare(g: Geometry): number {
-  const share = (axis: 1 | 2) =>
-    tapRuns(g, axis).reduce((sum, { count, first, last }) => sum + count * (last - first + 1), 0) /
-    (g.output[axis] * g.kernel[axis]);
+  const share = (axis: 1 | 2) => seenTaps(tapRuns(g, axis)) / (g.output[axis] * g.kernel[axis]);
   return share(1) * share(2);
 }
 

@@ -97,9 +97,7 @@ export function layoutOf(
   const outChannels = g.outChannels / g.groups;
   const { lanes } = target;
   const parts = partLayouts(g, choice);
-  const blocks = blockParts === 1
-    ? parts.reduce((sum, part) => sum + partBlocks(part), 0)
-    : Math.ceil(parts.length / blockParts);
+  const blocks = blockParts === 1 ? countBlocks(parts) : Math.ceil(parts.length / blockParts);
   const depth = (g.output[0] - 1) * g.stride[0] + (g.kernel[0] - 1) * g.dilation[0] + 1;
   const firstPlane = g.transposed ? g.padBegin[0] : -g.padBegin[0];
   const planes = cut(
@@ -207,6 +205,11 @@ function outputStart({ height, width }: Part, outRow: number): number {
 
 function partBlocks({ rows, columnBlocks }: PartLayout): number {
   return rows.reduce((sum, { count }) => sum + count, 0) * columnBlocks;
+}
+
+/** Blocks of all parts, each part by itself. */
+function countBlocks(parts: readonly PartLayout[]): number {
+  return parts.reduce((sum, part) => sum + partBlocks(part), 0);
 }
 
 function partTiles({ rows, columns }: PartLayout): number {
@@ -385,7 +388,7 @@ export function transformChannels(
   { parts }: Layout,
   { channels, planes, channelCost }: Record<"channels" | "planes" | "channelCost", number>,
 ): number {
-  const others = planes * parts.reduce((sum, part) => sum + partBlocks(part), 0);
+  const others = planes * countBlocks(parts);
   return evenBlock(channels, others, channels * others * channelCost, TRANSFORM_TILE_MICROSECONDS);
 }
 

@@ -102,8 +102,8 @@ export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradC
   const fused = fusedBlock(g, plane, target, limits);
   if (fused !== null && fused.blocks * planesOf(g, plane) >= limits.engineTiles) {
     const tile = blockTile(target, outChannels, fused);
-    const parts = fusedParts(g, fused.blocks * planesOf(g, plane));
-    const channels = wholePanels(outChannels / parts, outChannels, tile);
+    const shares = fusedShares(g, fused.blocks * planesOf(g, plane));
+    const channels = wholePanels(outChannels / shares, outChannels, tile);
     return { ...common(plane, fused), tile, outChannels: channels, phases: 1, positions };
   }
   return weightBytes > MOST_SHARED_WEIGHT_BYTES[target.name]
@@ -143,10 +143,10 @@ function twoPhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoic
   const { rows, columns, positions } = plane;
   const outChannels = g.outChannels / g.groups;
   const block = blockOf(rows, columns, MOST_BLOCK_TILES, target.lanes);
-  const parts = Math.max(1, Math.floor(ENGINE_TILES / (planesOf(g, plane) * block.blocks)));
-  const part = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / parts));
+  const shares = Math.max(1, Math.floor(ENGINE_TILES / (planesOf(g, plane) * block.blocks)));
+  const share = Math.max(LEAST_OUT_CHANNELS, Math.ceil(outChannels / shares));
   const tile = blockTile(target, outChannels, block);
-  const channels = wholePanels(part, outChannels, tile);
+  const channels = wholePanels(share, outChannels, tile);
   return { ...common(plane, block), tile, outChannels: channels, phases: 2, positions };
 }
 
@@ -171,15 +171,15 @@ function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradCho
   const blocks = Math.ceil(planesOf(g, plane) / blockParts) * block.blocks;
   const work = positions * blocks * vectors * outChannels * g.kernel[0] * channelTerms(g, plane);
   const wanted = clamp(work / TILE_MULTIPLY_ADDS, LEAST_TILES, ENOUGH_TILES);
-  // Every part reads the transformed input, which is to be less than its weights.
+  // Every share of the channels reads the transformed input, which is to be less than its weights.
   const most = Math.max(1, Math.floor(outChannels / (2 * vectors * target.lanes)));
-  const parts = clamp(Math.round(wanted / (positions * blocks)), 1, most);
+  const shares = clamp(Math.round(wanted / (positions * blocks)), 1, most);
   const together = Math.ceil(positions * blocks / (2 * ENOUGH_TILES));
   return {
     ...common(plane, block),
     blockParts,
     tile,
-    outChannels: wholePanels(outChannels / parts, outChannels, tile),
+    outChannels: wholePanels(outChannels / shares, outChannels, tile),
     phases: 3,
     positions: Math.min(positions, together),
   };
@@ -221,8 +221,8 @@ const INPUT_CHANNELS = 9;
 /** What part of the products' time the repeated transform of the input may take. */
 const MOST_REPETITION = 0.05;
 
-/** Into how many parts the output channels of few blocks may be cut, each with a transform of its own. */
-function fusedParts(g: Geometry, blocks: number): number {
+/** Into how many shares the output channels of few blocks may be cut, each with a transform of its own. */
+function fusedShares(g: Geometry, blocks: number): number {
   const most = 1 + MOST_REPETITION * g.outChannels / g.groups / INPUT_CHANNELS;
   const wanted = LEAST_TILES / blocks;
   return clamp(Math.ceil(wanted), 1, Math.floor(most));
