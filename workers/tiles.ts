@@ -14,6 +14,7 @@
  * | 5 | workers that have started |
  * | 6 | 1 when the workers are to end |
  * | 7 | generation of the job while its description and code may be read, else 0 |
+ * | 8 | address, in words, up to which the buffer that is being filled may be read |
  * | 16 ... | state of each unit: generation, thread, finished bit |
  *
  * The generation in claim, done and states makes every word of an old job recognisable: a thread that
@@ -24,6 +25,8 @@
 
 /** A job as every thread reads it. */
 export interface TileJob {
+  /** The control block. */
+  readonly control: Int32Array;
   readonly generation: number;
   /** The words that `src/engine/job.ts` encodes. */
   readonly words: Int32Array;
@@ -33,19 +36,18 @@ export interface TileJob {
 /**
  * Claims and runs units of a job until none is left, the job is over, or `mayGoOn` says no.
  *
- * @param control The control block.
  * @param job What to run.
  * @param thread Number of the calling thread, from 0.
  * @param mayGoOn Asked before each claim.
  */
 export function claimTiles(
-  control: Int32Array,
   job: TileJob,
   thread: number,
   run: (job: TileJob, unit: number, thread: number) => void,
   mayGoOn: () => boolean,
 ): void {
   const CLAIM = 1, DONE = 2, READABLE = 7, STATES = 16;
+  const { control } = job;
   const generation = job.generation & 0xffff;
   const units = job.words[3] ?? 0;
   while (mayGoOn()) {
@@ -70,8 +72,16 @@ export function claimTiles(
   }
 }
 
-/** Runs the tiles of one unit: decodes where they lie in their grids and calls their program. */
-export function runUnit({ words, functions }: TileJob, unit: number, thread: number): void {
+/**
+ * Runs the tiles of one unit: decodes where they lie in their grids and calls their program, as soon as
+ * what they read has been filled in.
+ */
+export function runUnit(
+  { control, words, functions }: TileJob,
+  unit: number,
+  thread: number,
+): void {
+  const FILLED = 8, SPINS = 2000, SLEEP_MS = 1;
   const word = (index: number): number => words[index] ?? 0;
   const perUnit = word(4);
   const grids = word(5);
@@ -84,7 +94,7 @@ export function runUnit({ words, functions }: TileJob, unit: number, thread: num
     const parameters = word(at + 3);
     const extents = at + 4;
     const firstArgument = extents + axes;
-    at = firstArgument + parameters * (axes + 3);
+    at = firstArgument + parameters * (axes + 4);
     if (tile >= tiles) {
       tile -= tiles;
       continue;
@@ -92,18 +102,27 @@ export function runUnit({ words, functions }: TileJob, unit: number, thread: num
     const call = functions[word(extents - 4)];
     for (; tile < tiles && left > 0; tile++, left--) {
       const pointers: number[] = [];
+      let needed = 0;
       for (let p = 0; p < parameters; p++) {
-        const argument = firstArgument + p * (axes + 3);
-        let pointer = word(argument) + word(argument + 1) * 2 ** 32 + thread * word(argument + 2);
+        const argument = firstArgument + p * (axes + 4);
+        const reach = word(argument + 2);
+        let pointer = word(argument) + word(argument + 1) * 2 ** 32 + thread * word(argument + 3);
         let index = tile;
         // Innermost axis last, as the extents are given.
         for (let axis = axes - 1; axis >= 0; axis--) {
           const extent = word(extents + axis);
           const position = index % extent;
           index = (index - position) / extent;
-          pointer += position * word(argument + 3 + axis);
+          pointer += position * word(argument + 4 + axis);
         }
         pointers.push(pointer);
+        if (reach > 0) needed = Math.max(needed, (pointer + reach) / 4);
+      }
+      // The thread that fills the buffer is at it, and waits for nobody.
+      for (let spin = 0; needed > 0; spin++) {
+        const filled = Atomics.load(control, FILLED);
+        if (filled >= needed) break;
+        if (spin > SPINS) Atomics.wait(control, FILLED, filled, SLEEP_MS);
       }
       call?.(...pointers);
     }
@@ -222,7 +241,7 @@ export function serveTiles(
       if (modules.size >= MOST_MODULES && oldest !== undefined) modules.delete(oldest);
       modules.set(id, functions);
     }
-    return { generation, words: job, functions };
+    return { control, generation, words: job, functions };
   };
 
   Atomics.add(control, STARTED, 1);
@@ -235,6 +254,6 @@ export function serveTiles(
     if (generation === seen) continue;
     seen = generation;
     const job = read(generation);
-    if (job !== null) claimTiles(control, job, thread, runUnit, () => true);
+    if (job !== null) claimTiles(job, thread, runUnit, () => true);
   }
 }

@@ -5,10 +5,12 @@
  */
 
 import { claimTiles, runUnit, type TileJob } from "../../workers/tiles.ts";
+import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { CodeCache } from "./code_cache.ts";
 import type { Block } from "./heap.ts";
 import { encodeJob, unitsOf } from "./job.ts";
 import { CONTROL, type SharedMemory } from "./shared_memory.ts";
+import { type EarlyTransfer, Emptying, type Transfer } from "./transfer.ts";
 import type { Phase } from "./work.ts";
 
 /** A phase and where its buffers are. */
@@ -16,6 +18,10 @@ export interface PhaseRun {
   readonly phase: Phase;
   /** Byte address of each of the work's buffers. */
   readonly bases: readonly number[];
+  /** Fills a buffer while the phase runs; done when the phase has begun. */
+  readonly filling?: Transfer | null;
+  /** Empties a buffer while the phase runs, if that is worth it; done when it is complete. */
+  readonly emptying?: EarlyTransfer | null;
 }
 
 const CALLING_THREAD = 0;
@@ -39,6 +45,12 @@ const SLEEP_MS = 20;
 
 /** Work that takes this long is worth waking somebody for. */
 const LEAST_SHARED_MICROSECONDS = 40;
+
+/** Elements that are copied at a time: few enough for others not to wait long, many enough to go fast. */
+const PART_ELEMENTS = 8192;
+
+/** As the end of what has been filled: all there is. */
+const EVERYTHING = 2 ** 31 - 1;
 
 /** A phase that has begun. */
 export interface RunningPhase {
@@ -91,17 +103,25 @@ class PublishedPhase implements RunningPhase {
   readonly #job: TileJob;
   readonly #units: number;
   readonly #description: Block;
+  #emptying: Emptying | null;
   #longestUnitMs = 0;
   #lastDone = 0;
   #lastLook = performance.now();
   #waitedMs = 0;
   #lostThread = false;
 
-  constructor(shared: SharedMemory, job: TileJob, units: number, description: Block) {
+  constructor(
+    shared: SharedMemory,
+    job: TileJob,
+    units: number,
+    description: Block,
+    { phase, emptying = null }: PhaseRun,
+  ) {
     this.#shared = shared;
     this.#job = job;
     this.#units = units;
     this.#description = description;
+    this.#emptying = emptying && Emptying.of(emptying, phase, (unit) => this.#isDone(unit));
   }
 
   get lostThread(): boolean {
@@ -114,7 +134,10 @@ class PublishedPhase implements RunningPhase {
       runUnit(job, unit, CALLING_THREAD);
       this.#longestUnitMs = Math.max(this.#longestUnitMs, performance.now() - start);
     };
-    claimTiles(this.#shared.control, this.#job, CALLING_THREAD, run, mayGoOn);
+    claimTiles(this.#job, CALLING_THREAD, run, () => {
+      this.#emptying?.advance();
+      return mayGoOn();
+    });
   }
 
   /** Whether some units have not been claimed by anyone. */
@@ -122,8 +145,14 @@ class PublishedPhase implements RunningPhase {
     return (Atomics.load(this.#shared.control, CONTROL.claim) & 0xffff) < this.#units;
   }
 
-  /** Takes over the units of a thread that got lost. */
   isComplete(): boolean {
+    if (!this.#isComputed()) return false;
+    this.#emptying?.finish();
+    return true;
+  }
+
+  /** Whether every unit is done. Takes over those of a thread that got lost. */
+  #isComputed(): boolean {
     const done = Atomics.load(this.#shared.control, CONTROL.done) & 0xffff;
     if (done >= this.#units || this.#lostThread) return true;
     const now = performance.now();
@@ -141,7 +170,10 @@ class PublishedPhase implements RunningPhase {
 
   complete(): void {
     this.help(() => true);
-    for (let spin = 0; spin < SPINS; spin++) if (this.isComplete()) return;
+    for (let spin = 0; spin < SPINS; spin++) {
+      if (this.isComplete()) return;
+      this.#emptying?.advance();
+    }
     while (!this.isComplete()) {
       const done = Atomics.load(this.#shared.control, CONTROL.done);
       if ((done & 0xffff) >= this.#units) return;
@@ -153,6 +185,18 @@ class PublishedPhase implements RunningPhase {
     this.#lostThread = true;
   }
 
+  /** Gets ready to empty the buffer, now that others are at work. */
+  open(): void {
+    this.#emptying?.open();
+  }
+
+  /** Has the units done, whatever comes of them, and leaves. */
+  abandon(): void {
+    this.#emptying = null;
+    this.complete();
+    this.release();
+  }
+
   release(): void {
     Atomics.store(this.#shared.control, CONTROL.readable, 0);
     this.#shared.heap.release(this.#description);
@@ -161,12 +205,14 @@ class PublishedPhase implements RunningPhase {
   /** Computes what is not done, claimed or not. A unit may be computed twice: it gives the same. */
   #takeOver(): void {
     this.#lostThread = true;
-    const generation = this.#job.generation & 0xffff;
     for (let unit = 0; unit < this.#units; unit++) {
-      const state = Atomics.load(this.#shared.control, CONTROL.states + unit);
-      const done = state >>> 16 === generation && (state & 1) === 1;
-      if (!done) runUnit(this.#job, unit, CALLING_THREAD);
+      if (!this.#isDone(unit)) runUnit(this.#job, unit, CALLING_THREAD);
     }
+  }
+
+  #isDone(unit: number): boolean {
+    const state = Atomics.load(this.#shared.control, CONTROL.states + unit);
+    return state >>> 16 === (this.#job.generation & 0xffff) && (state & 1) === 1;
   }
 }
 
@@ -182,34 +228,77 @@ export class Dispatcher {
   }
 
   /**
-   * Publishes a phase to the workers where there are any and there is something to share.
+   * Publishes a phase to the workers where there are any and there is something to share. A buffer that
+   * is to be filled has been when this returns.
    *
    * @returns The phase, or `null` if it was so small that it is done already.
    */
-  begin({ phase, bases }: PhaseRun, workers: number): RunningPhase | null {
+  begin(run: PhaseRun, workers: number): RunningPhase | null {
+    const { phase, bases, filling = null } = run;
+    const { control } = this.#shared;
     const functions = this.#code.functions(phase);
     const units = unitsOf(phase);
     const isShared = workers > 0 && units > 1 && phase.cost > LEAST_SHARED_MICROSECONDS;
     const location = isShared ? this.#code.publish(phase) : null;
-    const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 });
-    const job: TileJob = { generation: this.#nextGeneration(), words, functions };
-    if (units <= 1) {
+    const filled = location === null ? null : filling?.buffer ?? null;
+    const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 }, filled);
+    const job: TileJob = { control, generation: this.#nextGeneration(), words, functions };
+    const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
+    if (description === null) {
+      Atomics.store(control, CONTROL.filled, EVERYTHING);
+      filling?.copy(0, filling.length);
+      if (units > 1) return new LocalPhase(job, units);
       if (units === 1) runUnit(job, 0, CALLING_THREAD);
       return null;
     }
-    const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
-    if (description === null) return new LocalPhase(job, units);
+    const published = new PublishedPhase(this.#shared, job, units, description, run);
+    this.#publish(job, units, description, filling === null ? EVERYTHING : 0);
+    try {
+      if (filling !== null) this.#fill(filling, bases);
+      published.open();
+    } catch (error) {
+      // Nobody may go on waiting for what will not come, nor use memory that is given back.
+      Atomics.store(control, CONTROL.filled, EVERYTHING);
+      published.abandon();
+      throw error;
+    }
+    return published;
+  }
+
+  #publish(
+    { generation, words }: TileJob,
+    units: number,
+    description: Block,
+    filled: number,
+  ): void {
     const { control } = this.#shared;
+    // The low bits of a generation come again: what is left from long ago must not look like this job's.
+    control.fill(0, CONTROL.states, CONTROL.states + units);
     const address = description.address / words.BYTES_PER_ELEMENT;
     this.#shared.words.set(words, address);
     Atomics.store(control, CONTROL.address, address);
     Atomics.store(control, CONTROL.length, words.length);
-    Atomics.store(control, CONTROL.done, job.generation << 16);
-    Atomics.store(control, CONTROL.claim, job.generation << 16);
-    Atomics.store(control, CONTROL.readable, job.generation);
-    Atomics.store(control, CONTROL.generation, job.generation);
+    Atomics.store(control, CONTROL.filled, filled);
+    Atomics.store(control, CONTROL.done, generation << 16);
+    Atomics.store(control, CONTROL.claim, generation << 16);
+    Atomics.store(control, CONTROL.readable, generation);
+    Atomics.store(control, CONTROL.generation, generation);
     Atomics.notify(control, CONTROL.generation);
-    return new PublishedPhase(this.#shared, job, units, description);
+  }
+
+  /** Fills a buffer part by part, and says each time how far it is. */
+  #fill(filling: Transfer, bases: readonly number[]): void {
+    const { control } = this.#shared;
+    const { buffer, length } = filling;
+    const start = (bases[buffer] ?? 0) / FLOAT_BYTES;
+    for (let from = 0; from < length; from += PART_ELEMENTS) {
+      const to = Math.min(from + PART_ELEMENTS, length);
+      filling.copy(from, to);
+      Atomics.store(control, CONTROL.filled, start + to);
+    }
+    // Vectors may reach beyond the last element.
+    Atomics.store(control, CONTROL.filled, EVERYTHING);
+    Atomics.notify(control, CONTROL.filled);
   }
 
   /** Tells the workers to end. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { FLOAT_BYTES, type Program } from "../codegen/program.ts";
+import { reachOf } from "../codegen/reach.ts";
 import { gridTiles, type Phase, phaseTiles } from "./work.ts";
 
 /** Where the encoded code of a phase lies. */
@@ -23,26 +25,32 @@ export function unitsOf(phase: Phase): number {
   return Math.ceil(tiles / tilesPerUnit(tiles));
 }
 
-function tilesPerUnit(tiles: number): number {
+/** How many of a phase's tiles make a unit. */
+export function tilesPerUnit(tiles: number): number {
   return Math.max(1, Math.ceil(tiles / MOST_UNITS));
 }
 
 /**
  * Encodes a job:
  * `[module id, code address, code bytes, units, tiles per unit, grids]`, then for each grid `[program,
- * tiles, axes, parameters, extents..., (pointer, its high word, thread step, steps...) per parameter]`.
+ * tiles, axes, parameters, extents..., (pointer, its high word, reach, thread step, steps...) per
+ * parameter]`. The reach is how many bytes a tile reads from the pointer on in the buffer that is being
+ * filled, and 0 in all others.
  *
  * @param phase The tiles.
  * @param bases Address of each buffer.
  * @param module Where the programs' code is.
+ * @param filling The buffer that is being filled while the tiles run; `null` if none is.
  */
 export function encodeJob(
   phase: Phase,
   bases: readonly number[],
   module: ModuleLocation,
+  filling: number | null,
 ): Int32Array<ArrayBuffer> {
-  const template = templates.get(phase) ?? makeTemplate(phase);
-  templates.set(phase, template);
+  const templates = templatesOf.get(phase) ?? new Map<number | null, JobTemplate>();
+  const template = templates.get(filling) ?? makeTemplate(phase, filling);
+  templatesOf.set(phase, templates.set(filling, template));
   const words = template.words.slice();
   words[0] = module.id;
   words[1] = module.address;
@@ -68,21 +76,29 @@ interface JobPointer {
   readonly offset: number;
 }
 
-const templates = new WeakMap<Phase, JobTemplate>();
+/** By the buffer that is being filled. */
+const templatesOf = new WeakMap<Phase, Map<number | null, JobTemplate>>();
 
-function makeTemplate(phase: Phase): JobTemplate {
+function makeTemplate(phase: Phase, filling: number | null): JobTemplate {
   const tiles = phaseTiles(phase);
   const words = [0, 0, 0, unitsOf(phase), tilesPerUnit(tiles), phase.grids.length];
   const pointers: JobPointer[] = [];
   for (const grid of phase.grids) {
     const { program, extents, args } = grid;
     words.push(program, gridTiles(grid), extents.length, args.length, ...extents);
-    for (const { buffer, offset, threadStep, steps } of args) {
+    for (const [parameter, { buffer, offset, threadStep, steps }] of args.entries()) {
+      const reach = buffer === filling ? readEnd(phase.programs[program], parameter) : 0;
       pointers.push({ word: words.length, buffer, offset });
-      words.push(0, 0, threadStep, ...steps);
+      words.push(0, 0, reach, threadStep, ...steps);
     }
   }
   return { words: Int32Array.from(words), pointers };
+}
+
+/** How many bytes a program reads from a parameter on; 0 if it reads nothing there. */
+function readEnd(program: Program | undefined, parameter: number): number {
+  const reads = program === undefined ? null : reachOf(program)[parameter]?.reads ?? null;
+  return reads === null ? 0 : Math.max(reads.end, FLOAT_BYTES);
 }
 
 /** What a pointer has beyond its low word, taken as a signed number: 0 within the shared memory. */

@@ -50,31 +50,41 @@ export interface Loan {
   giveBack(): void;
 }
 
+/** What becomes of the results of one origin, such as a layer: the next one's fate is likely the last one's. */
+interface Habit {
+  /** Whether the last result has been read. */
+  isRead: boolean;
+}
+
 /**
- * Where the elements of a result are: in the shared memory or, once they have moved, in an array. It knows
- * nothing of who uses the result, so that this may be collected while it is still listed.
+ * Where the elements of a result are: in the shared memory, in an array, or in both until they are read.
+ * It knows nothing of who uses the result, so that this may be collected while it is still listed.
  */
 class Place {
   readonly length: number;
+  readonly #habit: Habit;
   #lease: Lease | null;
-  #data: Float32Array | null = null;
+  #data: Float32Array | null;
 
-  constructor(lease: Lease, length: number) {
+  constructor(lease: Lease, length: number, habit: Habit, copy: Float32Array | null) {
     this.#lease = lease;
     this.length = length;
+    this.#habit = habit;
+    this.#data = copy;
   }
 
   /** The elements in an array, to which they move now unless they have. */
   get data(): Float32Array {
+    this.#habit.isRead = true;
     this.moveOut();
     return this.#data ?? new Float32Array(0);
   }
 
-  /** Copies the elements to an array and leaves the shared memory. */
+  /** Leaves the shared memory for an array. */
   moveOut(): void {
     if (this.#lease === null) return;
     const { shared, block } = this.#lease;
-    this.#data = copyOf(shared.floats(block.address, this.length));
+    this.#data ??= copyOf(shared.floats(block.address, this.length));
     this.#lease.disown();
     this.#lease = null;
   }
@@ -125,6 +135,7 @@ export class Results {
    */
   readonly #places = new Map<Lease, Place>();
   readonly #registry = new FinalizationRegistry<Lease>((lease) => lease.disown());
+  readonly #habits = new WeakMap<object, Habit>();
   /** Bytes that they hold. */
   #held = 0;
 
@@ -132,13 +143,31 @@ export class Results {
     this.#shared = shared;
   }
 
-  /** Makes a result of a block, which is given back when the result has been read or collected. */
-  keep(block: Block, length: number): SharedResult {
+  /** Whether the last result of an origin has been read, and not been used where it was. */
+  areReadFrom(origin: object): boolean {
+    return this.#habits.get(origin)?.isRead ?? false;
+  }
+
+  /**
+   * Makes a result of a block, which is given back when the result has been read or collected.
+   *
+   * @param origin What it is a result of.
+   * @param copy Its elements in an array, if it has been copied to one already.
+   */
+  keep(
+    block: Block,
+    length: number,
+    origin: object,
+    copy: Float32Array | null = null,
+  ): SharedResult {
+    const habit = this.#habits.get(origin) ?? { isRead: false };
+    habit.isRead = false;
+    this.#habits.set(origin, habit);
     const lease = new Lease(this.#shared, block, () => {
       this.#places.delete(lease);
       this.#held -= block.bytes;
     });
-    const place = new Place(lease, length);
+    const place = new Place(lease, length, habit, copy);
     const result = new SharedResult(place);
     this.#places.set(lease, place);
     this.#held += block.bytes;

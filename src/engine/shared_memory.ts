@@ -29,6 +29,7 @@ export const CONTROL = {
   started: 5,
   end: 6,
   readable: 7,
+  filled: 8,
   states: 16,
 } as const;
 

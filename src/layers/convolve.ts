@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
+import type { EarlyTransfer, Transfer } from "../engine/transfer.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
@@ -88,6 +89,10 @@ export function convolve(
 
 function newOutput(geometry: Geometry): Float32Array {
   return new Float32Array(outputLength(geometry));
+}
+
+function inputLength({ batch, inChannels, input }: Geometry): number {
+  return input.reduce((a, b) => a * b, batch * inChannels);
 }
 
 function outputLength({ batch, outChannels, output }: Geometry): number {
@@ -227,14 +232,48 @@ function* runIntoMemory(
   operands: StagedOperands,
   loans: Loans,
 ): Task<Values> {
-  const block = placeOutput(runtime, planOf(runtime, piece.geometry, formOf(operands)));
+  const { geometry } = piece;
+  const { results } = runtime;
+  const block = placeOutput(runtime, planOf(runtime, geometry, formOf(operands)));
+  const length = outputLength(geometry);
+  const isCopied = runtime.workers > 0 && isWorthBorrowing(length) &&
+    results.areReadFrom(operands.weightKey);
+  const copy = isCopied ? new OutputCopy(geometry, runtime.floats(block.address, length)) : null;
   try {
-    yield* runPiece(runtime, piece, operands, withOutput(loans, block));
+    yield* runPiece(runtime, piece, operands, withOutput(loans, block), copy);
   } catch (error) {
     runtime.release(block);
     throw error;
   }
-  return runtime.results.keep(block, outputLength(piece.geometry));
+  return results.keep(block, length, operands.weightKey, copy?.array ?? null);
+}
+
+/** An output that is copied to an array while it is being computed, if that is worth it. */
+class OutputCopy implements EarlyTransfer {
+  readonly buffer = BUFFER.output;
+  readonly length: number;
+  readonly #geometry: Geometry;
+  readonly #source: Float32Array;
+  #array: Float32Array | null = null;
+
+  constructor(geometry: Geometry, source: Float32Array) {
+    this.#geometry = geometry;
+    this.#source = source;
+    this.length = source.length;
+  }
+
+  /** The copy, complete when the output is; `null` if none has been made. */
+  get array(): Float32Array | null {
+    return this.#array;
+  }
+
+  open(): void {
+    this.#array = newOutput(this.#geometry);
+  }
+
+  copy(from: number, to: number): void {
+    this.#array?.set(this.#source.subarray(from, to), from);
+  }
 }
 
 /** A buffer that lies somewhere already. */
@@ -278,35 +317,60 @@ function borrow(
  * Runs one piece.
  *
  * @param loans The buffers that lie somewhere already: the output, and operands in their arrays.
+ * @param outputCopy Copies the output while it is being computed.
  */
 function* runPiece(
   runtime: Runtime,
-  { geometry, stageInput, stageAdd }: Piece,
+  piece: Piece,
   operands: StagedOperands,
   loans: ReadonlyMap<number, Placed>,
+  outputCopy: EarlyTransfer | null = null,
 ): Task<void> {
+  const { geometry, stageAdd } = piece;
   const plan = planOf(runtime, geometry, formOf(operands));
   const bases: number[] = [];
   const blocks: Block[] = [];
   for (const [buffer, { address }] of loans) bases[buffer] = address;
-  /** Gives a buffer the values of an operand, unless it has them. */
-  const stage = (buffer: number, copy: (target: Float32Array) => void) => {
-    if (loans.has(buffer)) return;
+  /** A buffer for an operand, unless it lies somewhere already. */
+  const placeOperand = (buffer: number): Float32Array | null => {
+    if (loans.has(buffer)) return null;
     blocks.push(place(runtime, plan, [buffer], bases));
-    copy(view(runtime, plan, bases, buffer));
+    return view(runtime, plan, bases, buffer);
   };
   try {
     blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], bases));
-    // All operands are read before the first phase, which may run after the call has returned.
-    stage(BUFFER.input, (target) => stageInput(target, operands.input.data));
+    const input = placeOperand(BUFFER.input);
+    const filling = input === null ? null : stageInput(piece, input, operands.input.data);
     const { add } = operands;
-    if (add !== null) stage(BUFFER.add, (target) => stageAdd(target, add.data));
+    const addend = add === null ? null : placeOperand(BUFFER.add);
+    if (add !== null && addend !== null) stageAdd(addend, add.data);
     // Weights come last: taking memory may cost the copy of them that is kept.
-    yield* stageWeights(runtime, plan, operands, bases, blocks);
-    yield* phasesOf(plan.phases, bases);
+    const preparation = stageWeights(runtime, plan, operands, bases, blocks);
+    const phases = phasesOf(plan.phases, bases, outputCopy);
+    // The input is read as the first phase begins: what comes after may run when the call has returned.
+    yield* whileFilling(filling, inTurn(preparation, phases));
   } finally {
     for (const block of blocks) runtime.release(block);
   }
+}
+
+/**
+ * Copies the part of the input that a piece needs.
+ *
+ * @returns The copy that is still to be made, which others may begin to read before it is complete; `null`
+ * if it has been made.
+ */
+function stageInput(piece: Piece, target: Float32Array, input: Float32Array): Transfer | null {
+  const { inputStart, geometry } = piece;
+  if (inputStart === null) {
+    piece.stageInput(target, input);
+    return null;
+  }
+  return {
+    buffer: BUFFER.input,
+    length: inputLength(geometry),
+    copy: (from, to) => target.set(input.subarray(inputStart + from, inputStart + to), from),
+  };
 }
 
 const WEIGHTS = [BUFFER.weight, BUFFER.bias, BUFFER.packedWeight];
@@ -353,8 +417,31 @@ function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
   return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
-function* phasesOf(phases: readonly Phase[], bases: readonly number[]): Task<void> {
-  for (const phase of phases) yield { phase, bases };
+/**
+ * Phases one after the other.
+ *
+ * @param emptying Copies what the last one writes while it runs.
+ */
+function* phasesOf(
+  phases: readonly Phase[],
+  bases: readonly number[],
+  emptying: EarlyTransfer | null = null,
+): Task<void> {
+  const last = phases.at(-1);
+  for (const phase of phases) yield { phase, bases, emptying: phase === last ? emptying : null };
+}
+
+function* inTurn(...tasks: readonly Task<void>[]): Task<void> {
+  for (const task of tasks) yield* task;
+}
+
+/** A task during whose first phase a buffer is filled. */
+function* whileFilling(transfer: Transfer | null, task: Task<void>): Task<void> {
+  let filling = transfer;
+  for (const run of task) {
+    yield { ...run, filling };
+    filling = null;
+  }
 }
 
 /** Takes one block for some of a plan's buffers. */

@@ -11,7 +11,9 @@ import { type PadSegment, padSegments } from "../kernels/pad.ts";
 /** A part of a convolution that is a convolution itself. */
 export interface Piece {
   readonly geometry: Geometry;
-  /** Copies the part of the input that the piece needs. */
+  /** Where in the input the part begins that the piece needs, if that is one run of elements. */
+  readonly inputStart: number | null;
+  /** Copies that part. */
   readonly stageInput: (target: Float32Array, input: Float32Array) => void;
   /** Copies the part of a tensor of the output's shape that the piece computes. */
   readonly stageAdd: (target: Float32Array, add: Float32Array) => void;
@@ -96,6 +98,7 @@ function batchPiece(whole: Geometry, start: number, batch: number): Piece {
   const outputItem = whole.outChannels * product(whole.output);
   return {
     geometry,
+    inputStart: start * inputItem,
     stageInput: (target, input) =>
       target.set(input.subarray(start * inputItem, (start + batch) * inputItem)),
     stageAdd: (target, add) =>
@@ -170,6 +173,7 @@ function slabPiece(whole: Geometry, axis: Axis, item: number, start: number, cou
   };
   return {
     geometry,
+    inputStart: null,
     stageInput: (target, input) => {
       for (let outer = 0; outer < inputOuter; outer++) {
         const to = target.subarray(outer * positions.count * inputInner);

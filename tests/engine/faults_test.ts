@@ -229,7 +229,7 @@ Deno.test("Runtime keeps results that nobody has read when a worker is lost", as
     const block = runtime.allocate(4000);
     runtime.floats(block.address, 1000).fill(made.length + 1);
     yield* convolutionTask(runtime, [exercise(0), exercise(1)]);
-    made.push(runtime.results.keep(block, 1000));
+    made.push(runtime.results.keep(block, 1000, made));
   }
   // The workers take part from the second on, and are lost in it.
   runtime.runSync(task());

@@ -21,7 +21,8 @@ function calls(phase: Phase, thread: number): string[] {
     { length: PROGRAMS },
     (_, program) => (...pointers: number[]) => void made.push([program, ...pointers].join(" ")),
   );
-  const job = { generation: 1, words: encodeJob(phase, BASES, MODULE), functions };
+  const words = encodeJob(phase, BASES, MODULE, null);
+  const job = { control: new Int32Array(16), generation: 1, words, functions };
   for (let unit = 0; unit < unitsOf(phase); unit++) runUnit(job, unit, thread);
   return made;
 }

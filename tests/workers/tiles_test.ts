@@ -20,12 +20,12 @@ function phaseOf(tiles: number): Phase {
 
 /** A control block on which a job has been published, and the job. */
 function published(generation: number, control = newControl()): [Int32Array, TileJob] {
-  const words = encodeJob(phaseOf(UNITS), [], { id: 1, address: 0, bytes: 0 });
+  const words = encodeJob(phaseOf(UNITS), [], { id: 1, address: 0, bytes: 0 }, null);
   control[CONTROL.done] = generation << 16;
   control[CONTROL.claim] = generation << 16;
   control[CONTROL.readable] = generation;
   control[CONTROL.generation] = generation;
-  return [control, { generation, words, functions: [] }];
+  return [control, { control, generation, words, functions: [] }];
 }
 
 function newControl(): Int32Array {
@@ -54,10 +54,10 @@ for (const generation of [1, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff]) {
   Deno.test(`claimTiles() runs each unit once and counts it, generation ${generation}`, () => {
     const [control, job] = published(generation);
     const { runs, run } = counter();
-    claimTiles(control, job, 255, run, GO_ON);
+    claimTiles(job, 255, run, GO_ON);
     assertEquals(runs, ONCE);
     assertEquals(doneUnits(control), UNITS);
-    claimTiles(control, job, 1, run, GO_ON);
+    claimTiles(job, 1, run, GO_ON);
     assertEquals(runs, ONCE);
   });
 }
@@ -71,7 +71,7 @@ Deno.test("claimTiles() shares the units among all who claim", () => {
       all.run(job, unit);
       if (++claimed === 3 && thread < 3) claimer(thread + 1);
     };
-    claimTiles(control, job, thread, run, GO_ON);
+    claimTiles(job, thread, run, GO_ON);
   };
   const all = counter();
   claimer(0);
@@ -83,12 +83,12 @@ Deno.test("claimTiles() asks before each claim whether to go on", () => {
   const [control, job] = published(5);
   const { runs, run } = counter();
   let left = 4;
-  claimTiles(control, job, 0, run, () => left-- > 0);
+  claimTiles(job, 0, run, () => left-- > 0);
   assertEquals(runs.reduce((a, b) => a + b), 4);
   assertEquals(doneUnits(control), 4);
-  claimTiles(control, job, 0, run, () => false);
+  claimTiles(job, 0, run, () => false);
   assertEquals(doneUnits(control), 4);
-  claimTiles(control, job, 1, run, GO_ON);
+  claimTiles(job, 1, run, GO_ON);
   assertEquals(runs, ONCE);
 });
 
@@ -97,7 +97,7 @@ Deno.test("claimTiles() claims nothing of a job that came after its own", () => 
   published(6, control);
   const before = control.slice();
   const { runs, run } = counter();
-  claimTiles(control, stale, 1, run, GO_ON);
+  claimTiles(stale, 1, run, GO_ON);
   assertEquals(runs, NEVER);
   assertEquals(control, before);
 });
@@ -106,7 +106,7 @@ Deno.test("claimTiles() claims nothing of a job that is over", () => {
   const [control, job] = published(5);
   control[CONTROL.readable] = 0;
   const { runs, run } = counter();
-  claimTiles(control, job, 1, run, GO_ON);
+  claimTiles(job, 1, run, GO_ON);
   assertEquals(runs, NEVER);
 });
 
@@ -115,7 +115,7 @@ Deno.test("claimTiles() claims nothing of the job 65536 jobs later", () => {
   published(5 + 0x10000, control);
   const before = control.slice();
   const { runs, run } = counter();
-  claimTiles(control, stale, 1, run, GO_ON);
+  claimTiles(stale, 1, run, GO_ON);
   assertEquals(runs, NEVER);
   assertEquals(control, before);
 });
@@ -128,13 +128,13 @@ Deno.test("claimTiles() counts nothing for a job that was replaced while it ran 
     nextJobs.push(next);
     // The next job is half done when the slow thread comes back.
     let left = UNITS / 2;
-    claimTiles(control, next, 0, timely.run, () => left-- > 0);
+    claimTiles(next, 0, timely.run, () => left-- > 0);
   });
   const timely = counter();
-  claimTiles(control, slow, 1, late.run, GO_ON);
+  claimTiles(slow, 1, late.run, GO_ON);
   assertEquals(late.runs.reduce((a, b) => a + b), 1);
   assertEquals(doneUnits(control), UNITS / 2);
-  for (const next of nextJobs) claimTiles(control, next, 0, timely.run, GO_ON);
+  for (const next of nextJobs) claimTiles(next, 0, timely.run, GO_ON);
   assertEquals(timely.runs, ONCE);
   assertEquals(doneUnits(control), UNITS);
 });
@@ -145,7 +145,7 @@ Deno.test("claimTiles() does not count a unit that another thread took over and 
   const { runs, run } = counter((unit) => {
     if (unit === TAKEN) control[CONTROL.states + TAKEN] = 5 << 16 | 0 << 1 | 1;
   });
-  claimTiles(control, job, 1, run, GO_ON);
+  claimTiles(job, 1, run, GO_ON);
   assertEquals(runs, ONCE);
   assertEquals(doneUnits(control), UNITS - 1);
 });

@@ -1,0 +1,217 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import * as fc from "fast-check";
+import { Conv2d, Engine, Tensor } from "../../mod.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/program.ts";
+import { WASM_TARGET } from "../../src/codegen/target.ts";
+import type { PhaseRun } from "../../src/engine/dispatcher.ts";
+import { runtimeOf } from "../../src/engine/engine.ts";
+import { unitsOf } from "../../src/engine/job.ts";
+import type { Task } from "../../src/engine/runtime.ts";
+import { type EarlyTransfer, Emptying } from "../../src/engine/transfer.ts";
+import type { Grid, Phase } from "../../src/engine/work.ts";
+import { sameBits } from "./_same.ts";
+
+const [SOURCE, TARGET] = [0, 1];
+const { lanes } = WASM_TARGET;
+
+/** Copies some vectors from its first pointer to its second. */
+function copyProgram(vectors: number): Program {
+  const code = new ProgramBuilder("copy", lanes, 2);
+  const [value = 0] = code.registers(1);
+  code.loop(vectors, () => {
+    code.load(value, 0, 0);
+    code.store(value, 1, 0);
+    code.advance(0, lanes * FLOAT_BYTES);
+    code.advance(1, lanes * FLOAT_BYTES);
+  });
+  return code.build();
+}
+
+/** Vectors that a tile copies. */
+const TILE = 40;
+const TILE_ELEMENTS = TILE * lanes;
+const TILE_BYTES = TILE_ELEMENTS * FLOAT_BYTES;
+
+/** Tiles that copy a buffer to another: `order[i]` is the place of tile `i`. */
+function copyPhase(order: readonly number[]): Phase {
+  const grids: Grid[] = order.map((place) => ({
+    program: 0,
+    extents: [1],
+    args: [SOURCE, TARGET].map((buffer) => ({
+      buffer,
+      offset: place * TILE_BYTES,
+      threadStep: 0,
+      steps: [0],
+    })),
+  }));
+  return { name: "copy", programs: [copyProgram(TILE)], grids, cost: 1e6 };
+}
+
+/** A transfer that notes what it is asked for. */
+function transferOf(length: number, buffer = TARGET) {
+  const parts: [from: number, to: number][] = [];
+  let opened = 0;
+  const transfer: EarlyTransfer = {
+    buffer,
+    length,
+    open: () => void opened++,
+    copy: (from, to) => void parts.push([from, to]),
+  };
+  return { transfer, parts, isOpen: () => opened === 1 };
+}
+
+Deno.test("Emptying copies an element once, and not before its unit and all that may write it are done", () => {
+  const TILES = 60;
+  const order = fc.array(fc.nat(3), { minLength: TILES, maxLength: TILES }).map((noise) =>
+    noise.map((each, tile) => ({ tile, key: tile + each }))
+      .sort((a, b) => a.key - b.key).map(({ tile }) => tile)
+  );
+  const finishing = fc.shuffledSubarray(Array.from({ length: TILES }, (_, unit) => unit), {
+    minLength: TILES,
+  });
+  fc.assert(
+    fc.property(order, finishing, (order, finishing) => {
+      const phase = copyPhase(order);
+      assertEquals(unitsOf(phase), TILES);
+      const length = TILES * TILE_ELEMENTS;
+      const { transfer, parts } = transferOf(length);
+      const done = new Set<number>();
+      const emptying = Emptying.of(transfer, phase, (unit) => done.has(unit));
+      if (emptying === null) throw new Error("It is not thought worth it");
+      for (const unit of finishing) {
+        done.add(unit);
+        emptying.advance();
+        const copied = parts.at(-1)?.[1] ?? 0;
+        order.forEach((place, unit) => {
+          assert(done.has(unit) || place * TILE_ELEMENTS >= copied);
+        });
+      }
+      emptying.finish();
+      emptying.finish();
+      let end = 0;
+      for (const [from, to] of parts) {
+        assertEquals(from, end);
+        assert(to > from);
+        end = to;
+      }
+      assertEquals(end, length);
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+});
+
+Deno.test("Emptying is not worth it where nothing is final before the end", () => {
+  const TILES = 60;
+  const forwards = Array.from({ length: TILES }, (_, tile) => tile);
+  const { transfer } = transferOf(TILES * TILE_ELEMENTS);
+  assert(Emptying.of(transfer, copyPhase(forwards), () => true) !== null);
+  assertStrictEquals(Emptying.of(transfer, copyPhase(forwards.toReversed()), () => true), null);
+});
+
+/** Copies an array through two buffers, filling the one and emptying the other while tiles run. */
+function* copyThrough(
+  runtime: ReturnType<typeof runtimeOf>,
+  input: Float32Array,
+  order: readonly number[],
+  fill: (from: number, to: number) => void = () => {},
+): Task<Float32Array> {
+  const block = runtime.allocate(2 * input.byteLength);
+  const { address } = block;
+  const bases = [address, address + input.byteLength];
+  const [source, target] = bases.map((base) => runtime.floats(base, input.length));
+  const output = new Float32Array(input.length);
+  let isOpen = false;
+  const run: PhaseRun = {
+    phase: copyPhase(order),
+    bases,
+    filling: {
+      buffer: SOURCE,
+      length: input.length,
+      copy(from, to) {
+        fill(from, to);
+        source?.set(input.subarray(from, to), from);
+      },
+    },
+    emptying: {
+      buffer: TARGET,
+      length: input.length,
+      open() {
+        isOpen = true;
+      },
+      copy: (from, to) => output.set(target?.subarray(from, to) ?? [], from),
+    },
+  };
+  try {
+    source?.fill(NaN);
+    target?.fill(NaN);
+    yield run;
+    return isOpen || target === undefined ? output : target.slice();
+  } finally {
+    runtime.release(block);
+  }
+}
+
+for (const threads of [1, 2, 4]) {
+  Deno.test(`Tiles wait for what they read, and what they write comes out: ${threads} threads`, async () => {
+    using engine = new Engine({ threads, backend: "wasm" });
+    await engine.ready;
+    const runtime = runtimeOf(engine);
+    const TILES = 300;
+    const input = Float32Array.from({ length: TILES * TILE_ELEMENTS }, (_, i) => i);
+    const forwards = Array.from({ length: TILES }, (_, tile) => tile);
+    for (const order of [forwards, forwards.toReversed()]) {
+      for (let round = 0; round < 20; round++) {
+        assert(sameBits(runtime.runSync(copyThrough(runtime, input, order)), input));
+        assert(sameBits(await runtime.run(copyThrough(runtime, input, order)), input));
+      }
+    }
+  });
+}
+
+Deno.test("A copy that fails half-way fails the call, and the engine goes on", async () => {
+  using engine = new Engine({ threads: 3, backend: "wasm" });
+  await engine.ready;
+  const runtime = runtimeOf(engine);
+  const TILES = 300;
+  const input = Float32Array.from({ length: TILES * TILE_ELEMENTS }, (_, i) => i);
+  const order = Array.from({ length: TILES }, (_, tile) => tile);
+  const free = runtime.shared.heap.freeBytes;
+  const fail = (from: number) => {
+    if (from > 0) throw new TypeError("It is gone");
+  };
+  for (let round = 0; round < 5; round++) {
+    assertThrows(
+      () => runtime.runSync(copyThrough(runtime, input, order, fail)),
+      TypeError,
+      "gone",
+    );
+    assert(sameBits(runtime.runSync(copyThrough(runtime, input, order)), input));
+  }
+  assert(!runtime.lostThread);
+  // Only the code of the phase is kept.
+  assert(free - runtime.shared.heap.freeBytes < 2 ** 16);
+});
+
+Deno.test("A layer whose outputs are read gives the same ones as one whose outputs are not", async () => {
+  using engine = new Engine({ threads: 2, backend: "wasm" });
+  using alone = new Engine({ threads: 1, backend: "wasm" });
+  await engine.ready;
+  // Its tiles write one channel after the other, so outputs are copied while it is at work.
+  const options = { groups: 64, padding: 1, seed: 1 };
+  const input = Tensor.randn([2, 64, 40, 40], { seed: 2 });
+  const expected = new Conv2d(64, 64, 3, { ...options, engine: alone }).forwardSync(input).data;
+  const layer = new Conv2d(64, 64, 3, { ...options, engine });
+  const next = new Conv2d(64, 8, 1, { seed: 3, engine });
+  const expectedNext = next.forwardSync(new Tensor(expected, input.shape)).data;
+  const { results } = runtimeOf(engine);
+  for (const isRead of [true, true, false, false, true, false, true, true]) {
+    const output = layer.forwardSync(input);
+    // Whether it has been copied already or not, it can be used where it is.
+    assert(sameBits(next.forwardSync(output).data, expectedNext));
+    if (isRead) assert(sameBits(output.data, expected));
+    assertEquals(results.areReadFrom(layer.weight), isRead);
+    const later = await layer.forward(input);
+    if (isRead) assert(sameBits(later.data, expected));
+    assert(sameBits(next.forwardSync(later).data, expectedNext));
+  }
+});
