@@ -75,6 +75,20 @@
  * | length 3 stride 2, 512>512 @3199 | 22.9, 19.8 | 49.9, 45.9 |
  * | length 8 stride 4, 64>128 @4000 | 1.36, 0.93 | 2.81, 1.80 |
  *
+ * Inputs of a tile along height and width, milliseconds likewise, the chosen ones last: fewer are better
+ * where the tiles then fill the output and the vectors, and where weights are used by few tiles.
+ *
+ * | convolution | AVX-512 | WebAssembly |
+ * | --- | --- | --- |
+ * | 3x3 512>512 @7 | 6x6 1.96, 4x4 1.79 | 6x6 4.12, 4x4 3.80, 6x4 2.91 |
+ * | 3x3 1024>1024 in 32 groups @7 | 6x6 0.25 | 6x6 0.43, 4x4 0.42, 6x4 0.35 |
+ * | 3x3 256>256 @10 | 6x6 0.74, 4x4 0.68, 6x4 0.53 | 6x6 1.36, 4x4 1.29, 6x5 1.10 |
+ * | transposed 4x4 stride 2 512>256 @8 | 6x6 2.54, 4x4 3.11, 3x3 1.98 | 6x6 6.22, 4x4 5.90, 5x3 3.79 |
+ * | transposed 4x4 stride 2 256>128 @16 | 6x6 2.13, 4x4 2.04, 5x3 1.54 | 6x6 4.76, 4x4 4.14, 5x5 3.13 |
+ * | transposed 4x4 stride 2 128>64 @32 | 6x6 1.86, 4x4 1.80, 5x5 1.44 | 6x6 3.93, 4x4 4.14, 5x5 2.99 |
+ * | 3x3 stride 2 128>128 @56 | 6x6 2.70, 5x5 2.52 | 6x6 5.54, 5x5 4.91 |
+ * | 2x2 64>64 @56 | 6x6 0.61, 6x5 0.53 | 6x6 1.09 |
+ *
  * The costs below fit those of this processor and of one that takes a cycle, where the products cost half
  * as much beside the transforms.
  *
@@ -93,7 +107,7 @@ import { seenShare } from "./tap_regions.ts";
 import { type AxisUses, type PartKernel, partKernels } from "./winograd_parts.ts";
 import {
   channelTerms,
-  isMerged,
+  partsOfBlock,
   RESIDENT_WEIGHT_BYTES,
   type TilePlane,
   tiling,
@@ -241,7 +255,9 @@ function tapsOf({ taps }: PartKernel): number {
 }
 
 function cheapestPlane(g: Geometry, kernel: PartKernel, target: Target): TilePlane {
-  const planes = TILE_INPUTS.flatMap((inputs) => tilePlane(kernel, inputs) ?? []);
+  const planes = TILE_INPUTS.flatMap((height) =>
+    TILE_INPUTS.flatMap((width) => tilePlane(kernel, height, width) ?? [])
+  );
   const costs = planes.map((plane) => winogradCost(g, plane, target));
   const cheapest = planes[costs.indexOf(Math.min(...costs))];
   if (cheapest === undefined) throw new RangeError("No transform is for so many taps");
@@ -253,9 +269,13 @@ function cheapestPlane(g: Geometry, kernel: PartKernel, target: Target): TilePla
  *
  * @returns The tiles, or `null` if there is no transform for the taps.
  */
-export function tilePlane(kernel: PartKernel, inputs: TileInputs): TilePlane | null {
-  const height = axisTransform(kernel.taps.height[0]?.length ?? 0, inputs);
-  const width = axisTransform(kernel.taps.width[0]?.length ?? 0, inputs);
+export function tilePlane(
+  kernel: PartKernel,
+  heightInputs: TileInputs,
+  widthInputs: TileInputs,
+): TilePlane | null {
+  const height = axisTransform(kernel.taps.height[0]?.length ?? 0, heightInputs);
+  const width = axisTransform(kernel.taps.width[0]?.length ?? 0, widthInputs);
   if (height === null || width === null) return null;
   const tiles = (axis: "height" | "width", { outputs }: AxisTransform) =>
     Math.max(...kernel.parts.map((part) => Math.ceil(part[axis].output.count / outputs)));
@@ -348,19 +368,20 @@ function winogradCost(g: Geometry, plane: TilePlane, target: Target): number {
   const weights = weightsOf(g, plane);
   const load = weights * FLOAT_BYTES >= RESIDENT_WEIGHT_BYTES ? costs.farWeightVectors : 0;
   // Parts whose tiles lie in one block share the vectors, and the loading of the weights.
-  const blocks = isMerged(plane) ? 1 : parts;
-  const vectors = blocks *
-    Math.max(costs.leastVectors, Math.ceil(parts / blocks * rows * columns / lanes) + load);
+  const together = partsOfBlock(plane);
+  const vectors = Math.ceil(parts / together) *
+    Math.max(costs.leastVectors, Math.ceil(together * rows * columns / lanes) + load);
+  // Elements that lie apart cost each by itself.
+  const apart = parts * rows * columns / lanes;
   const step = kernel.parts[0]?.width.inputStep ?? 1;
   const gather = step > NEAR_STEP ? costs.farGather : costs.gather;
-  const gathers = step === 1 ? 0 : height.inputs * width.outputs * gather;
+  const gathers = step === 1 ? 0 : apart * height.inputs * width.outputs * gather;
   const outStep = kernel.parts[0]?.width.output.step ?? 1;
-  const scatters = outStep === 1 ? 0 : height.outputs * width.outputs * costs.scatter;
+  const scatters = outStep === 1 ? 0 : apart * height.outputs * width.outputs * costs.scatter;
   const sorting = costs.shuffle * oddShuffles(width.outputs);
-  const input = positions * costs.input + gathers + height.inputs * sorting;
-  const output = positions * costs.output + scatters + height.outputs * sorting;
-  return inChannels * rowVectors * input + outChannels * rowVectors * output +
-    weights * vectors;
+  const input = rowVectors * (positions * costs.input + height.inputs * sorting) + gathers;
+  const output = rowVectors * (positions * costs.output + height.outputs * sorting) + scatters;
+  return inChannels * input + outChannels * output + weights * vectors;
 }
 
 /** Transformed weights of a group. */

@@ -25,8 +25,8 @@ import {
 import { forEachSpan, inputWalk, tileWalk } from "./walk.ts";
 
 /** Whether {@linkcode writeInputTransform} needs a stage in memory: a vector for every position. */
-export function isInputStaged({ target, positions }: WinogradShape): boolean {
-  return isStaged(target, positions);
+export function isInputStaged({ target, positions, height, width }: WinogradShape): boolean {
+  return isStaged(target, positions, [height, width].flatMap(inputConstants));
 }
 
 /** Where the operands are; the stage where there is one. */

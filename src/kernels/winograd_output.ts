@@ -34,7 +34,8 @@ export interface OutputPointers {
 export function isOutputStaged(
   { target, height, width }: Pick<WinogradShape, "target" | "height" | "width">,
 ): boolean {
-  return isStaged(target, height.outputs * width.inputs);
+  const constants = [height, width].flatMap(outputConstants);
+  return isStaged(target, height.outputs * width.inputs, constants);
 }
 
 /** Writes the transform of some output channels of a block. The pointers are left as they were. */

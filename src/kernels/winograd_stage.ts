@@ -15,6 +15,7 @@ import {
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { range } from "./numbers.ts";
+import { areHeld } from "./winograd_transform.ts";
 
 /** Values by row and column. */
 export interface Stage {
@@ -107,12 +108,20 @@ export function scratchStage(code: ProgramBuilder, pointer: Pointer, columns: nu
   return new MemoryStage(code, { pointer, rowPitch, columnPitch, lanes });
 }
 
-/** Registers that a transform takes beside the values on the stage. */
+/** Registers that a transform takes beside constants and the values on the stage. */
 const TRANSFORM_REGISTERS = 10;
 
-/** Whether a stage of `values` values is to be one in memory. */
-export function isStaged(target: Target, values: number): boolean {
-  return target.name !== "wasm" && values + TRANSFORM_REGISTERS > target.registers;
+/**
+ * Whether a stage is to be one in memory.
+ *
+ * @param target Whose registers are to do.
+ * @param values Values on the stage.
+ * @param constants What the transforms multiply by.
+ */
+export function isStaged(target: Target, values: number, constants: Iterable<number>): boolean {
+  if (target.name === "wasm") return false;
+  const held = areHeld(target) ? new Set(constants).size : 0;
+  return values + held + TRANSFORM_REGISTERS > target.registers;
 }
 
 /** Memory for a stage in scratch memory. */

@@ -92,6 +92,13 @@ export function isMerged({ kernel, rows, columns }: TilePlane): boolean {
   return kernel.parts.length > 1 && 2 * rows * columns <= MOST_BLOCK_TILES;
 }
 
+/** Parts whose tiles lie in one block. */
+export function partsOfBlock(plane: TilePlane): number {
+  const { kernel, rows, columns } = plane;
+  if (!isMerged(plane)) return 1;
+  return evenParts(kernel.parts.length, Math.floor(MOST_BLOCK_TILES / (rows * columns))).size;
+}
+
 /** The blocks of the parts of a convolution that have the same weights. */
 export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
   const { positions } = plane;
@@ -159,12 +166,10 @@ const ENOUGH_TILES = 128;
 
 /** Engine tiles of a position each, of several where there are many, or of some output channels. */
 function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoice {
-  const { kernel, rows, columns, positions } = plane;
+  const { rows, columns, positions } = plane;
   const outChannels = g.outChannels / g.groups;
   const block = blockOf(rows, columns, MOST_BLOCK_TILES, target.lanes);
-  const blockParts = isMerged(plane)
-    ? evenParts(kernel.parts.length, Math.floor(MOST_BLOCK_TILES / (rows * columns))).size
-    : 1;
+  const blockParts = partsOfBlock(plane);
   const tiles = blockParts * block.blockRows * block.blockColumns;
   const vectors = Math.ceil(tiles / target.lanes);
   const tile = productTile(target, outChannels, vectors);

@@ -4,8 +4,8 @@
  * and one along its rows.
  *
  * Both operands are taken as polynomials and evaluated at as many points as there are products; the
- * products are interpolated (Toom and Cook's construction, transposed). The points are 0, infinity and
- * pairs `±p`, so that the two of a pair share their even and their odd part.
+ * products are interpolated (Toom and Cook's construction, transposed). The points are 0, pairs `±p`, so
+ * that the two of a pair share their even and their odd part, and infinity where their number is even.
  *
  * | | |
  * | --- | --- |
@@ -30,6 +30,9 @@
  * | ±1/2, ±3/2 | 8.6e-7 |
  * | ±1/2, ±2 | 1.0e-6 |
  * | ±1, ±2; ±1/2, ±1 | 1.6e-6 |
+ *
+ * Of the pairs for five products, without infinity, ±3/4 and ±2 are about the best: 4.7e-7 for F(3x3,3x3),
+ * where ±1, ±2 give 6.3e-7 on fewer channels. F(2x2,3x3), with ±1, has 2.6e-7, F(2x2,2x2) 2.3e-7.
  *
  * All coefficients of the input's and the output's transform are then exact in float32.
  *
@@ -56,19 +59,25 @@ export interface AxisTransform {
 export const IDENTITY: AxisTransform = { outputs: 1, taps: 1, inputs: 1, points: [] };
 
 /** Inputs of a tile along an axis of more than one tap. */
-export type TileInputs = 4 | 6;
+export type TileInputs = 3 | 4 | 5 | 6;
 
 /** The numbers of inputs, the one that saves more products first. */
-export const TILE_INPUTS: readonly TileInputs[] = [6, 4];
+export const TILE_INPUTS: readonly TileInputs[] = [6, 5, 4, 3];
 
-const POINTS: Readonly<Record<TileInputs, readonly number[]>> = { 4: [1], 6: [5 / 8, 3 / 2] };
+/** One point is 0; where the number of inputs is even, one is infinity. */
+const POINTS: Readonly<Record<TileInputs, readonly number[]>> = {
+  3: [1],
+  4: [1],
+  5: [3 / 4, 2],
+  6: [5 / 8, 3 / 2],
+};
 
 /** The most taps that a transform is for. */
 export const MOST_TAPS = 5;
 
 /**
- * F(m, `taps`) with `inputs` inputs: from F(5,2), five outputs from six products instead of ten, to
- * F(2,5).
+ * F(m, `taps`) with `inputs` inputs: from F(2,2), two outputs from three products instead of four, to
+ * F(5,2), five from six instead of ten, and F(2,5).
  *
  * @returns The transform, or `null` if it gives only one output.
  */
@@ -126,8 +135,15 @@ function setConstant(code: ProgramBuilder, value: number): Register {
   return register;
 }
 
-/** WebAssembly's compiler finds a place for what does not fit into registers. */
 const MANY_REGISTERS = 32;
+
+/**
+ * Whether constants are kept in registers, and not set where they are used. WebAssembly's compiler finds a
+ * place for what does not fit into registers.
+ */
+export function areHeld({ name, registers }: Target): boolean {
+  return name === "wasm" || registers >= MANY_REGISTERS;
+}
 
 /**
  * Constants for the transforms that a loop does.
@@ -138,15 +154,19 @@ const MANY_REGISTERS = 32;
  */
 export function constantsOf(
   code: ProgramBuilder,
-  { name, registers }: Target,
+  target: Target,
   values: Iterable<number>,
 ): Constants {
-  const isHeld = name === "wasm" || registers >= MANY_REGISTERS;
-  return isHeld ? new HeldConstants(code, values) : new FreshConstants(code);
+  return areHeld(target) ? new HeldConstants(code, values) : new FreshConstants(code);
 }
 
 /** A coefficient and what it multiplies. */
 type Term = readonly [coefficient: number, register: Register];
+
+/** Whether infinity is one of the points. */
+function hasInfinity({ inputs }: AxisTransform): boolean {
+  return inputs % 2 === 0;
+}
 
 /** Transforms `inputs` values of the input. */
 export function transformInput(
@@ -171,7 +191,7 @@ export function transformInput(
         combine(code, constants, [[1, even], [-p, odd]]),
       ];
     }),
-    sum(all, 1),
+    ...hasInfinity(transform) ? [sum(all, 1)] : [],
   ];
 }
 
@@ -185,9 +205,10 @@ export function inputConstants({ points }: AxisTransform): number[] {
 export function transformKernel(
   code: ProgramBuilder,
   constants: Constants,
-  { points, taps }: AxisTransform,
+  transform: AxisTransform,
   values: readonly Register[],
 ): Register[] {
+  const { points, taps } = transform;
   if (points.length === 0) return [...values];
   return [
     combine(code, constants, [[zeroScale(points), at(values, 0)]]),
@@ -205,7 +226,7 @@ export function transformKernel(
         combine(code, constants, [[1, even], [-1, odd]]),
       ];
     }),
-    at(values, taps - 1),
+    ...hasInfinity(transform) ? [at(values, taps - 1)] : [],
   ];
 }
 
@@ -234,9 +255,10 @@ function pairScale(points: readonly number[], p: number): number {
 export function transformOutput(
   code: ProgramBuilder,
   constants: Constants,
-  { points, outputs, inputs }: AxisTransform,
+  transform: AxisTransform,
   values: readonly Register[],
 ): Register[] {
+  const { points, outputs, inputs } = transform;
   if (points.length === 0) return [...values];
   const pairs = points.map((p, i) => {
     const plus: Term = [1, at(values, 1 + 2 * i)];
@@ -250,7 +272,7 @@ export function transformOutput(
   return Array.from({ length: outputs }, (_, i) => {
     const terms = pairs.map(({ p, even, odd }): Term => [p ** i, i % 2 === 0 ? even : odd]);
     if (i === 0) terms.push([1, at(values, 0)]);
-    if (i === outputs - 1) terms.push([1, at(values, inputs - 1)]);
+    if (i === outputs - 1 && hasInfinity(transform)) terms.push([1, at(values, inputs - 1)]);
     return combine(code, constants, terms);
   });
 }

@@ -93,7 +93,8 @@ function writeKernels(
   const position = { rowPitch: width.inputs * positionPitch, columnPitch: positionPitch };
   // Behind a panel of whole vectors nothing is overwritten.
   const stored = tile.panel % lanes === 0 ? lanes : channels;
-  const inMemory = isStaged(target, height.inputs * width.inputs);
+  const values = [height, width].flatMap(kernelConstants);
+  const inMemory = isStaged(target, height.inputs * width.inputs, values);
   const stage = inMemory
     ? new MemoryStage(code, { pointer: RESULT, ...position, lanes: stored })
     : new RegisterStage();

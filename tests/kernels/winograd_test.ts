@@ -73,9 +73,17 @@ const TILINGS: readonly Tiling[] = TARGETS.flatMap((target) => [
   { target, rows: Infinity, columns: Infinity, parts: 3, phases: 3 },
 ]);
 
+/** Inputs of a tile along both axes. */
+type Inputs = readonly [height: TileInputs, width: TileInputs];
+
+/** Every number of inputs along one axis with each along the other. */
+const ALL_INPUTS: readonly Inputs[] = TILE_INPUTS.flatMap((height) =>
+  TILE_INPUTS.map((width) => [height, width] as const)
+);
+
 /** Tiles of so many inputs, or of more where the kernel has no transforms for them. */
-function planeOf(kernel: PartKernel, inputs: TileInputs) {
-  const plane = tilePlane(kernel, inputs) ?? tilePlane(kernel, 6);
+function planeOf(kernel: PartKernel, [height, width]: Inputs) {
+  const plane = tilePlane(kernel, height, width) ?? tilePlane(kernel, 6, 6);
   if (plane === null) throw new Error("There is no transform for these taps");
   return plane;
 }
@@ -83,7 +91,7 @@ function planeOf(kernel: PartKernel, inputs: TileInputs) {
 function choiceOf(
   g: Geometry,
   kernel: PartKernel,
-  inputs: TileInputs,
+  inputs: Inputs,
   tiling: Tiling,
 ): WinogradChoice {
   const { target } = tiling;
@@ -112,7 +120,7 @@ function choiceOf(
 
 /** How a convolution is computed. */
 interface Variant {
-  readonly inputs: TileInputs;
+  readonly inputs: Inputs;
   readonly tiling: Tiling;
   /** Which of the ways to use the axes, counted round and round. Default the first. */
   readonly way?: number;
@@ -141,14 +149,20 @@ function computed(plan: Plan, geometry: Geometry, operands: CaseOperands): Float
   return outputOf(memory, geometry);
 }
 
-/** Checks both sizes of tiles with every tiling, and each way to use the axes, against the formula. */
+/** Counts up through {@linkcode ALL_INPUTS}, so that each meets every tiling in some case. */
+let turn = 0;
+
+/** Checks some sizes of tiles with every tiling, and each way to use the axes, against the formula. */
 function checkCase(layerCase: LayerCase): void {
+  turn++;
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
   const expected = reference(geometry, operands);
   const largest = referenceMagnitude(geometry, operands).reduce((a, b) => Math.max(a, b), 0);
-  for (const inputs of TILE_INPUTS) {
-    for (const [way, tiling] of TILINGS.entries()) {
+  for (const [way, tiling] of TILINGS.entries()) {
+    // 7 and the number of all have no factor in common.
+    for (const inputs of [turn += 7, turn += 7].map((at) => ALL_INPUTS[at % ALL_INPUTS.length])) {
+      if (inputs === undefined) continue;
       const plan = winogradPlan(geometry, layerCase.bias, { inputs, tiling, way });
       const output = computed(plan, geometry, operands);
       const error = output.reduce(
@@ -190,6 +204,8 @@ Deno.test("Winograd's programs leave two registers of machine code free", () => 
     caseOf({ ...sizes, spatial: [300] }),
     ...[2, 4, 5].map((kernelSize) => caseOf({ ...sizes, rank: 2, spatial: [9, 70], kernelSize })),
     caseOf({ ...sizes, rank: 2, spatial: [9, 70], kernelSize: [2, 5], options: { dilation: 2 } }),
+    caseOf({ ...sizes, rank: 2, spatial: [20, 70], kernelSize: 3, options: { dilation: 2 } }),
+    caseOf({ ...sizes, rank: 2, spatial: [20, 70], kernelSize: 7, options: { stride: 2 } }),
     caseOf({
       ...sizes,
       transposed: true,
@@ -200,7 +216,7 @@ Deno.test("Winograd's programs leave two registers of machine code free", () => 
     }),
   ].map(geometryOf);
   for (const geometry of geometries) {
-    for (const inputs of TILE_INPUTS) {
+    for (const inputs of ALL_INPUTS) {
       for (const tiling of TILINGS) {
         if (tiling.target === WASM_TARGET) continue;
         const plan = winogradPlan(geometry, true, { inputs, tiling }, epilogue);
@@ -429,7 +445,7 @@ Deno.test("Winograd's algorithm adds and activates", () => {
   const operands = operandsOf(layerCase);
   const expected = reference(geometry, operands).map((sum) => Math.max(0, sum + ADDEND));
   const epilogue = { add: true, activation: "relu", negativeSlope: 0 } as const;
-  for (const inputs of TILE_INPUTS) {
+  for (const inputs of ALL_INPUTS) {
     for (const tiling of TILINGS) {
       const plan = winogradPlan(geometry, layerCase.bias, { inputs, tiling }, epilogue);
       assert(relativeError(computed(plan, geometry, operands), expected) <= WINOGRAD_BOUND);
@@ -441,7 +457,7 @@ Deno.test("How the tiles are cut does not change a bit of a result of Winograd's
   const layerCase = caseOf({ rank: 2, spatial: [13, 25], inChannels: 9, outChannels: 6 });
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
-  for (const inputs of TILE_INPUTS) {
+  for (const inputs of ALL_INPUTS) {
     const [first, ...others] = TILINGS.map((tiling) =>
       computed(winogradPlan(geometry, layerCase.bias, { inputs, tiling }), geometry, operands)
     );
