@@ -8,9 +8,11 @@
  * see it. Unaligned vectors of 16 lanes lie in two cache lines each, so it is the loads that count: of
  * a 3x3 kernel, eight rows of outputs share ten rows of inputs.
  *
- * The weights of all taps stay in registers where they fit (for WebAssembly, on the stack, which is read
- * without a check); where they do not, the taps are taken in classes that share input vectors: a column
- * of the kernel, for one.
+ * The weights of all taps stay in registers where they fit (for WebAssembly, those of a few taps on the
+ * stack, which is read without a check); where they do not, the taps are taken in classes that share input
+ * vectors: a column of the kernel, for one. With the weights of 49 taps on the stack, a multiply-add was a
+ * load each, and 7x7 took 960 microseconds, k31 427, 5x5 132 to 140 where it takes 720, 325, 100 now (on
+ * another processor than below).
  *
  * Median microseconds of one thread, of the packing and the convolution of a packed input against this:
  *
@@ -22,7 +24,8 @@
  * | 7x7 96 @56 | 330 + 1870, 2160 | 146 + 553, 482 |
  * | k31 256 @1000 | 160 + 920, 880 | 99 + 360, 256 |
  *
- * In WebAssembly register tiles of 4 to 7 rows were equal.
+ * In WebAssembly register tiles of 4 to 8 rows were equal for 3x3; 7 were up to a sixth better than 5 for
+ * larger kernels.
  *
  * @module
  */
@@ -77,7 +80,7 @@ export function axisWindow({ taps, dilation, stride }: KernelAxis): AxisWindow {
 }
 
 /** Output rows of a register tile, or vectors of a row, at most: enough to hide the latency. */
-const MOST_SUMS: Readonly<Record<Target["name"], number>> = { wasm: 6, avx2: 8, avx512: 8 };
+const MOST_SUMS: Readonly<Record<Target["name"], number>> = { wasm: 7, avx2: 8, avx512: 8 };
 
 /** Some channels of a block of outputs. */
 export function depthwiseRowsProgram(
@@ -145,6 +148,12 @@ interface Channel {
   readonly weights: readonly Register[] | null;
 }
 
+/** Weights of all taps that the stack holds in WebAssembly; more are better held class by class. */
+const MOST_STACK_WEIGHTS = 10;
+
+/** Taps with whose weights registers have room for vectors that may be needed once more. */
+const FEW_TAPS = 9;
+
 /** Registers for a zero, a bias, loaded inputs, and two that instructions may need themselves. */
 const OTHER_REGISTERS = 7;
 
@@ -160,7 +169,7 @@ function beginChannel(
   if (hasBias) code.broadcast(bias, BIAS);
   // As if the sums were always so many: how a plane is cut must not change the order of a sum.
   const mostWeights = target.name === "wasm"
-    ? Infinity
+    ? MOST_STACK_WEIGHTS
     : target.registers - OTHER_REGISTERS - MOST_SUMS[target.name];
   const taps = height.taps * width.taps;
   const weights = taps <= mostWeights ? range(taps).map((tap) => loadWeight(code, tap)) : null;
@@ -195,7 +204,8 @@ function writeTile(
   for (const { taps, inputs } of classesOf(shape, place, channel)) {
     const others = shape.width.stride === 2 ? OTHER_REGISTERS : OTHER_REGISTERS_ONE_TAP;
     const isHeld = channel.weights === null &&
-      taps.length + sums.flat().length + others <= shape.target.registers;
+      (shape.target.name === "wasm" ||
+        taps.length + sums.flat().length + others <= shape.target.registers);
     const held = new Map(isHeld ? taps.map((tap) => [tap, loadWeight(code, tap)]) : []);
     const columns = columnLoader(code, shape, place, channel.zero);
     for (const { position, first, count, uses } of inputs) {
@@ -295,10 +305,12 @@ type ColumnLoader = (position: number, first: number, count: number) => Register
 
 function columnLoader(
   code: ProgramBuilder,
-  { width, input: { rowPitch }, target: { lanes } }: DepthwiseShape,
+  { target, height, width, input: { rowPitch } }: DepthwiseShape,
   { row, column: { sources }, input }: Place,
   zero: Register,
 ): ColumnLoader {
+  const { lanes } = target;
+  const taps = height.taps * width.taps;
   const load = (position: number, columns: readonly (number | null)[]) =>
     loadPositions(code, columns, sources, input, (row.sources[position] ?? 0) * rowPitch, zero);
   if (width.stride !== 2) {
@@ -313,13 +325,24 @@ function columnLoader(
     halves.set(key, known);
     return known;
   };
-  return (position, first, count) => {
-    const parity = first % 2;
-    const low = half(position, first - parity);
-    const last = parity + 2 * (count - 1);
-    const high = last < lanes ? low : half(position, first - parity + lanes);
+  const picks = new Map<string, Register>();
+  const pick: ColumnLoader = (position, first, count) => {
+    const before = picks.get(`${position} ${first - 2}`);
     const picked = code.register();
-    code.shuffle(picked, low, high, range(lanes).map((lane) => 2 * lane + parity));
+    if (before !== undefined && (target.name === "wasm" || taps <= FEW_TAPS)) {
+      // All but the last have been picked already.
+      const next = picks.get(`${position} ${first - 2 + 2 * lanes}`) ??
+        load(position, [sources[first + 2 * (lanes - 1)] ?? null]);
+      code.shuffle(picked, before, next, range(lanes).map((lane) => lane + 1));
+    } else {
+      const parity = first % 2;
+      const low = half(position, first - parity);
+      const last = parity + 2 * (count - 1);
+      const high = last < lanes ? low : half(position, first - parity + lanes);
+      code.shuffle(picked, low, high, range(lanes).map((lane) => 2 * lane + parity));
+    }
+    if (count === lanes) picks.set(`${position} ${first}`, picked);
     return picked;
   };
+  return pick;
 }
