@@ -38,13 +38,18 @@ export function planOfCase(layerCase: LayerCase, target: Target): Plan {
 export const ADDEND = 0.75;
 
 /** Buffers that hold the operands, and NaN wherever nothing has been written yet. */
-export function planMemory({ buffers }: Plan, operands: CaseOperands): PlanMemory {
+export function planMemory(
+  { buffers, biasCopies }: Plan,
+  operands: CaseOperands,
+): PlanMemory {
   const memory = buffers.map(({ bytes }) =>
     new Float32Array(bytes / Float32Array.BYTES_PER_ELEMENT).fill(NaN)
   );
   memory[BUFFER.input]?.set(operands.input);
   memory[BUFFER.weight]?.set(operands.weight);
-  if (operands.bias !== null) memory[BUFFER.bias]?.set(operands.bias);
+  operands.bias?.forEach((value, c) => {
+    memory[BUFFER.bias]?.fill(value, c * biasCopies, (c + 1) * biasCopies);
+  });
   memory[BUFFER.add]?.fill(ADDEND);
   return memory;
 }

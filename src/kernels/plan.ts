@@ -15,6 +15,7 @@ import { planConvolution } from "./convolution.ts";
 import { isPlainDepthwise, planDepthwise } from "./depthwise_plan.ts";
 import { isPointwise } from "./pointwise_choice.ts";
 import { planPointwise } from "./pointwise_plan.ts";
+import { singlePosition } from "./single_position.ts";
 import { planTransposed } from "./transposed.ts";
 import { chooseWinograd } from "./winograd_choice.ts";
 import { planWinograd } from "./winograd_plan.ts";
@@ -47,10 +48,12 @@ export interface Plan extends Work {
    * weights stay as they are, once is enough.
    */
   readonly preparation: readonly Phase[];
+  /** How often {@linkcode BUFFER}`.bias` has every bias, side by side. */
+  readonly biasCopies: number;
 }
 
 /** What a planner makes. */
-export type PlanBody = Omit<Plan, "id">;
+export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
 /** What a convolution is besides its sizes. */
 export interface Form {
@@ -84,14 +87,21 @@ export function planFor(request: PlanRequest): Plan {
     plans.set(key, known);
     return known;
   }
-  const plan = { ...makePlan(request), id: `plan ${nextId++}` };
+  const plan = makePlan(request, `plan ${nextId++}`);
   const [oldest] = plans.keys();
   if (plans.size >= MOST_PLANS && oldest !== undefined) plans.delete(oldest);
   plans.set(key, plan);
   return plan;
 }
 
-function makePlan(request: PlanRequest): PlanBody {
+function makePlan(request: PlanRequest, id: string): Plan {
+  const single = request.algorithm === "winograd" ? null : singlePosition(request.geometry);
+  if (single === null) return { ...planBody(request), id, biasCopies: 1 };
+  const { geometry, biasCopies } = single;
+  return { ...planBody({ ...request, geometry }), id, biasCopies };
+}
+
+function planBody(request: PlanRequest): PlanBody {
   const winograd = chooseWinograd(request);
   if (winograd !== null) return planWinograd(request, winograd);
   const collapsed = { ...request, geometry: collapse(request.geometry) };

@@ -386,7 +386,7 @@ function* stageWeights(
   const isPrepared = plan.preparation.length > 0;
   // Weights that are used as they are serve every plan. To copy them is as fast as to compare them, so
   // without a promise only what has been made of them is kept.
-  const name = isPrepared ? plan.id : "weights";
+  const name = isPrepared ? plan.id : `weights, biases ${plan.biasCopies} times`;
   const owner = frozenKey ?? (isPrepared ? weightKey : null);
   const { residents } = runtime;
   const frozen = frozenKey === null ? undefined : residents.get(frozenKey, name);
@@ -399,7 +399,7 @@ function* stageWeights(
   const block = kept ?? place(runtime, plan, WEIGHTS, bases);
   blocks.push(block);
   locate(runtime, plan, WEIGHTS, block.address, bases);
-  if (bias !== null) view(runtime, plan, bases, BUFFER.bias).set(bias);
+  if (bias !== null) stageBias(plan, view(runtime, plan, bases, BUFFER.bias), bias);
   const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
   if (kept === undefined || !hasSameBytes(staged, weight)) {
     staged.set(weight);
@@ -408,6 +408,11 @@ function* stageWeights(
   if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
   residents.keep(owner, name, block);
+}
+
+function stageBias({ biasCopies }: Plan, target: Float32Array, bias: Float32Array): void {
+  if (biasCopies === 1) return target.set(bias);
+  bias.forEach((value, c) => target.fill(value, c * biasCopies, (c + 1) * biasCopies));
 }
 
 /** Whether two arrays are the same to the bit; as fast as the memory. */

@@ -40,7 +40,10 @@ function* convolution(
     const view = (buffer: number, length: number) => runtime.floats(bases[buffer] ?? 0, length);
     view(BUFFER.input, input.length).set(input);
     view(BUFFER.weight, weight.length).set(weight);
-    if (bias !== null) view(BUFFER.bias, bias.length).set(bias);
+    bias?.forEach((value, c) => {
+      view(BUFFER.bias, bias.length * plan.biasCopies)
+        .fill(value, c * plan.biasCopies, (c + 1) * plan.biasCopies);
+    });
     // However little work it is, the workers are to have a part in it.
     for (const phase of [...plan.preparation, ...plan.phases]) {
       yield { phase: costly(phase), bases };

@@ -21,7 +21,7 @@ function directPlan(layerCase: LayerCase, target: Target): Plan {
 function pointwisePlan(layerCase: LayerCase, target: Target): Plan {
   const geometry = geometryOf(layerCase);
   const request = { geometry, hasBias: layerCase.bias, epilogue: NO_EPILOGUE, target };
-  return { ...planPointwise({ ...request, algorithm: "direct" }), id: "test" };
+  return { ...planPointwise({ ...request, algorithm: "direct" }), id: "test", biasCopies: 1 };
 }
 
 /** Runs a plan with every access checked, and its output against the formula. */

@@ -139,7 +139,7 @@ function winogradPlan(
   const choices = partKernels(geometry, uses).map((kernel) =>
     choiceOf(geometry, kernel, inputs, tiling)
   );
-  return { ...planWinograd(request, choices), id: "winograd" };
+  return { ...planWinograd(request, choices), id: "winograd", biasCopies: 1 };
 }
 
 /** The output of a plan, every access checked, after a look behind its end. */
