@@ -192,8 +192,10 @@ export function serveTiles(
   { claimTiles, runUnit, machineCodeLoader }: TileFunctions,
 ): void {
   const GENERATION = 0, ADDRESS = 3, LENGTH = 4, STARTED = 5, END = 6, READABLE = 7;
-  // About 30 microseconds: longer than the pause between two phases, shorter than anyone minds.
-  const SPINS = 2000;
+  // A poll takes 15 nanoseconds. Few are longer than the pause between two phases and shorter than anyone
+  // minds. Waking up takes 20 to 50 microseconds, so where the last job came soon, it pays to stay awake for
+  // the next one: two threads of machine code took 44 instead of 60 microseconds for a depthwise layer.
+  const FEW_SPINS = 2000, MANY_SPINS = 20000, SOON_MS = 0.3;
   const MOST_MODULES = 256;
   // "\0asm".
   const WASM_MAGIC = 0x6d736100;
@@ -246,9 +248,12 @@ export function serveTiles(
 
   Atomics.add(control, STARTED, 1);
   let seen = 0;
+  let spins = FEW_SPINS;
   for (;;) {
-    for (let spin = 0; spin < SPINS && Atomics.load(control, GENERATION) === seen; spin++);
+    const start = performance.now();
+    for (let spin = 0; spin < spins && Atomics.load(control, GENERATION) === seen; spin++);
     Atomics.wait(control, GENERATION, seen);
+    spins = performance.now() - start < SOON_MS ? MANY_SPINS : FEW_SPINS;
     if (Atomics.load(control, END) === 1) return;
     const generation = Atomics.load(control, GENERATION);
     if (generation === seen) continue;
