@@ -10,6 +10,8 @@ export interface Values {
   readonly length: number;
   /** Where they can be read and written. The same live array on every read. */
   readonly data: Float32Array;
+  /** Whether they are in a buffer, or may one day be: a write to it may change them. */
+  liesIn(buffer: ArrayBufferLike): boolean;
 }
 
 /** Elements in an array of the user's or of our own. */
@@ -22,6 +24,10 @@ export class ArrayValues implements Values {
 
   get length(): number {
     return this.data.length;
+  }
+
+  liesIn(buffer: ArrayBufferLike): boolean {
+    return this.data.buffer === buffer;
   }
 }
 

@@ -89,6 +89,10 @@ class Place {
     this.#lease = null;
   }
 
+  liesIn(buffer: ArrayBufferLike): boolean {
+    return this.#data?.buffer === buffer;
+  }
+
   borrow(shared: SharedMemory): Loan | null {
     const lease = this.#lease;
     if (lease === null || lease.shared !== shared) return null;
@@ -112,6 +116,10 @@ export class SharedResult implements Values {
   /** The elements in an array of their own: from now on they may be written. */
   get data(): Float32Array {
     return this.#place.data;
+  }
+
+  liesIn(buffer: ArrayBufferLike): boolean {
+    return this.#place.liesIn(buffer);
   }
 
   /**

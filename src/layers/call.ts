@@ -93,24 +93,35 @@ export function checkTensor(where: string, what: string, value: unknown): Tensor
   return value;
 }
 
+/** What a call takes besides its input, as far as it has the output's shape. */
+export interface OutputOperands {
+  /** What is added to the output. */
+  readonly add: Values | null;
+  /** Where the output goes. */
+  readonly out: Float32Array | null;
+}
+
 /**
- * Checks a tensor that is to be added to an output.
+ * Checks the tensors of a call that must have the output's shape.
  *
- * @returns Its values.
- * @throws {TypeError} If it is not a tensor.
- * @throws {RangeError} If its shape is not the output's.
+ * @throws {TypeError} If one is not a tensor.
+ * @throws {RangeError} If the shape of one is not the output's.
  */
-export function checkAddend(
+export function checkOutputOperands(
   where: string,
-  add: unknown,
+  { add, out }: { readonly add?: unknown; readonly out?: unknown },
   outputShape: readonly number[],
-): Values {
-  const tensor = checkTensor(where, "add", add);
-  if (sameShape(tensor.shape, outputShape)) return valuesOf(tensor);
-  throw new RangeError(
-    `${where}: add must have the output's shape ${describeShape(outputShape)}, but has ` +
-      describeShape(tensor.shape),
-  );
+): OutputOperands {
+  const valuesOfShape = (what: string, value: unknown): Values | null => {
+    if (value === undefined) return null;
+    const tensor = checkTensor(where, what, value);
+    if (sameShape(tensor.shape, outputShape)) return valuesOf(tensor);
+    throw new RangeError(
+      `${where}: ${what} must have the output's shape ${describeShape(outputShape)}, but has ` +
+        describeShape(tensor.shape),
+    );
+  };
+  return { add: valuesOfShape("add", add), out: valuesOfShape("out", out)?.data ?? null };
 }
 
 /**

@@ -5,7 +5,7 @@ import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
-import { Layer } from "./layer.ts";
+import { FORWARD_OPTION_NAMES, Layer } from "./layer.ts";
 
 /** Options of {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d}. */
 export interface ConvOptions extends LayerOptions {
@@ -89,26 +89,28 @@ export abstract class Conv extends Layer {
    * and the parameters may be changed at once.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @param options What is added to the output.
-   * @returns A new tensor, batched as the input is.
+   * @param options What is added to the output, and where it goes.
+   * @returns The output, batched as the input is: a new tensor unless `out` says otherwise.
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
    */
   override async forward(input: Tensor, options: ForwardOptions = {}): Promise<Tensor> {
-    return await this.compute(input, this.#add(options));
+    checkOptionNames(this.#name, options, FORWARD_OPTION_NAMES);
+    return await this.compute(input, options);
   }
 
   /**
    * Computes the output for an input and returns it, the calling thread computing with the workers.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @param options What is added to the output.
-   * @returns A new tensor, batched as the input is.
+   * @param options What is added to the output, and where it goes.
+   * @returns The output, batched as the input is: a new tensor unless `out` says otherwise.
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If its shape does not fit the layer.
    */
   override forwardSync(input: Tensor, options: ForwardOptions = {}): Tensor {
-    return this.computeSync(input, this.#add(options));
+    checkOptionNames(this.#name, options, FORWARD_OPTION_NAMES);
+    return this.computeSync(input, options);
   }
 
   /**
@@ -121,11 +123,6 @@ export abstract class Conv extends Layer {
    */
   override outputShape(inputShape: readonly number[]): readonly number[] {
     return this.computeShape(inputShape, undefined);
-  }
-
-  #add(options: ForwardOptions): Tensor | undefined {
-    checkOptionNames(this.#name, options, ["add"]);
-    return options.add;
   }
 }
 

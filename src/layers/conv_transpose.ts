@@ -4,7 +4,7 @@ import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
-import { Layer } from "./layer.ts";
+import { FORWARD_OPTION_NAMES, Layer } from "./layer.ts";
 
 /** Options of {@linkcode ConvTranspose1d}, {@linkcode ConvTranspose2d} and {@linkcode ConvTranspose3d}. */
 export interface ConvTransposeOptions extends LayerOptions {
@@ -103,8 +103,8 @@ export abstract class ConvTranspose extends Layer {
    * and the parameters may be changed at once.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @param options What is added to the output, and the output's size, where more than one is possible.
-   * @returns A new tensor, batched as the input is.
+   * @param options What is added to the output, where it goes, and its size, where more than one is possible.
+   * @returns The output, batched as the input is: a new tensor unless `out` says otherwise.
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If the shapes do not fit the layer (the promise is rejected).
    */
@@ -112,22 +112,22 @@ export abstract class ConvTranspose extends Layer {
     input: Tensor,
     options: ConvTransposeForwardOptions = {},
   ): Promise<Tensor> {
-    checkOptionNames(this.#name, options, ["add", "outputSize"]);
-    return await this.compute(input, options.add, options.outputSize);
+    checkOptionNames(this.#name, options, [...FORWARD_OPTION_NAMES, "outputSize"]);
+    return await this.compute(input, options, options.outputSize);
   }
 
   /**
    * Computes the output for an input and returns it, the calling thread computing with the workers.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @param options What is added to the output, and the output's size, where more than one is possible.
-   * @returns A new tensor, batched as the input is.
+   * @param options What is added to the output, where it goes, and its size, where more than one is possible.
+   * @returns The output, batched as the input is: a new tensor unless `out` says otherwise.
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If the shapes do not fit the layer.
    */
   override forwardSync(input: Tensor, options: ConvTransposeForwardOptions = {}): Tensor {
-    checkOptionNames(this.#name, options, ["add", "outputSize"]);
-    return this.computeSync(input, options.add, options.outputSize);
+    checkOptionNames(this.#name, options, [...FORWARD_OPTION_NAMES, "outputSize"]);
+    return this.computeSync(input, options, options.outputSize);
   }
 
   /**

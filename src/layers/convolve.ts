@@ -34,6 +34,8 @@ export interface Operands {
   readonly bias: Float32Array | null;
   /** What is added to the output, of its shape. */
   readonly add: Values | null;
+  /** Where the output goes, of its shape; `null` for an array of its own. */
+  readonly out: Float32Array | null;
   /** What is applied to the output. */
   readonly activation: ActivationSettings;
   /** How to compute. */
@@ -61,7 +63,7 @@ interface StagedOperands extends Operands {
  */
 export function convolveSync(engine: Engine, geometry: Geometry, operands: Operands): Values {
   const runtime = runtimeOf(engine);
-  if (geometry.batch === 0) return new ArrayValues(newOutput(geometry));
+  if (geometry.batch === 0) return new ArrayValues(operands.out ?? newOutput(geometry));
   const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
   const staged = { ...operands, algorithm, areLasting: true };
   return runtime.runSync(convolution(runtime, geometry, pieces, staged));
@@ -80,7 +82,9 @@ export function convolve(
   operands: Operands,
 ): Promise<Values> {
   const runtime = runtimeOf(engine);
-  if (geometry.batch === 0) return Promise.resolve(new ArrayValues(newOutput(geometry)));
+  if (geometry.batch === 0) {
+    return Promise.resolve(new ArrayValues(operands.out ?? newOutput(geometry)));
+  }
   const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
   const readAtOnce = runtime.idle && pieces.length === 1;
   const staged = readAtOnce ? { ...operands, areLasting: false } : snapshot(operands);
@@ -172,9 +176,32 @@ function* convolution(
   pieces: readonly Piece[],
   operands: StagedOperands,
 ): Task<Values> {
+  const { out } = operands;
+  if (out === null || !isRead(out.buffer, operands)) {
+    return yield* runPieces(runtime, geometry, pieces, operands);
+  }
+  // What is still to be read may not be written to.
+  const apart = { ...operands, out: null };
+  const { data } = yield* runPieces(runtime, geometry, pieces, apart);
+  out.set(data);
+  return new ArrayValues(out);
+}
+
+/** Whether some of the operands may lie in a buffer. */
+function isRead(buffer: ArrayBufferLike, { input, add, weight, bias }: Operands): boolean {
+  return input.liesIn(buffer) || add?.liesIn(buffer) === true ||
+    [weight, bias].some((array) => array?.buffer === buffer);
+}
+
+function* runPieces(
+  runtime: Runtime,
+  geometry: Geometry,
+  pieces: readonly Piece[],
+  operands: StagedOperands,
+): Task<Values> {
   const [whole, ...others] = pieces;
   if (whole !== undefined && others.length === 0) return yield* runWhole(runtime, whole, operands);
-  const output = newOutput(geometry);
+  const output = operands.out ?? newOutput(geometry);
   for (const piece of pieces) {
     const { geometry } = piece;
     const plan = planOf(runtime, geometry, formOf(operands));
@@ -195,6 +222,9 @@ function* runWhole(runtime: Runtime, piece: Piece, operands: StagedOperands): Ta
   const plan = planOf(runtime, piece.geometry, formOf(operands));
   const loans = borrow(runtime, plan, operands);
   try {
+    if (operands.out !== null) {
+      return yield* runIntoOut(runtime, piece, operands, loans, operands.out);
+    }
     return yield* runIntoArray(runtime, piece, operands, loans) ??
       runIntoMemory(runtime, piece, operands, loans);
   } finally {
@@ -238,7 +268,8 @@ function* runIntoMemory(
   const length = outputLength(geometry);
   const isCopied = runtime.workers > 0 && isWorthBorrowing(length) &&
     results.areReadFrom(operands.weightKey);
-  const copy = isCopied ? new OutputCopy(geometry, runtime.floats(block.address, length)) : null;
+  const source = runtime.floats(block.address, length);
+  const copy = isCopied ? new OutputCopy(source, () => newOutput(geometry)) : null;
   try {
     yield* runPiece(runtime, piece, operands, withOutput(loans, block), copy);
   } catch (error) {
@@ -248,17 +279,43 @@ function* runIntoMemory(
   return results.keep(block, length, operands.weightKey, copy?.array ?? null);
 }
 
+/**
+ * Computes an output in the shared memory and copies it to where the user wants it. Machine code could
+ * write it there, but so could a thread that got lost and comes back one day.
+ */
+function* runIntoOut(
+  runtime: Runtime,
+  piece: Piece,
+  operands: StagedOperands,
+  loans: Loans,
+  out: Float32Array,
+): Task<Values> {
+  const block = placeOutput(runtime, planOf(runtime, piece.geometry, formOf(operands)));
+  try {
+    const copy = new OutputCopy(runtime.floats(block.address, out.length), () => out);
+    yield* runPiece(runtime, piece, operands, withOutput(loans, block), copy);
+    copy.finish();
+  } finally {
+    runtime.release(block);
+  }
+  return new ArrayValues(out);
+}
+
 /** An output that is copied to an array while it is being computed, if that is worth it. */
 class OutputCopy implements EarlyTransfer {
   readonly buffer = BUFFER.output;
   readonly length: number;
-  readonly #geometry: Geometry;
   readonly #source: Float32Array;
+  readonly #target: () => Float32Array;
   #array: Float32Array | null = null;
 
-  constructor(geometry: Geometry, source: Float32Array) {
-    this.#geometry = geometry;
+  /**
+   * @param source The output in the shared memory.
+   * @param target Gives the array.
+   */
+  constructor(source: Float32Array, target: () => Float32Array) {
     this.#source = source;
+    this.#target = target;
     this.length = source.length;
   }
 
@@ -268,11 +325,18 @@ class OutputCopy implements EarlyTransfer {
   }
 
   open(): void {
-    this.#array = newOutput(this.#geometry);
+    this.#array = this.#target();
   }
 
   copy(from: number, to: number): void {
     this.#array?.set(this.#source.subarray(from, to), from);
+  }
+
+  /** Makes the copy now, unless it has been made. */
+  finish(): void {
+    if (this.#array !== null) return;
+    this.open();
+    this.copy(0, this.length);
   }
 }
 

@@ -9,13 +9,13 @@ import { type Tensor, tensorOf, valuesOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
 import type { ActivationOptions } from "./activation.ts";
 import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
-import { checkAddend, checkTensor, resolveCall } from "./call.ts";
+import { checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
 import { resolveAlgorithm } from "./algorithm.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
 import type { ForwardOptions } from "./layer.ts";
-import { checkEngine } from "./layer.ts";
+import { checkEngine, FORWARD_OPTION_NAMES } from "./layer.ts";
 
 /** Options of {@linkcode conv} and {@linkcode convSync}. */
 export interface ConvFunctionOptions extends ActivationOptions, ForwardOptions {
@@ -59,6 +59,8 @@ export interface ConvTransposeFunctionOptions extends ActivationOptions, Forward
 interface Work extends Call {
   readonly engine: Engine;
   readonly operands: Operands;
+  /** The tensor that receives the output, if not a new one. */
+  readonly out: Tensor | undefined;
 }
 
 const CONV_OPTION_NAMES: readonly (keyof ConvFunctionOptions)[] = [
@@ -69,7 +71,7 @@ const CONV_OPTION_NAMES: readonly (keyof ConvFunctionOptions)[] = [
   "paddingMode",
   "algorithm",
   ...ACTIVATION_OPTION_NAMES,
-  "add",
+  ...FORWARD_OPTION_NAMES,
   "engine",
 ];
 
@@ -82,7 +84,7 @@ const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)
   "groups",
   "algorithm",
   ...ACTIVATION_OPTION_NAMES,
-  "add",
+  ...FORWARD_OPTION_NAMES,
   "engine",
 ];
 
@@ -217,12 +219,14 @@ export function convTransposeSync(
   return computeSync(prepareConvTranspose(input, weight, bias, options));
 }
 
-async function compute({ engine, geometry, operands, outputShape }: Work): Promise<Tensor> {
-  return tensorOf(await convolve(engine, geometry, operands), outputShape);
+async function compute({ engine, geometry, operands, outputShape, out }: Work): Promise<Tensor> {
+  const values = await convolve(engine, geometry, operands);
+  return out ?? tensorOf(values, outputShape);
 }
 
-function computeSync({ engine, geometry, operands, outputShape }: Work): Tensor {
-  return tensorOf(convolveSync(engine, geometry, operands), outputShape);
+function computeSync({ engine, geometry, operands, outputShape, out }: Work): Tensor {
+  const values = convolveSync(engine, geometry, operands);
+  return out ?? tensorOf(values, outputShape);
 }
 
 function prepareConv(
@@ -301,11 +305,11 @@ function prepare(
     input: valuesOf(input),
     weight: weight.data,
     bias: bias?.data ?? null,
-    add: options.add === undefined ? null : checkAddend(name, options.add, call.outputShape),
+    ...checkOutputOperands(name, options, call.outputShape),
     activation: resolveActivation(name, options),
     algorithm: resolveAlgorithm(settings, options.algorithm),
     frozenKey: null,
     weightKey: weight.data,
   };
-  return { ...call, operands, engine: engine ?? defaultEngine() };
+  return { ...call, operands, engine: engine ?? defaultEngine(), out: options.out };
 }

@@ -5,11 +5,10 @@ import { sameShape } from "../shape.ts";
 import { Tensor, tensorOf, valuesOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
 import type { Activation } from "../kernels/epilogue.ts";
-import type { Values } from "../values.ts";
 import type { ActivationOptions, ActivationSettings } from "./activation.ts";
 import { resolveActivation } from "./activation.ts";
 import { resolveAlgorithm } from "./algorithm.ts";
-import { checkAddend, checkAttached, checkTensor, resolveCall } from "./call.ts";
+import { checkAttached, checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
@@ -38,7 +37,16 @@ export interface ForwardOptions {
    * a residual block.
    */
   readonly add?: Tensor;
+  /**
+   * A tensor of the output's shape that receives the output and is returned, in place of a new one: for
+   * large outputs the memory of a new array can take as long as the rest. It may be the input or `add`,
+   * or share their memory. Until the call is done its values are no use, after an error neither.
+   */
+  readonly out?: Tensor;
 }
+
+/** The names of the options of a forward pass. */
+export const FORWARD_OPTION_NAMES: readonly (keyof ForwardOptions)[] = ["add", "out"];
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -263,36 +271,38 @@ export abstract class Layer {
    * Computes an output; called by the six layers.
    *
    * @param input The user's input.
-   * @param add What the user adds, if anything.
+   * @param options The user's options, the names of which have been checked.
    * @param outputSize The user's output size, if any.
    * @returns The output.
    * @internal
    */
   protected async compute(
     input: Tensor,
-    add: Tensor | undefined,
+    options: ForwardOptions,
     outputSize?: Size,
   ): Promise<Tensor> {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
-    const operands = this.#operands(input, this.#checkAdd(add, outputShape));
+    const operands = this.#operands(input, options, outputShape);
     const engine = this.#engine ?? defaultEngine();
-    return tensorOf(await convolve(engine, geometry, operands), outputShape);
+    const values = await convolve(engine, geometry, operands);
+    return options.out ?? tensorOf(values, outputShape);
   }
 
   /**
    * Computes an output at once; called by the six layers.
    *
    * @param input The user's input.
-   * @param add What the user adds, if anything.
+   * @param options The user's options, the names of which have been checked.
    * @param outputSize The user's output size, if any.
    * @returns The output.
    * @internal
    */
-  protected computeSync(input: Tensor, add: Tensor | undefined, outputSize?: Size): Tensor {
+  protected computeSync(input: Tensor, options: ForwardOptions, outputSize?: Size): Tensor {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
-    const operands = this.#operands(input, this.#checkAdd(add, outputShape));
+    const operands = this.#operands(input, options, outputShape);
     const engine = this.#engine ?? defaultEngine();
-    return tensorOf(convolveSync(engine, geometry, operands), outputShape);
+    const values = convolveSync(engine, geometry, operands);
+    return options.out ?? tensorOf(values, outputShape);
   }
 
   /**
@@ -411,12 +421,8 @@ export abstract class Layer {
     return call;
   }
 
-  #checkAdd(add: Tensor | undefined, outputShape: readonly number[]): Values | null {
-    if (add === undefined) return null;
-    return checkAddend(this.#settings.name, add, outputShape);
-  }
-
-  #operands(input: Tensor, add: Values | null): Operands {
+  #operands(input: Tensor, options: ForwardOptions, outputShape: readonly number[]): Operands {
+    const shaped = checkOutputOperands(this.#settings.name, options, outputShape);
     for (const [name, parameter] of this.#named()) {
       checkAttached(this.#settings.name, name, parameter, parameter.data.length);
     }
@@ -424,7 +430,7 @@ export abstract class Layer {
       input: valuesOf(input),
       weight: this.weight.data,
       bias: this.bias?.data ?? null,
-      add,
+      ...shaped,
       activation: this.#activation,
       algorithm: this.#algorithm,
       frozenKey: this.#frozenKey,

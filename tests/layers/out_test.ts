@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { conv, Conv2d, convSync, ConvTranspose2d, Engine, type Layer, Tensor } from "../../mod.ts";
+import { convTranspose, convTransposeSync } from "../../mod.ts";
+import { sameBits } from "../engine/_same.ts";
+
+/** Layers whose outputs are copied while they are computed, and after. */
+function layersOn(engine: Engine): Layer[] {
+  return [
+    new Conv2d(64, 64, 3, { engine, seed: 1, padding: 1, groups: 64 }),
+    new Conv2d(64, 64, 1, { engine, seed: 2 }).freeze(),
+    new Conv2d(64, 64, 3, { engine, seed: 3, padding: 1, activation: "relu" }),
+    new ConvTranspose2d(64, 64, 3, { engine, seed: 4, padding: 1 }),
+  ];
+}
+
+const SHAPE = [2, 64, 24, 20];
+const INPUT = Tensor.randn(SHAPE, { seed: 5 });
+
+const alone = new Engine({ threads: 1, backend: "wasm" });
+const EXPECTED = layersOn(alone).map((layer) => layer.forwardSync(INPUT).data);
+
+function expected(index: number): Float32Array {
+  return EXPECTED[index] ?? new Float32Array();
+}
+
+/** Every backend, and a memory in which the work is done in pieces. */
+const ENGINES = [
+  { threads: 1, backend: "wasm" },
+  { threads: 3, backend: "wasm" },
+  { threads: 3, backend: "auto" },
+  { threads: 2, backend: "wasm", memory: 2 ** 20 },
+] as const;
+
+for (const options of ENGINES) {
+  /** Machine code rounds Winograd's transforms as it chooses its tiles; the same engine always alike. */
+  Deno.test(`A layer writes its output to where it is to go: ${Deno.inspect(options)}`, async () => {
+    using engine = new Engine(options);
+    await engine.ready;
+    for (const layer of layersOn(engine)) {
+      const own = layer.forwardSync(INPUT);
+      const out = Tensor.full(SHAPE, NaN);
+      const { data } = out;
+      for (let round = 0; round < 3; round++) {
+        data.fill(NaN);
+        assertStrictEquals(layer.forwardSync(INPUT, { out }), out);
+        assertStrictEquals(out.data, data);
+        assert(sameBits(data, own.data));
+        data.fill(NaN);
+        assertStrictEquals(await layer.forward(INPUT, { out }), out);
+        assert(sameBits(data, own.data));
+      }
+    }
+  });
+
+  Deno.test(`A layer may write over what it reads: ${Deno.inspect(options)}`, async () => {
+    using engine = new Engine(options);
+    await engine.ready;
+    for (const layer of layersOn(engine)) {
+      const own = layer.forwardSync(INPUT, { add: INPUT });
+      for (const isAdd of [false, true]) {
+        const x = new Tensor(INPUT.data.slice(), SHAPE);
+        const [input, add] = isAdd ? [INPUT, x] : [x, INPUT];
+        assertStrictEquals(layer.forwardSync(input, { add, out: x }), x);
+        assert(sameBits(x.data, own.data));
+        x.data.set(INPUT.data);
+        assertStrictEquals(await layer.forward(input, { add, out: x }), x);
+        assert(sameBits(x.data, own.data));
+      }
+      // One item after the other, in the memory of all of them.
+      const all = new Tensor(INPUT.data.slice(), SHAPE);
+      const plain = layer.forwardSync(INPUT);
+      const length = all.size / 2;
+      const items = [0, 1].map((n) =>
+        new Tensor(all.data.subarray(n * length, (n + 1) * length), SHAPE.slice(1))
+      );
+      for (const item of items) layer.forwardSync(item, { out: item });
+      assert(sameBits(all.data, plain.data));
+    }
+  });
+}
+
+Deno.test("An output that nobody has read yet can receive another one", () => {
+  const [first, second] = layersOn(alone);
+  const out = first?.forwardSync(INPUT);
+  if (out === undefined) return;
+  second?.forwardSync(INPUT, { out });
+  assert(sameBits(out.data, expected(1)));
+  first?.forwardSync(out, { out });
+  const chained = first?.forwardSync(new Tensor(expected(1), SHAPE));
+  assert(sameBits(out.data, chained?.data ?? new Float32Array()));
+});
+
+Deno.test("Functions write their outputs to where they are to go, too", async () => {
+  const x = Tensor.randn([1, 8, 9, 9], { seed: 1 });
+  const weight = Tensor.randn([8, 8, 3, 3], { seed: 2 });
+  const out = Tensor.zeros([1, 8, 9, 9]);
+  const plain = convSync(x, weight, null, { padding: 1 }).data;
+  assertStrictEquals(convSync(x, weight, null, { padding: 1, out }), out);
+  assert(sameBits(out.data, plain));
+  out.data.fill(0);
+  assertStrictEquals(await conv(x, weight, null, { padding: 1, out }), out);
+  assert(sameBits(out.data, plain));
+  const transposed = convTransposeSync(x, weight, null, { padding: 1 }).data;
+  assertStrictEquals(convTransposeSync(x, weight, null, { padding: 1, out }), out);
+  assert(sameBits(out.data, transposed));
+  out.data.fill(0);
+  assertStrictEquals(await convTranspose(x, weight, null, { padding: 1, out }), out);
+  assert(sameBits(out.data, transposed));
+});
+
+Deno.test("An empty batch leaves an empty tensor", () => {
+  const out = Tensor.zeros([0, 8, 6, 6]);
+  const layer = new Conv2d(3, 8, 3);
+  assertStrictEquals(layer.forwardSync(Tensor.zeros([0, 3, 8, 8]), { out }), out);
+});
+
+Deno.test("out must be a tensor of the output's shape", async () => {
+  const layer = new Conv2d(3, 8, 3);
+  const input = Tensor.zeros([1, 3, 8, 8]);
+  const wrong = Tensor.zeros([1, 8, 8, 8]);
+  const message = "Conv2d: out must have the output's shape [1, 8, 6, 6], but has [1, 8, 8, 8]";
+  assertThrows(() => layer.forwardSync(input, { out: wrong }), RangeError, message);
+  await assertRejects(() => layer.forward(input, { out: wrong }), RangeError, message);
+  const none = { out: new Float32Array(288) } as unknown as { out: Tensor };
+  assertThrows(() => layer.forwardSync(input, none), TypeError, "Conv2d: out must be a Tensor");
+  const gone = Tensor.zeros([1, 8, 6, 6]);
+  structuredClone(gone.data.buffer, { transfer: [gone.data.buffer as ArrayBuffer] });
+  assertThrows(() => layer.forwardSync(input, { out: gone }), TypeError, "lost its values");
+  assertEquals(wrong.data.every((value) => value === 0), true);
+});
