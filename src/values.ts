@@ -10,7 +10,7 @@ export interface Values {
   readonly length: number;
   /** Where they can be read and written. The same live array on every read. */
   readonly data: Float32Array;
-  /** Whether they are in a buffer, or may one day be: a write to it may change them. */
+  /** Whether they are in a buffer: a write to it may change them. */
   liesIn(buffer: ArrayBufferLike): boolean;
 }
 

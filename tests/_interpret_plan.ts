@@ -6,6 +6,7 @@ import { type Epilogue, NO_EPILOGUE } from "../src/kernels/epilogue.ts";
 import { BUFFER, type Family, type Plan, planFor } from "../src/kernels/plan.ts";
 import { reference, referenceMagnitude } from "../src/kernels/reference.ts";
 import type { Algorithm } from "../src/kernels/algorithm.ts";
+import { copyBiases } from "../src/kernels/single_position.ts";
 import { type CaseOperands, geometryOf, type LayerCase } from "./_arbitrary.ts";
 
 /** A plan's buffers, each of exactly the size that the plan asks for, as one thread has them. */
@@ -47,9 +48,10 @@ export function planMemory(
   );
   memory[BUFFER.input]?.set(operands.input);
   memory[BUFFER.weight]?.set(operands.weight);
-  operands.bias?.forEach((value, c) => {
-    memory[BUFFER.bias]?.fill(value, c * biasCopies, (c + 1) * biasCopies);
-  });
+  const biases = memory[BUFFER.bias];
+  if (operands.bias !== null && biases !== undefined) {
+    copyBiases(biases, operands.bias, biasCopies);
+  }
   memory[BUFFER.add]?.fill(ADDEND);
   return memory;
 }

@@ -28,9 +28,10 @@ export function reachOf(program: Program): readonly Reach[] {
 
 const reaches = new WeakMap<Program, readonly Reach[]>();
 
-/** Where a pointer may be: between two distances from where a parameter points. */
+/** Where a pointer may be: between two distances from where a pointer was at first. */
 interface Place {
-  readonly parameter: number;
+  /** The pointer that it was set from; in a whole program a parameter. */
+  readonly origin: Pointer;
   readonly least: number;
   readonly most: number;
 }
@@ -56,21 +57,14 @@ function measure({ parameters, pointers, body }: Program): readonly Reach[] {
       const access = accessOf(instruction);
       const place = access === null ? undefined : places[access.ptr];
       if (access !== null && place !== undefined) {
-        const all = spans[place.parameter];
+        // Local pointers are set before they are used.
+        const all = spans[place.origin];
         if (all !== undefined) all[access.kind] = widened(all[access.kind], place, access);
       }
       motions.move(places, instruction);
     }
   };
-  // Local pointers are set before they are used.
-  visit(
-    body,
-    Array.from({ length: pointers }, (_, pointer) => ({
-      parameter: pointer < parameters ? pointer : 0,
-      least: 0,
-      most: 0,
-    })),
-  );
+  visit(body, motions.still);
   return spans;
 }
 
@@ -108,45 +102,27 @@ function accessOf(instruction: Instruction): Access | null {
   }
 }
 
-/** Where a block leaves each pointer: so many bytes behind where some pointer was before it. */
-interface Motion {
-  readonly from: readonly Pointer[];
-  readonly by: readonly number[];
-}
-
-/** One motion, then another. */
-function then(one: Motion, other: Motion): Motion {
-  return {
-    from: other.from.map((pointer) => one.from[pointer] ?? pointer),
-    by: other.by.map((bytes, index) => bytes + (one.by[other.from[index] ?? index] ?? 0)),
-  };
-}
-
-function isSame(one: readonly number[], other: readonly number[]): boolean {
-  return one.every((value, index) => value === other[index]);
-}
-
-/** The motions of the blocks of one program. */
+/** How blocks of a program move its pointers: where they leave each, from where all were before. */
 class Motions {
-  readonly #still: Motion;
-  readonly #known = new Map<readonly Instruction[], Motion>();
+  /** No motion at all. */
+  readonly still: readonly Place[];
+  readonly #known = new Map<readonly Instruction[], readonly Place[]>();
 
   constructor(pointers: number) {
-    const all = Array.from({ length: pointers }, (_, pointer) => pointer);
-    this.#still = { from: all, by: all.map(() => 0) };
+    this.still = Array.from({ length: pointers }, (_, origin) => ({ origin, least: 0, most: 0 }));
   }
 
   /** Moves pointers as an instruction does. */
   move(places: Place[], instruction: Instruction): void {
-    if (instruction.op === "advance" || instruction.op === "point") {
-      const [dst, src] = instruction.op === "advance"
-        ? [instruction.ptr, instruction.ptr]
-        : [instruction.dst, instruction.src];
-      const place = places[src];
-      if (place !== undefined) places[dst] = moved(place, instruction.bytes);
-    } else if (instruction.op === "loop") {
-      const after = carried(places, this.#times(this.#of(instruction.body), instruction.count));
-      places.splice(0, places.length, ...after);
+    switch (instruction.op) {
+      case "advance":
+        return setPlace(places, instruction.ptr, instruction.ptr, instruction.bytes);
+      case "point":
+        return setPlace(places, instruction.dst, instruction.src, instruction.bytes);
+      case "loop": {
+        const after = carried(places, this.#times(this.#of(instruction.body), instruction.count));
+        places.splice(0, places.length, ...after);
+      }
     }
   }
 
@@ -156,71 +132,63 @@ class Motions {
     places: readonly Place[],
   ): (readonly Place[])[] {
     const turn = this.#of(body);
-    const second = then(turn, turn);
-    const steps = second.by.map((bytes, pointer) => bytes - (turn.by[pointer] ?? 0));
-    // From the second turn on every pointer moves by the same distance, if it does once.
-    const isSteady = isSame(turn.from, second.from) &&
-      isSame(steps, steps.map((_, pointer) => steps[turn.from[pointer] ?? pointer] ?? 0));
-    if (count > 1 && isSteady) {
-      const [next, last] = [turn, this.#times(turn, count - 1)].map((each) =>
-        carried(places, each)
-      );
-      return [places, (next ?? []).map((place, pointer) => hull(place, last?.[pointer] ?? place))];
+    if (count > 1 && isSteady(turn)) {
+      const next = carried(places, turn);
+      const last = carried(places, this.#times(turn, count - 1));
+      return [places, next.map((place, pointer) => hull(place, last[pointer] ?? place))];
     }
     return Array.from({ length: count }, (_, done) => carried(places, this.#times(turn, done)));
   }
 
-  #of(block: readonly Instruction[]): Motion {
-    const known = this.#known.get(block) ?? this.#follow(block);
-    this.#known.set(block, known);
-    return known;
-  }
-
-  #follow(block: readonly Instruction[]): Motion {
-    const from = [...this.#still.from];
-    const by = [...this.#still.by];
-    let motion: Motion = { from, by };
-    for (const instruction of block) {
-      if (instruction.op === "advance") {
-        by[instruction.ptr] = (by[instruction.ptr] ?? 0) + instruction.bytes;
-      } else if (instruction.op === "point") {
-        const { dst, src, bytes } = instruction;
-        by[dst] = (by[src] ?? 0) + bytes;
-        from[dst] = from[src] ?? src;
-      } else if (instruction.op === "loop") {
-        motion = then(motion, this.#times(this.#of(instruction.body), instruction.count));
-        from.splice(0, from.length, ...motion.from);
-        by.splice(0, by.length, ...motion.by);
-        motion = { from, by };
-      }
-    }
-    return motion;
+  #of(block: readonly Instruction[]): readonly Place[] {
+    const known = this.#known.get(block);
+    if (known !== undefined) return known;
+    const places = [...this.still];
+    for (const instruction of block) this.move(places, instruction);
+    this.#known.set(block, places);
+    return places;
   }
 
   /** A motion so many times. */
-  #times(motion: Motion, count: number): Motion {
-    if (count === 0) return this.#still;
+  #times(motion: readonly Place[], count: number): readonly Place[] {
+    if (count === 0) return this.still;
     const half = this.#times(motion, count >> 1);
-    const even = then(half, half);
-    return count % 2 === 0 ? even : then(even, motion);
+    const even = carried(half, half);
+    return count % 2 === 0 ? even : carried(even, motion);
   }
 }
 
-/** Places after a motion. */
-function carried(places: readonly Place[], { from, by }: Motion): Place[] {
-  return places.map((place, pointer) =>
-    moved(places[from[pointer] ?? pointer] ?? place, by[pointer] ?? 0)
+/** Whether every pointer moves by the same distance in each turn from the second on. */
+function isSteady(turn: readonly Place[]): boolean {
+  const second = carried(turn, turn);
+  const step = (pointer: Pointer) => (second[pointer]?.least ?? 0) - (turn[pointer]?.least ?? 0);
+  return turn.every(({ origin }, pointer) =>
+    second[pointer]?.origin === origin && step(pointer) === step(origin)
   );
 }
 
-function moved({ parameter, least, most }: Place, bytes: number): Place {
-  return { parameter, least: least + bytes, most: most + bytes };
+function setPlace(places: Place[], dst: Pointer, src: Pointer, bytes: number): void {
+  const place = places[src];
+  if (place !== undefined) places[dst] = moved(place, bytes);
+}
+
+/** Places after a motion. */
+function carried(places: readonly Place[], motion: readonly Place[]): readonly Place[] {
+  return motion.map(({ origin, least }) => {
+    const place = places[origin];
+    if (place === undefined) throw new RangeError(`There is no pointer ${origin}`);
+    return moved(place, least);
+  });
+}
+
+function moved({ origin, least, most }: Place, bytes: number): Place {
+  return { origin, least: least + bytes, most: most + bytes };
 }
 
 /** Both places and all between. */
 function hull(one: Place, other: Place): Place {
   return {
-    parameter: one.parameter,
+    origin: one.origin,
     least: Math.min(one.least, other.least),
     most: Math.max(one.most, other.most),
   };

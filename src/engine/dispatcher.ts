@@ -240,8 +240,9 @@ export class Dispatcher {
     const units = unitsOf(phase);
     const isShared = workers > 0 && units > 1 && phase.cost > LEAST_SHARED_MICROSECONDS;
     const location = isShared ? this.#code.publish(phase) : null;
-    const filled = location === null ? null : filling?.buffer ?? null;
-    const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 }, filled);
+    // Nobody else waits for a buffer that this thread fills before it begins.
+    const awaited = location === null ? null : filling?.buffer ?? null;
+    const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 }, awaited);
     const job: TileJob = { control, generation: this.#nextGeneration(), words, functions };
     const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
     if (description === null) {

@@ -310,7 +310,6 @@ function columnLoader(
   zero: Register,
 ): ColumnLoader {
   const { lanes } = target;
-  const taps = height.taps * width.taps;
   const load = (position: number, columns: readonly (number | null)[]) =>
     loadPositions(code, columns, sources, input, (row.sources[position] ?? 0) * rowPitch, zero);
   if (width.stride !== 2) {
@@ -325,11 +324,12 @@ function columnLoader(
     halves.set(key, known);
     return known;
   };
+  const mayBeKept = target.name === "wasm" || height.taps * width.taps <= FEW_TAPS;
   const picks = new Map<string, Register>();
-  const pick: ColumnLoader = (position, first, count) => {
+  return (position, first, count) => {
     const before = picks.get(`${position} ${first - 2}`);
     const picked = code.register();
-    if (before !== undefined && (target.name === "wasm" || taps <= FEW_TAPS)) {
+    if (before !== undefined) {
       // All but the last have been picked already.
       const next = picks.get(`${position} ${first - 2 + 2 * lanes}`) ??
         load(position, [sources[first + 2 * (lanes - 1)] ?? null]);
@@ -341,8 +341,7 @@ function columnLoader(
       const high = last < lanes ? low : half(position, first - parity + lanes);
       code.shuffle(picked, low, high, range(lanes).map((lane) => 2 * lane + parity));
     }
-    if (count === lanes) picks.set(`${position} ${first}`, picked);
+    if (mayBeKept && count === lanes) picks.set(`${position} ${first}`, picked);
     return picked;
   };
-  return pick;
 }

@@ -24,6 +24,12 @@ export interface SinglePosition {
   readonly biasCopies: number;
 }
 
+/** Copies biases, each so often. */
+export function copyBiases(target: Float32Array, biases: Float32Array, copies: number): void {
+  if (copies === 1) return target.set(biases);
+  biases.forEach((bias, c) => target.fill(bias, c * copies, (c + 1) * copies));
+}
+
 /** Takes taps for output channels; `null` where they are not. */
 export function singlePosition(g: Geometry): SinglePosition | null {
   const taps = product(g.kernel);

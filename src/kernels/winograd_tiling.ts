@@ -88,7 +88,7 @@ function fusedLimits(g: Geometry, weightBytes: number, { name }: Target): FusedL
 }
 
 /** Whether a block takes the tiles of several parts: each has few, and the weights are the same. */
-export function isMerged({ kernel, rows, columns }: TilePlane): boolean {
+function isMerged({ kernel, rows, columns }: TilePlane): boolean {
   return kernel.parts.length > 1 && 2 * rows * columns <= MOST_BLOCK_TILES;
 }
 

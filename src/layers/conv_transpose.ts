@@ -33,6 +33,11 @@ export interface OutputSizeOptions {
 /** Options of a forward pass of a transposed layer. */
 export interface ConvTransposeForwardOptions extends ForwardOptions, OutputSizeOptions {}
 
+const TRANSPOSE_FORWARD_OPTION_NAMES: readonly (keyof ConvTransposeForwardOptions)[] = [
+  ...FORWARD_OPTION_NAMES,
+  "outputSize",
+];
+
 const OPTION_NAMES: readonly (keyof ConvTransposeOptions)[] = [
   "stride",
   "padding",
@@ -112,7 +117,7 @@ export abstract class ConvTranspose extends Layer {
     input: Tensor,
     options: ConvTransposeForwardOptions = {},
   ): Promise<Tensor> {
-    checkOptionNames(this.#name, options, [...FORWARD_OPTION_NAMES, "outputSize"]);
+    checkOptionNames(this.#name, options, TRANSPOSE_FORWARD_OPTION_NAMES);
     return await this.compute(input, options, options.outputSize);
   }
 
@@ -126,7 +131,7 @@ export abstract class ConvTranspose extends Layer {
    * @throws {RangeError} If the shapes do not fit the layer.
    */
   override forwardSync(input: Tensor, options: ConvTransposeForwardOptions = {}): Tensor {
-    checkOptionNames(this.#name, options, [...FORWARD_OPTION_NAMES, "outputSize"]);
+    checkOptionNames(this.#name, options, TRANSPOSE_FORWARD_OPTION_NAMES);
     return this.computeSync(input, options, options.outputSize);
   }
 

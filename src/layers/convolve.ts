@@ -14,6 +14,7 @@ import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
 import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
+import { copyBiases } from "../kernels/single_position.ts";
 import type { ActivationSettings } from "./activation.ts";
 import { ArrayValues, copyOf, type Values } from "../values.ts";
 import {
@@ -425,15 +426,14 @@ function* runPiece(
  * if it has been made.
  */
 function stageInput(piece: Piece, target: Float32Array, input: Float32Array): Transfer | null {
-  const { inputStart, geometry } = piece;
-  if (inputStart === null) {
+  if (!piece.seesOneRun) {
     piece.stageInput(target, input);
     return null;
   }
   return {
     buffer: BUFFER.input,
-    length: inputLength(geometry),
-    copy: (from, to) => target.set(input.subarray(inputStart + from, inputStart + to), from),
+    length: inputLength(piece.geometry),
+    copy: (from, to) => piece.stageInput(target, input, from, to),
   };
 }
 
@@ -463,7 +463,9 @@ function* stageWeights(
   const block = kept ?? place(runtime, plan, WEIGHTS, bases);
   blocks.push(block);
   locate(runtime, plan, WEIGHTS, block.address, bases);
-  if (bias !== null) stageBias(plan, view(runtime, plan, bases, BUFFER.bias), bias);
+  if (bias !== null) {
+    copyBiases(view(runtime, plan, bases, BUFFER.bias), bias, plan.biasCopies);
+  }
   const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
   if (kept === undefined || !hasSameBytes(staged, weight)) {
     staged.set(weight);
@@ -472,11 +474,6 @@ function* stageWeights(
   if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
   residents.keep(owner, name, block);
-}
-
-function stageBias({ biasCopies }: Plan, target: Float32Array, bias: Float32Array): void {
-  if (biasCopies === 1) return target.set(bias);
-  bias.forEach((value, c) => target.fill(value, c * biasCopies, (c + 1) * biasCopies));
 }
 
 /** Whether two arrays are the same to the bit; as fast as the memory. */

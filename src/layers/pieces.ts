@@ -11,10 +11,15 @@ import { type PadSegment, padSegments } from "../kernels/pad.ts";
 /** A part of a convolution that is a convolution itself. */
 export interface Piece {
   readonly geometry: Geometry;
-  /** Where in the input the part begins that the piece needs, if that is one run of elements. */
-  readonly inputStart: number | null;
-  /** Copies that part. */
-  readonly stageInput: (target: Float32Array, input: Float32Array) => void;
+  /** Whether the part of the input that the piece needs is one run of elements. */
+  readonly seesOneRun: boolean;
+  /** Copies that part. Of one run the elements `from .. to - 1` can be copied by themselves. */
+  readonly stageInput: (
+    target: Float32Array,
+    input: Float32Array,
+    from?: number,
+    to?: number,
+  ) => void;
   /** Copies the part of a tensor of the output's shape that the piece computes. */
   readonly stageAdd: (target: Float32Array, add: Float32Array) => void;
   /** Copies the piece's result to its place in the output. */
@@ -98,9 +103,9 @@ function batchPiece(whole: Geometry, start: number, batch: number): Piece {
   const outputItem = whole.outChannels * product(whole.output);
   return {
     geometry,
-    inputStart: start * inputItem,
-    stageInput: (target, input) =>
-      target.set(input.subarray(start * inputItem, (start + batch) * inputItem)),
+    seesOneRun: true,
+    stageInput: (target, input, from = 0, to = batch * inputItem) =>
+      target.set(input.subarray(start * inputItem + from, start * inputItem + to), from),
     stageAdd: (target, add) =>
       target.set(add.subarray(start * outputItem, (start + batch) * outputItem)),
     collectOutput: (output, result) => output.set(result, start * outputItem),
@@ -173,7 +178,7 @@ function slabPiece(whole: Geometry, axis: Axis, item: number, start: number, cou
   };
   return {
     geometry,
-    inputStart: null,
+    seesOneRun: false,
     stageInput: (target, input) => {
       for (let outer = 0; outer < inputOuter; outer++) {
         const to = target.subarray(outer * positions.count * inputInner);

@@ -4,6 +4,7 @@ import { bufferBytes, type Phase } from "../../src/engine/work.ts";
 import type { Geometry } from "../../src/geometry.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { BUFFER, planFor } from "../../src/kernels/plan.ts";
+import { copyBiases } from "../../src/kernels/single_position.ts";
 import type { CaseOperands } from "../_arbitrary.ts";
 
 /** A convolution to be done. */
@@ -40,10 +41,10 @@ function* convolution(
     const view = (buffer: number, length: number) => runtime.floats(bases[buffer] ?? 0, length);
     view(BUFFER.input, input.length).set(input);
     view(BUFFER.weight, weight.length).set(weight);
-    bias?.forEach((value, c) => {
-      view(BUFFER.bias, bias.length * plan.biasCopies)
-        .fill(value, c * plan.biasCopies, (c + 1) * plan.biasCopies);
-    });
+    if (bias !== null) {
+      const { biasCopies } = plan;
+      copyBiases(view(BUFFER.bias, bias.length * biasCopies), bias, biasCopies);
+    }
     // However little work it is, the workers are to have a part in it.
     for (const phase of [...plan.preparation, ...plan.phases]) {
       yield { phase: costly(phase), bases };

@@ -1,6 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { conv, Conv2d, convSync, ConvTranspose2d, Engine, type Layer, Tensor } from "../../mod.ts";
-import { convTranspose, convTransposeSync } from "../../mod.ts";
+import {
+  conv,
+  Conv2d,
+  convSync,
+  convTranspose,
+  ConvTranspose2d,
+  convTransposeSync,
+  Engine,
+  type Layer,
+  Tensor,
+} from "../../mod.ts";
 import { sameBits } from "../engine/_same.ts";
 
 /** Layers whose outputs are copied while they are computed, and after. */
@@ -32,7 +41,6 @@ const ENGINES = [
 ] as const;
 
 for (const options of ENGINES) {
-  /** Machine code rounds Winograd's transforms as it chooses its tiles; the same engine always alike. */
   Deno.test(`A layer writes its output to where it is to go: ${Deno.inspect(options)}`, async () => {
     using engine = new Engine(options);
     await engine.ready;
@@ -94,18 +102,15 @@ Deno.test("Functions write their outputs to where they are to go, too", async ()
   const x = Tensor.randn([1, 8, 9, 9], { seed: 1 });
   const weight = Tensor.randn([8, 8, 3, 3], { seed: 2 });
   const out = Tensor.zeros([1, 8, 9, 9]);
-  const plain = convSync(x, weight, null, { padding: 1 }).data;
-  assertStrictEquals(convSync(x, weight, null, { padding: 1, out }), out);
-  assert(sameBits(out.data, plain));
-  out.data.fill(0);
-  assertStrictEquals(await conv(x, weight, null, { padding: 1, out }), out);
-  assert(sameBits(out.data, plain));
-  const transposed = convTransposeSync(x, weight, null, { padding: 1 }).data;
-  assertStrictEquals(convTransposeSync(x, weight, null, { padding: 1, out }), out);
-  assert(sameBits(out.data, transposed));
-  out.data.fill(0);
-  assertStrictEquals(await convTranspose(x, weight, null, { padding: 1, out }), out);
-  assert(sameBits(out.data, transposed));
+  const functions = [[convSync, conv], [convTransposeSync, convTranspose]] as const;
+  for (const [computeSync, compute] of functions) {
+    const plain = computeSync(x, weight, null, { padding: 1 }).data;
+    assertStrictEquals(computeSync(x, weight, null, { padding: 1, out }), out);
+    assert(sameBits(out.data, plain));
+    out.data.fill(0);
+    assertStrictEquals(await compute(x, weight, null, { padding: 1, out }), out);
+    assert(sameBits(out.data, plain));
+  }
 });
 
 Deno.test("An empty batch leaves an empty tensor", () => {
