@@ -40,7 +40,7 @@ const NO_VALUES = new Float32Array(0);
 const NO_SHAPE: readonly number[] = Object.freeze([0]);
 
 let tensorOfValues: (values: Values, shape: readonly number[]) => Tensor;
-let valuesOfTensor: (tensor: Tensor) => Values;
+let partsOfTensor: (tensor: Tensor) => TensorParts;
 
 /**
  * A dense array of float32 numbers with a shape, in row-major order: the last axis varies fastest.
@@ -65,7 +65,7 @@ export class Tensor {
       tensor.#shape = shape;
       return tensor;
     };
-    valuesOfTensor = (tensor) => tensor.#values;
+    partsOfTensor = (tensor) => ({ values: tensor.#values, shape: tensor.#shape });
   }
 
   #values: Values;
@@ -95,14 +95,14 @@ export class Tensor {
   constructor(data: TensorData, shape: readonly number[]) {
     this.#shape = checkShape("Tensor", shape);
     const size = countElements("Tensor", "a tensor", this.#shape);
-    const values = toFloat32(data);
+    const values = new ArrayValues(toFloat32(data));
     if (values.length !== size) {
       throw new RangeError(
         `Tensor: shape ${describeShape(this.#shape)} takes ${size} values, but data has ` +
           `${values.length}`,
       );
     }
-    this.#values = new ArrayValues(values);
+    this.#values = values;
   }
 
   /** The size of each axis. Frozen. */
@@ -327,9 +327,16 @@ export function tensorOf(values: Values, shape: readonly number[]): Tensor {
   return tensorOfValues(values, shape);
 }
 
-/** The values behind a tensor, without bringing them into an array. */
-export function valuesOf(tensor: Tensor): Values {
-  return valuesOfTensor(tensor);
+/** What a tensor is, whatever a subclass says. */
+export interface TensorParts {
+  /** The values, not brought into an array yet. */
+  readonly values: Values;
+  readonly shape: readonly number[];
+}
+
+/** The inside of a tensor. */
+export function partsOf(tensor: Tensor): TensorParts {
+  return partsOfTensor(tensor);
 }
 
 function allocate(where: string, shape: readonly number[]): Tensor {

@@ -10,6 +10,8 @@ export interface Values {
   readonly length: number;
   /** Where they can be read and written. The same live array on every read. */
   readonly data: Float32Array;
+  /** The same as a plain array, of which the length, the buffer and the methods are to be believed. */
+  readonly elements: Float32Array;
   /** Whether they are in a buffer: a write to it may change them. */
   liesIn(buffer: ArrayBufferLike): boolean;
 }
@@ -17,18 +19,33 @@ export interface Values {
 /** Elements in an array of the user's or of our own. */
 export class ArrayValues implements Values {
   readonly data: Float32Array;
+  readonly elements: Float32Array;
 
   constructor(data: Float32Array) {
     this.data = data;
+    this.elements = plainView(data);
   }
 
   get length(): number {
-    return this.data.length;
+    return this.elements.length;
   }
 
   liesIn(buffer: ArrayBufferLike): boolean {
-    return this.data.buffer === buffer;
+    return this.elements.buffer === buffer;
   }
+}
+
+/** The properties that every typed array inherits, whatever a subclass or the array itself says. */
+const TYPED_ARRAY: object = Object.getPrototypeOf(Float32Array.prototype);
+
+/** The elements of an array, of a subclass perhaps, as an array of no subclass. */
+function plainView(data: Float32Array): Float32Array {
+  const real = <Value>(name: string): Value => Reflect.get(TYPED_ARRAY, name, data);
+  return new Float32Array(
+    real<ArrayBufferLike>("buffer"),
+    real<number>("byteOffset"),
+    real<number>("length"),
+  );
 }
 
 /**

@@ -50,6 +50,8 @@ export function claimTiles(
   const { control } = job;
   const generation = job.generation & 0xffff;
   const units = job.words[3] ?? 0;
+  const threads = job.words[6] ?? 0;
+  if (thread >= threads) return;
   while (mayGoOn()) {
     // The low bits come again after 65536 jobs, the whole generation does not.
     if (Atomics.load(control, READABLE) !== job.generation) return;
@@ -87,7 +89,7 @@ export function runUnit(
   const grids = word(5);
   let tile = unit * perUnit;
   let left = perUnit;
-  let at = 6;
+  let at = 7;
   for (let grid = 0; grid < grids && left > 0; grid++) {
     const tiles = word(at + 1);
     const axes = word(at + 2);
@@ -131,24 +133,35 @@ export function runUnit(
 }
 
 /**
+ * The C library, opened once on each thread that needs it.
+ *
+ * @throws If it is not the GNU C library, or the permission is missing.
+ */
+export function openLibc() {
+  return Deno.dlopen("libc.so.6", {
+    mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
+    // bsearch(key, base, 1, 0, compare) calls compare(key, base). A function of the library is called in
+    // 20 nanoseconds, Deno's calls of mere addresses take 3000.
+    bsearch: {
+      parameters: ["u32", "pointer", "pointer", "pointer", "pointer"],
+      result: "void",
+    },
+  }).symbols;
+}
+
+/**
  * Makes machine code callable on this thread, and needs the permission for that.
  *
+ * @param libc How to call it.
  * @param memory The shared memory, to whose start the functions' pointers are relative.
  * @returns Makes functions of what `src/engine/native_compiler.ts` writes: a word that tells it from a
  * WebAssembly module, then the address of each function, all of 64 bits.
  */
 export function machineCodeLoader(
+  libc: ReturnType<typeof openLibc>,
   memory: WebAssembly.Memory,
 ): (code: Uint8Array<ArrayBuffer>) => ((...pointers: number[]) => void)[] {
   const MOST_PARAMETERS = 32;
-  // bsearch(key, base, 1, 0, compare) calls compare(key, base). A function of the library is called in
-  // 20 nanoseconds, Deno's calls of mere addresses take 3000.
-  const { symbols } = Deno.dlopen("libc.so.6", {
-    bsearch: {
-      parameters: ["u32", "pointer", "pointer", "pointer", "pointer"],
-      result: "void",
-    },
-  });
   const one = Deno.UnsafePointer.create(1n);
   const { UnsafePointer } = Deno;
   const start = Number(UnsafePointer.value(UnsafePointer.of(new Uint8Array(memory.buffer))));
@@ -164,7 +177,7 @@ export function machineCodeLoader(
           args[2 * p] = address;
           args[2 * p + 1] = address / 2 ** 32;
         }
-        symbols.bsearch(0, firstArgument, one, null, entry);
+        libc.bsearch(0, firstArgument, one, null, entry);
       };
     });
 }
@@ -172,6 +185,11 @@ export function machineCodeLoader(
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly memory: WebAssembly.Memory;
+  /**
+   * What machine code lies in, or `null`. Nobody reads it: a thread that may run the code holds it, so that it
+   * stays where it is when the thread that wrote it has ended.
+   */
+  readonly codeMemory: WebAssembly.Memory | null;
   /** Word index of the control block in the memory. */
   readonly control: number;
   /** Words of the control block. */
@@ -183,19 +201,23 @@ export interface WorkerStart {
 export interface TileFunctions {
   readonly claimTiles: typeof claimTiles;
   readonly runUnit: typeof runUnit;
+  readonly openLibc: typeof openLibc;
   readonly machineCodeLoader: typeof machineCodeLoader;
 }
 
 /** What a worker thread does: sleep until a job is published, help with it, sleep again. */
-export function serveTiles(
+export async function serveTiles(
   start: WorkerStart,
-  { claimTiles, runUnit, machineCodeLoader }: TileFunctions,
-): void {
+  { claimTiles, runUnit, openLibc, machineCodeLoader }: TileFunctions,
+): Promise<void> {
   const GENERATION = 0, ADDRESS = 3, LENGTH = 4, STARTED = 5, END = 6, READABLE = 7;
   // A poll takes 15 nanoseconds. Few are longer than the pause between two phases and shorter than anyone
   // minds. Waking up takes 20 to 50 microseconds, so where the last job came soon, it pays to stay awake for
   // the next one: two threads of machine code took 44 instead of 60 microseconds for a depthwise layer.
   const FEW_SPINS = 2000, MANY_SPINS = 20000, SOON_MS = 0.3;
+  // Nobody says when the thread that owns the pool has been terminated. Its threads end with it where they
+  // come to their event loop: so they do now and then while there is nothing to do.
+  const IDLE_MS = 500;
   const MOST_MODULES = 256;
   // "\0asm".
   const WASM_MAGIC = 0x6d736100;
@@ -215,7 +237,7 @@ export function serveTiles(
   const instantiate = (code: Uint8Array<ArrayBuffer>) => {
     const [first] = new Uint32Array(code.buffer, 0, 1);
     if (first !== WASM_MAGIC) {
-      loadMachineCode ??= machineCodeLoader(memory);
+      loadMachineCode ??= machineCodeLoader(openLibc(), memory);
       return loadMachineCode(code);
     }
     const imports = { "": { m0: memory } };
@@ -252,7 +274,9 @@ export function serveTiles(
   for (;;) {
     const start = performance.now();
     for (let spin = 0; spin < spins && Atomics.load(control, GENERATION) === seen; spin++);
-    Atomics.wait(control, GENERATION, seen);
+    while (Atomics.wait(control, GENERATION, seen, IDLE_MS) === "timed-out") {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
     spins = performance.now() - start < SOON_MS ? MANY_SPINS : FEW_SPINS;
     if (Atomics.load(control, END) === 1) return;
     const generation = Atomics.load(control, GENERATION);

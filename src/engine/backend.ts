@@ -6,10 +6,11 @@
 
 import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../codegen/cpu.ts";
 import type { Target } from "../codegen/target.ts";
+import { CodeMemory } from "./code_memory.ts";
 import type { Compiler } from "./compiler.ts";
-import { type Libc, mayCallMachineCode, openLibc } from "./libc.ts";
+import { callWithMemory, type Libc, libc, mayCallMachineCode } from "./libc.ts";
 import { NativeCompiler } from "./native_compiler.ts";
-import { placeCode } from "./machine_code.ts";
+import { PAGE_BYTES } from "./shared_memory.ts";
 import { WASM_COMPILER } from "./wasm_compiler.ts";
 
 /**
@@ -72,19 +73,19 @@ function nativeCompiler(): NativeCompiler | Obstacle {
 
 /** Opens the library, and asks the processor what it has: in machine code, there is no other way. */
 function exploreHost(): { readonly libc: Libc; readonly target: Target } | Obstacle {
-  let libc: Libc;
+  let library: Libc;
   try {
-    libc = openLibc();
+    library = libc();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { missing: `the GNU C library (libc.so.6): ${reason}` };
   }
-  const code = placeCode(libc, encodeCpuQuery());
+  const code = new CodeMemory(library, PAGE_BYTES).place(encodeCpuQuery());
   if (code === null) return { missing: "executable memory, which this host does not give" };
   const words = new Uint32Array(CPU_WORDS);
-  libc.call(code.address, words);
+  callWithMemory(library, code.address, words);
   code.release();
   const target = targetOfCpu(words);
   if (target === null) return { missing: "a processor with AVX2 and FMA, or with AVX-512" };
-  return { libc, target };
+  return { libc: library, target };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
+import type { CompiledPrograms, TileFunction, Workbench } from "./compiler.ts";
 import type { Block } from "./heap.ts";
 import type { ModuleLocation } from "./job.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -23,13 +23,13 @@ const MOST_PHASES = 256;
 /** Compiles each phase once. Equal geometries share their plan, and so its phases and their code. */
 export class CodeCache {
   readonly #shared: SharedMemory;
-  readonly #compiler: Compiler;
+  readonly #workbench: Workbench;
   readonly #compiled = new Map<Phase, CompiledPhase>();
   #nextId = 1;
 
-  constructor(shared: SharedMemory, compiler: Compiler) {
+  constructor(shared: SharedMemory, workbench: Workbench) {
     this.#shared = shared;
-    this.#compiler = compiler;
+    this.#workbench = workbench;
   }
 
   /** The programs of a phase, callable on this thread. */
@@ -64,17 +64,28 @@ export class CodeCache {
       this.#compiled.set(phase, known);
       return known;
     }
-    const { memory, pages } = this.#shared;
-    const programs = this.#compiler.compile(phase.programs, memory, pages);
-    const compiled: CompiledPhase = { ...programs, id: this.#nextId++, location: null };
-    const [oldest] = this.#compiled;
-    if (this.#compiled.size >= MOST_PHASES && oldest !== undefined) {
-      this.#compiled.delete(oldest[0]);
-      this.#unpublish(oldest[1]);
-      oldest[1].release();
+    if (this.#compiled.size >= MOST_PHASES) this.#dropOldest();
+    let programs = this.#workbench.compile(phase.programs);
+    while (programs === null && this.#dropOldest()) {
+      programs = this.#workbench.compile(phase.programs);
     }
+    if (programs === null) {
+      throw new RangeError(`Engine: there is no executable memory for "${phase.name}"`);
+    }
+    const compiled: CompiledPhase = { ...programs, id: this.#nextId++, location: null };
     this.#compiled.set(phase, compiled);
     return compiled;
+  }
+
+  /** Drops the phase that was longest not used; whether there was one. */
+  #dropOldest(): boolean {
+    const [oldest] = this.#compiled;
+    if (oldest === undefined) return false;
+    const [phase, compiled] = oldest;
+    this.#compiled.delete(phase);
+    this.#unpublish(compiled);
+    compiled.release();
+    return true;
   }
 
   #copy(code: Uint8Array): Block | null {

@@ -6,31 +6,25 @@
 
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
+import type { SharedMemory } from "./shared_memory.ts";
 
-/** A program that can be called with the address of each of its buffers in the shared memory. */
+/** A program's code on this thread. Pointers are relative to the start of the shared memory. */
 export type TileFunction = (...pointers: number[]) => void;
 
-/** Programs that can be run. */
+/** Code for some programs. */
 export interface CompiledPrograms {
-  /** On this thread. */
+  /** One function for each program. */
   readonly functions: readonly TileFunction[];
-  /** From which every other thread makes its own; see `serveTiles` in `workers/tiles.ts`. */
+  /** What other threads make their functions from, see `serveTiles()`. */
   readonly code: Uint8Array<ArrayBuffer>;
-  /** Frees what they took outside of the garbage collector's reach. Nobody may be running them. */
+  /** Gives back what they took outside of the garbage collector's reach. Nobody may be running them. */
   release(): void;
 }
 
-/** Turns programs into code that works in one shared memory. */
+/** Turns programs into code. */
 export interface Compiler {
   /** What the programs must have been written for. */
   readonly target: Target;
-  /** Whether the functions reach arrays outside of the shared memory. */
-  readonly reachesArrays: boolean;
-  /**
-   * Where an array outside of the shared memory lies, for the functions' pointers: on every thread
-   * the same. It must not be freed while functions run. `null` if they do not reach there.
-   */
-  addressOf(array: Float32Array, memory: WebAssembly.Memory): number | null;
   /**
    * The code of one program by itself, for people to read.
    *
@@ -38,9 +32,19 @@ export interface Compiler {
    * @param pages Size of the shared memory in pages of 64 KiB.
    */
   encode(program: Program, pages: number): Uint8Array<ArrayBuffer>;
-  compile(
-    programs: readonly Program[],
-    memory: WebAssembly.Memory,
-    pages: number,
-  ): CompiledPrograms;
+  /** Gets ready to make code that works in one shared memory. */
+  open(shared: SharedMemory): Workbench;
+}
+
+/** Makes code that works in one shared memory. */
+export interface Workbench {
+  /** What the code lies in, for the threads that run it to hold; `null` if it needs nothing to be held. */
+  readonly codeMemory: WebAssembly.Memory | null;
+  /** The programs' code; `null` if there is no room for more. */
+  compile(programs: readonly Program[]): CompiledPrograms | null;
+  /**
+   * Where an array outside of the shared memory lies, for the functions' pointers: on every thread
+   * the same. It must not be freed while functions run. `null` if they do not reach there.
+   */
+  addressOf(array: Float32Array): number | null;
 }

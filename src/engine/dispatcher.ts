@@ -10,7 +10,7 @@ import type { CodeCache } from "./code_cache.ts";
 import type { Block } from "./heap.ts";
 import { encodeJob, unitsOf } from "./job.ts";
 import { CONTROL, type SharedMemory } from "./shared_memory.ts";
-import { type EarlyTransfer, Emptying, type Transfer } from "./transfer.ts";
+import { type Copy, Copying, type EarlyCopy, Emptying, type Filling } from "./transfer.ts";
 import type { Phase } from "./work.ts";
 
 /** A phase and where its buffers are. */
@@ -18,13 +18,23 @@ export interface PhaseRun {
   readonly phase: Phase;
   /** Byte address of each of the work's buffers. */
   readonly bases: readonly number[];
-  /** Fills a buffer while the phase runs; done when the phase has begun. */
-  readonly filling?: Transfer | null;
+  /** Threads that have memory of their own in the buffers, the calling one included; all if it is not said. */
+  readonly threads?: number;
+  /** Fills a buffer while the phase runs. */
+  readonly filling?: Filling | null;
   /** Empties a buffer while the phase runs, if that is worth it; done when it is complete. */
-  readonly emptying?: EarlyTransfer | null;
+  readonly emptying?: EarlyCopy | null;
+}
+
+/** What a task has the calling thread do by itself, with the event loop going round meanwhile. */
+export interface CopyRun {
+  readonly copy: Copy;
 }
 
 const CALLING_THREAD = 0;
+
+/** More threads than there can be. */
+const ALL_THREADS = 2 ** 15;
 
 /**
  * A thread that holds a unit for this long without any progress elsewhere counts as lost. It is far
@@ -46,42 +56,70 @@ const SLEEP_MS = 20;
 /** Work that takes this long is worth waking somebody for. */
 const LEAST_SHARED_MICROSECONDS = 40;
 
-/** Elements that are copied at a time: few enough for others not to wait long, many enough to go fast. */
-const PART_ELEMENTS = 8192;
-
 /** As the end of what has been filled: all there is. */
 const EVERYTHING = 2 ** 31 - 1;
 
-/** A phase that has begun. */
-export interface RunningPhase {
+/** A step of a task that has begun. */
+export interface RunningStep {
   /** Whether a worker had to be given up, and may still write into the buffers one day. */
   readonly lostThread: boolean;
-  /** Runs units on this thread while there are any and `mayGoOn` allows. */
+  /** Does what there is to do for this thread, as long as `mayGoOn` allows. */
   help(mayGoOn: () => boolean): void;
-  /** Whether every unit is done. */
+  /** Whether everything is done. */
   isComplete(): boolean;
-  /** Blocks until every unit is done. */
+  /** Blocks until everything is done. */
   complete(): void;
-  /** Leaves the phase unfinished, with whoever is at work in it. */
-  giveUp(): void;
-  /** Gives back what the phase needed beyond its buffers. */
+  /** Ends the step unfinished, after an error: blocks until nobody is at work in it any more. */
+  abandon(): void;
+  /** Gives back what the step needed beyond its buffers. */
   release(): void;
 }
 
-/** A phase of which the workers know nothing. */
-class LocalPhase implements RunningPhase {
+/** A copy between two phases. */
+class LocalCopy implements RunningStep {
   readonly lostThread = false;
-  readonly #job: TileJob;
-  readonly #units: number;
-  #nextUnit = 0;
+  readonly #copying: Copying;
 
-  constructor(job: TileJob, units: number) {
-    this.#job = job;
-    this.#units = units;
+  constructor(copy: Copy) {
+    this.#copying = new Copying(copy);
   }
 
   help(mayGoOn: () => boolean): void {
-    while (!this.isComplete() && mayGoOn()) runUnit(this.#job, this.#nextUnit++, CALLING_THREAD);
+    while (!this.isComplete() && mayGoOn()) this.#copying.advance();
+  }
+
+  isComplete(): boolean {
+    return this.#copying.isDone;
+  }
+
+  complete(): void {
+    this.help(() => true);
+  }
+
+  abandon(): void {}
+
+  release(): void {}
+}
+
+/** A phase of which the workers know nothing. */
+class LocalPhase implements RunningStep {
+  readonly lostThread = false;
+  readonly #job: TileJob;
+  readonly #units: number;
+  readonly #filling: Copying | null;
+  #nextUnit = 0;
+
+  constructor(job: TileJob, units: number, filling: Copying | null) {
+    this.#job = job;
+    this.#units = units;
+    this.#filling = filling;
+  }
+
+  help(mayGoOn: () => boolean): void {
+    while (!this.isComplete() && mayGoOn()) {
+      if (this.#filling?.isDone === false) this.#filling.advance();
+      else runUnit(this.#job, this.#nextUnit++, CALLING_THREAD);
+    }
   }
 
   isComplete(): boolean {
@@ -92,36 +130,42 @@ class LocalPhase implements RunningPhase {
     this.help(() => true);
   }
 
-  giveUp(): void {}
+  abandon(): void {}
 
   release(): void {}
 }
 
 /** A phase that has been published to the workers. */
-class PublishedPhase implements RunningPhase {
+class PublishedPhase implements RunningStep {
   readonly #shared: SharedMemory;
   readonly #job: TileJob;
   readonly #units: number;
   readonly #description: Block;
-  #emptying: Emptying | null;
+  readonly #filling: Copying | null;
+  readonly #emptying: Emptying | null;
   #longestUnitMs = 0;
   #lastDone = 0;
   #lastLook = performance.now();
   #waitedMs = 0;
   #lostThread = false;
+  /** The unit that this thread is at. */
+  #ownUnit = -1;
 
   constructor(
     shared: SharedMemory,
     job: TileJob,
     units: number,
     description: Block,
+    filling: Copying | null,
     { phase, emptying = null }: PhaseRun,
   ) {
     this.#shared = shared;
     this.#job = job;
     this.#units = units;
     this.#description = description;
-    this.#emptying = emptying && Emptying.of(emptying, phase, (unit) => this.#isDone(unit));
+    this.#filling = filling;
+    this.#emptying = emptying &&
+      Emptying.of(emptying, phase, (unit) => this.#lostThread || this.#isDone(unit));
   }
 
   get lostThread(): boolean {
@@ -129,15 +173,18 @@ class PublishedPhase implements RunningPhase {
   }
 
   help(mayGoOn: () => boolean): void {
-    const run = (job: TileJob, unit: number) => {
-      const start = performance.now();
-      runUnit(job, unit, CALLING_THREAD);
-      this.#longestUnitMs = Math.max(this.#longestUnitMs, performance.now() - start);
-    };
-    claimTiles(this.#job, CALLING_THREAD, run, () => {
+    while (this.#isFilling()) {
+      if (!mayGoOn()) return;
+      this.#filling?.advance();
+    }
+    this.#emptying?.open();
+    claimTiles(this.#job, CALLING_THREAD, (job, unit) => this.#run(job, unit), () => {
       this.#emptying?.advance();
       return mayGoOn();
     });
+    while (this.#isComputed() && this.#emptying?.isDone === false && mayGoOn()) {
+      this.#emptying.advance();
+    }
   }
 
   /** Whether some units have not been claimed by anyone. */
@@ -146,9 +193,55 @@ class PublishedPhase implements RunningPhase {
   }
 
   isComplete(): boolean {
-    if (!this.#isComputed()) return false;
-    this.#emptying?.finish();
-    return true;
+    return this.#isComputed() && (this.#emptying?.isDone ?? true);
+  }
+
+  complete(): void {
+    const goOn = () => true;
+    this.help(goOn);
+    for (let spin = 0; spin < SPINS && !this.isComplete(); spin++) this.#emptying?.advance();
+    while (!this.#isComputed()) {
+      const done = Atomics.load(this.#shared.control, CONTROL.done);
+      if ((done & 0xffff) >= this.#units) break;
+      Atomics.wait(this.#shared.control, CONTROL.done, done, SLEEP_MS);
+    }
+    this.help(goOn);
+  }
+
+  abandon(): void {
+    const { control } = this.#shared;
+    // Nobody may go on waiting for what will not come.
+    Atomics.store(control, CONTROL.filled, EVERYTHING);
+    Atomics.notify(control, CONTROL.filled);
+    // What has not been claimed never will be.
+    const claimed = Atomics.exchange(control, CONTROL.claim, this.#job.generation << 16 | 0xffff) &
+      0xffff;
+    const limit = performance.now() + LEAST_STALL_MS;
+    for (let unit = 0; unit < Math.min(claimed, this.#units); unit++) {
+      while (unit !== this.#ownUnit && !this.#isDone(unit)) {
+        if (performance.now() > limit) {
+          this.#lostThread = true;
+          return;
+        }
+      }
+    }
+  }
+
+  release(): void {
+    Atomics.store(this.#shared.control, CONTROL.readable, 0);
+    this.#shared.heap.release(this.#description);
+  }
+
+  #isFilling(): boolean {
+    return this.#filling?.isDone === false;
+  }
+
+  #run(job: TileJob, unit: number): void {
+    const start = performance.now();
+    this.#ownUnit = unit;
+    runUnit(job, unit, CALLING_THREAD);
+    this.#ownUnit = -1;
+    this.#longestUnitMs = Math.max(this.#longestUnitMs, performance.now() - start);
   }
 
   /** Whether every unit is done. Takes over those of a thread that got lost. */
@@ -158,7 +251,7 @@ class PublishedPhase implements RunningPhase {
     const now = performance.now();
     this.#waitedMs += Math.min(MOST_LOOK_MS, now - this.#lastLook);
     this.#lastLook = now;
-    if (done !== this.#lastDone || this.hasUnclaimed) {
+    if (done !== this.#lastDone || this.hasUnclaimed || this.#isFilling()) {
       this.#lastDone = done;
       this.#waitedMs = 0;
       return false;
@@ -166,40 +259,6 @@ class PublishedPhase implements RunningPhase {
     if (this.#waitedMs < Math.max(LEAST_STALL_MS, STALL_UNITS * this.#longestUnitMs)) return false;
     this.#takeOver();
     return true;
-  }
-
-  complete(): void {
-    this.help(() => true);
-    for (let spin = 0; spin < SPINS; spin++) {
-      if (this.isComplete()) return;
-      this.#emptying?.advance();
-    }
-    while (!this.isComplete()) {
-      const done = Atomics.load(this.#shared.control, CONTROL.done);
-      if ((done & 0xffff) >= this.#units) return;
-      Atomics.wait(this.#shared.control, CONTROL.done, done, SLEEP_MS);
-    }
-  }
-
-  giveUp(): void {
-    this.#lostThread = true;
-  }
-
-  /** Gets ready to empty the buffer, now that others are at work. */
-  open(): void {
-    this.#emptying?.open();
-  }
-
-  /** Has the units done, whatever comes of them, and leaves. */
-  abandon(): void {
-    this.#emptying = null;
-    this.complete();
-    this.release();
-  }
-
-  release(): void {
-    Atomics.store(this.#shared.control, CONTROL.readable, 0);
-    this.#shared.heap.release(this.#description);
   }
 
   /** Computes what is not done, claimed or not. A unit may be computed twice: it gives the same. */
@@ -227,40 +286,39 @@ export class Dispatcher {
     this.#code = code;
   }
 
-  /**
-   * Publishes a phase to the workers where there are any and there is something to share. A buffer that
-   * is to be filled has been when this returns.
-   *
-   * @returns The phase, or `null` if it was so small that it is done already.
-   */
-  begin(run: PhaseRun, workers: number): RunningPhase | null {
-    const { phase, bases, filling = null } = run;
+  /** Begins a step; a phase is published to the workers where there are any and there is something to share. */
+  begin(run: PhaseRun | CopyRun, workers: number): RunningStep {
+    return "copy" in run ? new LocalCopy(run.copy) : this.#beginPhase(run, workers);
+  }
+
+  #beginPhase(run: PhaseRun, workers: number): RunningStep {
+    const { phase, bases, filling = null, threads = ALL_THREADS } = run;
     const { control } = this.#shared;
     const functions = this.#code.functions(phase);
     const units = unitsOf(phase);
-    const isShared = workers > 0 && units > 1 && phase.cost > LEAST_SHARED_MICROSECONDS;
+    const isShared = Math.min(workers, threads - 1) > 0 && units > 1 &&
+      phase.cost > LEAST_SHARED_MICROSECONDS;
     const location = isShared ? this.#code.publish(phase) : null;
     // Nobody else waits for a buffer that this thread fills before it begins.
     const awaited = location === null ? null : filling?.buffer ?? null;
-    const words = encodeJob(phase, bases, location ?? { id: 0, address: 0, bytes: 0 }, awaited);
+    const module = location ?? { id: 0, address: 0, bytes: 0 };
+    const words = encodeJob(phase, bases, module, threads, awaited);
     const job: TileJob = { control, generation: this.#nextGeneration(), words, functions };
     const description = location === null ? null : this.#shared.heap.allocate(words.byteLength);
+    const copying = filling && this.#copyingOf(filling, bases);
     if (description === null) {
       Atomics.store(control, CONTROL.filled, EVERYTHING);
-      filling?.copy(0, filling.length);
-      if (units > 1) return new LocalPhase(job, units);
-      if (units === 1) runUnit(job, 0, CALLING_THREAD);
-      return null;
+      // What may change once this thread is left must be read before.
+      if (filling?.isLive === true) copying?.finish();
+      return new LocalPhase(job, units, copying);
     }
-    const published = new PublishedPhase(this.#shared, job, units, description, run);
+    const published = new PublishedPhase(this.#shared, job, units, description, copying, run);
     this.#publish(job, units, description, filling === null ? EVERYTHING : 0);
     try {
-      if (filling !== null) this.#fill(filling, bases);
-      published.open();
+      if (filling?.isLive === true) copying?.finish();
     } catch (error) {
-      // Nobody may go on waiting for what will not come, nor use memory that is given back.
-      Atomics.store(control, CONTROL.filled, EVERYTHING);
       published.abandon();
+      published.release();
       throw error;
     }
     return published;
@@ -288,18 +346,15 @@ export class Dispatcher {
   }
 
   /** Fills a buffer part by part, and says each time how far it is. */
-  #fill(filling: Transfer, bases: readonly number[]): void {
+  #copyingOf(filling: Filling, bases: readonly number[]): Copying {
     const { control } = this.#shared;
-    const { buffer, length } = filling;
-    const start = (bases[buffer] ?? 0) / FLOAT_BYTES;
-    for (let from = 0; from < length; from += PART_ELEMENTS) {
-      const to = Math.min(from + PART_ELEMENTS, length);
-      filling.copy(from, to);
-      Atomics.store(control, CONTROL.filled, start + to);
-    }
-    // Vectors may reach beyond the last element.
-    Atomics.store(control, CONTROL.filled, EVERYTHING);
-    Atomics.notify(control, CONTROL.filled);
+    const start = (bases[filling.buffer] ?? 0) / FLOAT_BYTES;
+    return new Copying(filling, (copied) => {
+      // Vectors may reach beyond the last element.
+      const isAll = copied === filling.length;
+      Atomics.store(control, CONTROL.filled, isAll ? EVERYTHING : start + copied);
+      if (isAll) Atomics.notify(control, CONTROL.filled);
+    });
   }
 
   /** Tells the workers to end. */

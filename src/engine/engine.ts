@@ -52,8 +52,8 @@ export class Engine implements Disposable {
   readonly #runtime: Runtime;
 
   /**
-   * Starts the first worker thread. Starting one takes a while, so the others follow as work comes up,
-   * or when they are waited for, see {@linkcode Engine.ready}.
+   * Worker threads are started one by one as work comes up, as starting one takes a while, or when they are
+   * waited for, see {@linkcode Engine.ready}.
    *
    * @param options Threads, memory and backend.
    * @throws {TypeError} If an option is unknown or of the wrong kind.
@@ -122,7 +122,8 @@ export function defaultEngine(): Engine {
 
 /** Starts the pools of an engine with so many workers. */
 function poolStarter(workers: number): StartPool {
-  return ({ memory, controlWords }) => new Pool(workers, { memory, control: 0, controlWords });
+  return ({ memory, controlWords }, codeMemory) =>
+    new Pool(workers, { memory, codeMemory, control: 0, controlWords });
 }
 
 const DEFAULT_MEMORY_BYTES = 2 ** 30;

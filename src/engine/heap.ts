@@ -18,6 +18,7 @@ export class Heap {
   /** Free ranges, ascending and never adjacent. */
   #free: Block[];
   readonly #bytes: number;
+  #isRetired = false;
 
   /**
    * @param start First byte, a multiple of 64.
@@ -54,8 +55,14 @@ export class Heap {
     return { address: range.address, bytes: size };
   }
 
+  /** From now on blocks that come back are not handed out again. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
   /** Takes a block back. */
   release({ address, bytes }: Block): void {
+    if (this.#isRetired) return;
     const next = this.#free.findIndex((range) => range.address > address);
     const index = next === -1 ? this.#free.length : next;
     const before = this.#free[index - 1];

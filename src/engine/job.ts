@@ -32,7 +32,7 @@ export function tilesPerUnit(tiles: number): number {
 
 /**
  * Encodes a job:
- * `[module id, code address, code bytes, units, tiles per unit, grids]`, then for each grid `[program,
+ * `[module id, code address, code bytes, units, tiles per unit, grids, threads]`, then for each grid `[program,
  * tiles, axes, parameters, extents..., (pointer, its high word, reach, thread step, steps...) per
  * parameter]`. The reach is how many bytes a tile reads from the pointer on in the buffer that is being
  * filled, and 0 in all others.
@@ -40,12 +40,14 @@ export function tilesPerUnit(tiles: number): number {
  * @param phase The tiles.
  * @param bases Address of each buffer.
  * @param module Where the programs' code is.
+ * @param threads How many may take part: those with numbers below.
  * @param filling The buffer that is being filled while the tiles run; `null` if none is.
  */
 export function encodeJob(
   phase: Phase,
   bases: readonly number[],
   module: ModuleLocation,
+  threads: number,
   filling: number | null,
 ): Int32Array<ArrayBuffer> {
   const templates = templatesOf.get(phase) ?? new Map<number | null, JobTemplate>();
@@ -55,6 +57,7 @@ export function encodeJob(
   words[0] = module.id;
   words[1] = module.address;
   words[2] = module.bytes;
+  words[6] = threads;
   for (const { word, buffer, offset } of template.pointers) {
     const pointer = (bases[buffer] ?? 0) + offset;
     words[word] = pointer;
@@ -81,7 +84,7 @@ const templatesOf = new WeakMap<Phase, Map<number | null, JobTemplate>>();
 
 function makeTemplate(phase: Phase, filling: number | null): JobTemplate {
   const tiles = phaseTiles(phase);
-  const words = [0, 0, 0, unitsOf(phase), tilesPerUnit(tiles), phase.grids.length];
+  const words = [0, 0, 0, unitsOf(phase), tilesPerUnit(tiles), phase.grids.length, 0];
   const pointers: JobPointer[] = [];
   for (const grid of phase.grids) {
     const { program, extents, args } = grid;

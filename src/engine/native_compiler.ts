@@ -8,71 +8,62 @@ import { machineCodeLoader } from "../../workers/tiles.ts";
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { encodeX64 } from "../codegen/x64.ts";
-import type { CompiledPrograms, Compiler } from "./compiler.ts";
-import type { Libc } from "./libc.ts";
-import { placeCode } from "./machine_code.ts";
+import { CodeMemory } from "./code_memory.ts";
+import type { CompiledPrograms, Compiler, Workbench } from "./compiler.ts";
+import { addressOf, type Libc } from "./libc.ts";
+import type { SharedMemory } from "./shared_memory.ts";
 
 /** Tells the addresses of machine code from a WebAssembly module. */
 const MACHINE_CODE_WORD = 1n;
 
-type Loader = ReturnType<typeof machineCodeLoader>;
+/** Room for the code of all phases that are kept, and for the largest of them many times. */
+const CODE_BYTES = 2 ** 26;
 
 /** Machine code for one instruction set. */
 export class NativeCompiler implements Compiler {
   readonly target: Target;
-  readonly reachesArrays = true;
   readonly #libc: Libc;
-  /** One for each memory. */
-  readonly #loaders = new WeakMap<WebAssembly.Memory, Loader>();
-  /** Where each memory lies: it never moves. */
-  readonly #starts = new WeakMap<WebAssembly.Memory, number>();
 
   /**
    * @param target The instruction set; the processor must have it.
-   * @param libc How to get memory.
+   * @param libc How to make code executable, and to call it.
    */
   constructor(target: Target, libc: Libc) {
     this.target = target;
     this.#libc = libc;
   }
 
-  addressOf(array: Float32Array, memory: WebAssembly.Memory): number {
-    const start = this.#starts.get(memory) ?? addressOf(new Uint8Array(memory.buffer));
-    this.#starts.set(memory, start);
-    return addressOf(array) - start;
-  }
-
   encode(program: Program): Uint8Array<ArrayBuffer> {
     return encodeX64([program], this.target).code;
   }
 
-  /** @throws {RangeError} If there is no executable memory left. */
-  compile(programs: readonly Program[], memory: WebAssembly.Memory): CompiledPrograms {
-    const { code, entries } = encodeX64(programs, this.target);
-    const placed = placeCode(this.#libc, code);
-    if (placed === null) {
-      throw new RangeError(`Engine: ${code.length} bytes of executable memory cannot be had`);
-    }
-    const addresses = BigUint64Array.from([
-      MACHINE_CODE_WORD,
-      ...entries.map((entry) => placed.address + BigInt(entry)),
-    ]);
-    const table = new Uint8Array(addresses.buffer);
+  /** @throws {RangeError} If the host has no memory for the code. */
+  open({ memory }: SharedMemory): Workbench {
+    const codeMemory = new CodeMemory(this.#libc, CODE_BYTES);
+    const load = machineCodeLoader(this.#libc, memory);
+    // It never moves.
+    const start = addressOf(new Uint8Array(memory.buffer));
     return {
-      functions: this.#loader(memory)(table),
-      code: table,
-      release: placed.release,
+      codeMemory: codeMemory.memory,
+      compile: (programs) => compile(programs, this.target, codeMemory, load),
+      addressOf: (array) => addressOf(array) - start,
     };
-  }
-
-  #loader(memory: WebAssembly.Memory): Loader {
-    const loader = this.#loaders.get(memory) ?? machineCodeLoader(memory);
-    this.#loaders.set(memory, loader);
-    return loader;
   }
 }
 
-/** Addresses of user space take 47 bits: a number holds them exactly. */
-function addressOf(array: ArrayBufferView): number {
-  return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(array)));
+function compile(
+  programs: readonly Program[],
+  target: Target,
+  codeMemory: CodeMemory,
+  load: ReturnType<typeof machineCodeLoader>,
+): CompiledPrograms | null {
+  const { code, entries } = encodeX64(programs, target);
+  const placed = codeMemory.place(code);
+  if (placed === null) return null;
+  const addresses = BigUint64Array.from([
+    MACHINE_CODE_WORD,
+    ...entries.map((entry) => placed.address + BigInt(entry)),
+  ]);
+  const table = new Uint8Array(addresses.buffer);
+  return { functions: load(table), code: table, release: placed.release };
 }

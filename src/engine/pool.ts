@@ -4,34 +4,44 @@
  * @module
  */
 
-import { Worker } from "node:worker_threads";
+import { startThread } from "../platform/threads.ts";
 import {
   claimTiles,
   machineCodeLoader,
+  openLibc,
   runUnit,
   serveTiles,
+  type TileFunctions,
   type WorkerStart,
 } from "../../workers/tiles.ts";
 
+/** The functions of a worker, as text. */
+type FunctionTexts = Readonly<Record<keyof TileFunctions, string>>;
+
+const FUNCTIONS: FunctionTexts = {
+  claimTiles: String(claimTiles),
+  runUnit: String(runUnit),
+  openLibc: String(openLibc),
+  machineCodeLoader: String(machineCodeLoader),
+};
+
 /**
- * The module that each worker runs, as text. A `data:` URL with everything in it starts from
- * anywhere (a file, JSR, a compiled program), needs no permission and does not wait for the calling
- * thread's event loop.
+ * The module that each worker runs, as text, with everything in it.
+ *
+ * @param replaced Other functions than the real ones; tests have workers fail.
  */
-export const WORKER_SOURCE = `import { workerData } from "node:worker_threads";
-(${serveTiles})(workerData, {
-  claimTiles: ${claimTiles},
-  runUnit: ${runUnit},
-  machineCodeLoader: ${machineCodeLoader},
-});
-`;
+export function workerSource(replaced: Partial<FunctionTexts> = {}): string {
+  const entries = Object.entries({ ...FUNCTIONS, ...replaced });
+  const members = entries.map(([name, text]) => `  ${name}: ${text},\n`);
+  return `await (${serveTiles})(workerData, {\n${members.join("")}});`;
+}
 
 /** A worker that dies is replaced, but not for ever. */
 const MOST_REPLACEMENTS = 16;
 
 /**
- * Starting a worker keeps the calling thread for 40 to 70 milliseconds. So one is started at once, and
- * each further one when so much work has come up again.
+ * Starting a worker keeps the calling thread for some 10 milliseconds, and takes a core for more. So one is
+ * started when there is any work, and each further one when so much has come up again.
  */
 const WORK_PER_WORKER_MICROSECONDS = 50_000;
 
@@ -40,7 +50,8 @@ export class Pool {
   readonly #start: Omit<WorkerStart, "thread">;
   readonly #source: string;
   readonly #count: number;
-  readonly #workers = new Map<number, Worker>();
+  /** Thread numbers of those that run, or will. */
+  readonly #workers = new Set<number>();
   /** Thread number of the next worker to be started for the first time. */
   #next = 1;
   #work = 0;
@@ -52,11 +63,10 @@ export class Pool {
    * @param start What each is started with.
    * @param source The module each runs.
    */
-  constructor(count: number, start: Omit<WorkerStart, "thread">, source: string = WORKER_SOURCE) {
+  constructor(count: number, start: Omit<WorkerStart, "thread">, source: string = workerSource()) {
     this.#start = start;
     this.#source = source;
     this.#count = count;
-    this.startNext();
   }
 
   /** Starts one more worker, if not all have been started. */
@@ -64,12 +74,22 @@ export class Pool {
     if (this.#open && this.#next <= this.#count) this.#spawn(this.#next++);
   }
 
-  /** Starts as many more workers as some work that has come up deserves. */
-  startFor(microseconds: number): void {
+  /** Notes work that has come up. */
+  expect(microseconds: number): void {
     this.#work += microseconds;
-    while (this.#next <= this.#count && this.#work >= this.#next * WORK_PER_WORKER_MICROSECONDS) {
-      this.startNext();
-    }
+  }
+
+  /** Whether the work so far deserves one more worker. */
+  get deservesMore(): boolean {
+    const isDeserved = this.#work > (this.#next - 1) * WORK_PER_WORKER_MICROSECONDS;
+    return isDeserved && this.#open && this.#next <= this.#count;
+  }
+
+  /** Starts one more worker if it is deserved; whether it did. */
+  startDeserved(): boolean {
+    if (!this.deservesMore) return false;
+    this.startNext();
+    return true;
   }
 
   /** Threads that can ever be at work at once, the calling one included. */
@@ -92,21 +112,16 @@ export class Pool {
   }
 
   #spawn(thread: number): void {
-    const url = new URL("data:text/javascript," + encodeURIComponent(this.#source));
     try {
-      // Without an environment of its own it would copy this one, for which the user would be asked.
-      const worker = new Worker(url, { workerData: { ...this.#start, thread }, env: {} });
-      worker.unref();
-      worker.on("error", () => this.#replace(thread, worker));
-      worker.on("exit", () => this.#replace(thread, worker));
-      this.#workers.set(thread, worker);
+      startThread(this.#source, { ...this.#start, thread }, () => this.#replace(thread));
+      this.#workers.add(thread);
     } catch {
       // No worker can be had here: the calling thread does the work.
     }
   }
 
-  #replace(thread: number, worker: Worker): void {
-    if (!this.#open || this.#workers.get(thread) !== worker) return;
+  #replace(thread: number): void {
+    if (!this.#open) return;
     this.#workers.delete(thread);
     if (this.#replacements++ < MOST_REPLACEMENTS) this.#spawn(thread);
   }

@@ -118,6 +118,10 @@ export class SharedResult implements Values {
     return this.#place.data;
   }
 
+  get elements(): Float32Array {
+    return this.#place.data;
+  }
+
   liesIn(buffer: ArrayBufferLike): boolean {
     return this.#place.liesIn(buffer);
   }
@@ -151,9 +155,14 @@ export class Results {
     this.#shared = shared;
   }
 
-  /** Whether the last result of an origin has been read, and not been used where it was. */
-  areReadFrom(origin: object): boolean {
-    return this.#habits.get(origin)?.isRead ?? false;
+  /** Whether the last result of an origin has been read, and not been used where it was; `null` if there is none. */
+  areReadFrom(origin: object): boolean | null {
+    return this.#habits.get(origin)?.isRead ?? null;
+  }
+
+  /** Whether a result of some bytes may stay in the shared memory. */
+  hasRoomFor(bytes: number): boolean {
+    return bytes <= this.#mostBytes;
   }
 
   /**
@@ -180,8 +189,12 @@ export class Results {
     this.#places.set(lease, place);
     this.#held += block.bytes;
     this.#registry.register(result, lease);
-    this.#makeRoom(this.#shared.heap.bytes * RESULTS_SHARE);
+    this.#makeRoom(this.#mostBytes);
     return result;
+  }
+
+  get #mostBytes(): number {
+    return this.#shared.heap.bytes * RESULTS_SHARE;
   }
 
   /** Moves every result out of the shared memory. */

@@ -7,8 +7,8 @@
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { CodeCache } from "./code_cache.ts";
-import type { Compiler } from "./compiler.ts";
-import { Dispatcher, type PhaseRun, type RunningPhase } from "./dispatcher.ts";
+import type { Compiler, Workbench } from "./compiler.ts";
+import { type CopyRun, Dispatcher, type PhaseRun, type RunningStep } from "./dispatcher.ts";
 import type { Block } from "./heap.ts";
 import type { Pool } from "./pool.ts";
 import { Residents } from "./residents.ts";
@@ -16,15 +16,20 @@ import { Results } from "./results.ts";
 import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
 import { eventLoopTurn, TimeSlice } from "./time_slice.ts";
 
-/** A computation: yields each phase to be run, returns the result. */
-export type Task<T> = Generator<PhaseRun, T, void>;
+/** A computation: yields each phase to be run and each long copy to be made, returns the result. */
+export type Task<T> = Generator<PhaseRun | CopyRun, T, void>;
 
-/** Starts the workers; tests start others. */
-export type StartPool = (shared: SharedMemory) => Pool;
+/**
+ * Starts the workers; tests start others.
+ *
+ * @param codeMemory What machine code lies in, for them to hold.
+ */
+export type StartPool = (shared: SharedMemory, codeMemory: WebAssembly.Memory | null) => Pool;
 
 /** Everything that one shared memory holds; replaced as a whole when a thread got lost in it. */
 interface Workshop {
   readonly shared: SharedMemory;
+  readonly workbench: Workbench;
   readonly pool: Pool;
   readonly code: CodeCache;
   readonly residents: Residents;
@@ -40,8 +45,10 @@ export class Runtime {
   readonly #compiler: Compiler;
   readonly #slice = new TimeSlice();
   #workshop: Workshop;
-  /** The task whose phases are being run; a synchronous call finishes it before its own. */
-  #active: Turn<unknown> | null = null;
+  /** The asynchronous task whose steps are being run; a synchronous call finishes it before its own. */
+  #active: ActiveTurn | null = null;
+  /** Whether this thread is at work on a task. */
+  #isWorking = false;
   /** Resolves when the last asynchronous task in the queue is over. */
   #queue: Promise<void> = Promise.resolve();
   #queued = 0;
@@ -58,7 +65,7 @@ export class Runtime {
     return this.#workshop.pool.size;
   }
 
-  /** Threads that a task's buffers must provide for. */
+  /** Threads that can ever be at work at once, the calling one included. */
   get threads(): number {
     return this.#workshop.pool.threads;
   }
@@ -119,7 +126,6 @@ export class Runtime {
    * @throws {RangeError} If the memory is too small.
    */
   allocate(bytes: number): Block {
-    if (this.#workshop.lostThread) this.#moveOutIfUnused();
     const { heap } = this.#workshop.shared;
     const block = this.makeRoom(bytes) ? heap.allocate(bytes) : null;
     if (block !== null) return block;
@@ -143,6 +149,11 @@ export class Runtime {
     return heap.largestFree >= bytes;
   }
 
+  /** Size of the largest block that can be had as it is. */
+  get largestFree(): number {
+    return this.#workshop.shared.heap.largestFree;
+  }
+
   /** Gives a block back. */
   release(block: Block): void {
     this.#workshop.shared.heap.release(block);
@@ -153,12 +164,7 @@ export class Runtime {
    * Nobody may free it while they run, see {@linkcode Runtime.lostThread}.
    */
   addressOf(array: Float32Array): number | null {
-    return this.#compiler.addressOf(array, this.#workshop.shared.memory);
-  }
-
-  /** Whether the programs reach arrays outside of the shared memory. */
-  get reachesArrays(): boolean {
-    return this.#compiler.reachesArrays;
+    return this.#workshop.workbench.addressOf(array);
   }
 
   /** Whether a thread got lost in the task under way: it may come back one day, and read and write. */
@@ -178,9 +184,10 @@ export class Runtime {
    */
   runSync<T>(task: Task<T>): T {
     this.#assertOpen();
-    this.#active?.finish();
+    this.#recover();
+    this.#work(() => this.#active?.turn.finish());
     const turn = this.#turn(task);
-    turn.finish();
+    this.#work(() => turn.finish());
     return turn.result();
   }
 
@@ -191,23 +198,32 @@ export class Runtime {
    */
   run<T>(task: Task<T>): Promise<T> {
     this.#assertOpen();
+    this.#recover();
     const before = this.#queue;
     const first = this.#queued++ === 0;
     const over = Promise.withResolvers<void>();
     this.#queue = over.promise;
+    const end = () => {
+      this.#active = null;
+      this.#queued--;
+      this.#endIfClosed();
+      over.resolve();
+    };
     const take = async () => {
       if (!first) await before;
+      let turn: Turn<T>;
       try {
-        const turn = this.#turn(task);
-        this.#active = turn;
-        await this.#proceed(turn);
-        return turn.result();
-      } finally {
-        this.#active = null;
-        this.#queued--;
-        this.#endIfClosed();
-        over.resolve();
+        turn = this.#turn(task);
+      } catch (error) {
+        end();
+        throw error;
       }
+      const active = { turn, end };
+      this.#active = active;
+      await this.#proceed(turn);
+      // Unless it has been given up.
+      if (this.#active === active) end();
+      return turn.result();
     };
     return take();
   }
@@ -219,31 +235,57 @@ export class Runtime {
     this.#endIfClosed();
   }
 
-  #turn<T>(task: Task<T>): Turn<T> {
+  /**
+   * Leaves the memory in which a thread got lost, if one did. To be called where a task holds nothing.
+   *
+   * @throws {RangeError} If the host has no more memory to give.
+   */
+  renew(): void {
     if (this.#workshop.lostThread) this.#moveOut();
+  }
+
+  #turn<T>(task: Task<T>): Turn<T> {
+    this.renew();
     return new Turn(task, () => this.#workshop);
   }
 
   /** Works in slices, between which the event loop goes round. */
   async #proceed(turn: Turn<unknown>): Promise<void> {
+    this.#work(() => turn.work(() => this.#slice.hasTime()));
     while (!turn.over) {
-      turn.work(() => this.#slice.hasTime());
-      if (!turn.over) await eventLoopTurn();
+      await eventLoopTurn();
+      if (this.#workshop.pool.startDeserved()) await eventLoopTurn();
+      if (!turn.over) this.#work(() => turn.work(() => this.#slice.hasTime()));
     }
+    // Short calls get their workers, too, but do not wait for them.
+    const { pool } = this.#workshop;
+    if (pool.deservesMore) eventLoopTurn().then(() => pool.startDeserved());
+  }
+
+  /** Works at a task, and notes that this thread is at it. */
+  #work(work: () => void): void {
+    this.#isWorking = true;
+    try {
+      work();
+    } finally {
+      this.#isWorking = false;
+    }
+  }
+
+  /**
+   * Looks whether this thread was ended in the middle of its work, as by the time limit of a script: no
+   * `finally` is run then. Others may still compute, and the memory is in no order.
+   */
+  #recover(): void {
+    if (!this.#isWorking) return;
+    this.#isWorking = false;
+    loseThread(this.#workshop);
+    this.#active?.end();
   }
 
   #endIfClosed(): void {
     if (!this.#closed || this.#queued > 0) return;
     leaveWorkshop(this.#workshop);
-  }
-
-  /** Moves out inside a task, as soon as it holds nothing. */
-  #moveOutIfUnused(): void {
-    const { shared: { heap }, residents, results, code } = this.#workshop;
-    residents.evict();
-    results.evict();
-    code.evict();
-    if (heap.freeBytes === heap.bytes) this.#moveOut();
   }
 
   /**
@@ -268,16 +310,30 @@ function openWorkshop(
   startPool: StartPool,
   compiler: Compiler,
 ): Workshop {
-  const code = new CodeCache(shared, compiler);
+  const workbench = compiler.open(shared);
+  const code = new CodeCache(shared, workbench);
   return {
     shared,
+    workbench,
     code,
-    pool: startPool(shared),
+    pool: startPool(shared, workbench.codeMemory),
     residents: new Residents(shared.heap),
     results: new Results(shared),
     dispatcher: new Dispatcher(shared, code),
     lostThread: false,
   };
+}
+
+/** An asynchronous task's turn, and what is to be done when it is over. */
+interface ActiveTurn {
+  readonly turn: Turn<unknown>;
+  readonly end: () => void;
+}
+
+/** Notes that a thread may still be at work in the memory: nothing in it is used again for anything else. */
+function loseThread(workshop: Workshop): void {
+  workshop.lostThread = true;
+  workshop.shared.heap.retire();
 }
 
 /** Ends the workers, with nothing in flight. A thread that got lost may still run the code. */
@@ -291,7 +347,7 @@ function leaveWorkshop({ pool, dispatcher, code, lostThread }: Workshop): void {
 class Turn<T> {
   readonly #task: Task<T>;
   readonly #workshop: () => Workshop;
-  #phase: RunningPhase | null = null;
+  #step: RunningStep | null = null;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
 
   /**
@@ -309,19 +365,20 @@ class Turn<T> {
 
   /**
    * Works until the task is over, others hold all that is left, or `mayGoOn` says no. The first time
-   * the task comes to its first phase in any case.
+   * the task comes to its first step in any case.
    */
   work(mayGoOn: () => boolean): void {
     do {
-      if (!this.#isPhaseComplete((phase) => phase.help(mayGoOn))) return;
+      if (!this.#isStepComplete((step) => step.help(mayGoOn))) return;
       this.#next();
     } while (!this.over && mayGoOn());
   }
 
   /** Works and waits until the task is over. */
   finish(): void {
+    while (this.#workshop().pool.startDeserved());
     while (!this.over) {
-      if (this.#isPhaseComplete((phase) => phase.complete())) this.#next();
+      if (this.#isStepComplete((step) => step.complete())) this.#next();
     }
   }
 
@@ -332,22 +389,22 @@ class Turn<T> {
     return this.#outcome.value;
   }
 
-  /** Advances the current phase; whether it is complete, as no phase is. */
-  #isPhaseComplete(advance: (phase: RunningPhase) => void): boolean {
-    if (this.#phase === null) return true;
+  /** Advances the current step; whether it is complete, as no step is. */
+  #isStepComplete(advance: (step: RunningStep) => void): boolean {
+    if (this.#step === null) return true;
     try {
-      advance(this.#phase);
-      return this.#phase.isComplete();
+      advance(this.#step);
+      return this.#step.isComplete();
     } catch (error) {
-      this.#phase.giveUp();
+      this.#step.abandon();
       this.#fail(error);
       return false;
     }
   }
 
-  /** Leaves a phase that is complete and begins the next one. */
+  /** Leaves a step that is complete and begins the next one. */
   #next(): void {
-    this.#leavePhase();
+    this.#leaveStep();
     try {
       const { done, value } = this.#task.next();
       if (done) this.#outcome = { value };
@@ -357,16 +414,16 @@ class Turn<T> {
     }
   }
 
-  #leavePhase(): void {
-    if (this.#phase === null) return;
-    if (this.#phase.lostThread) this.#workshop().lostThread = true;
-    this.#phase.release();
-    this.#phase = null;
+  #leaveStep(): void {
+    if (this.#step === null) return;
+    if (this.#step.lostThread) loseThread(this.#workshop());
+    this.#step.release();
+    this.#step = null;
   }
 
   /** Ends the task with an error, after its own clean-up. */
   #fail(error: unknown): void {
-    this.#leavePhase();
+    this.#leaveStep();
     try {
       this.#task.throw(error);
     } catch {
@@ -375,10 +432,10 @@ class Turn<T> {
     this.#outcome = { error };
   }
 
-  #begin(run: PhaseRun): void {
+  #begin(run: PhaseRun | CopyRun): void {
     const { dispatcher, pool, lostThread } = this.#workshop();
-    pool.startFor(run.phase.cost);
+    if ("phase" in run) pool.expect(run.phase.cost);
     // After a thread got lost, this one works alone until the task can move to other memory.
-    this.#phase = dispatcher.begin(run, lostThread ? 0 : pool.size);
+    this.#step = dispatcher.begin(run, lostThread ? 0 : pool.size);
   }
 }

@@ -9,80 +9,127 @@ import { reachOf } from "../codegen/reach.ts";
 import { tilesPerUnit, unitsOf } from "./job.ts";
 import { type Grid, gridTiles, type Phase, phaseTiles } from "./work.ts";
 
-/** Copies a buffer to or from an array of the user's, from the first element to the last. */
-export interface Transfer {
-  /** Index of the buffer. */
-  readonly buffer: number;
-  /** How many elements there are. */
+/** Elements that are copied, from the first to the last. */
+export interface Copy {
+  /** How many there are. */
   readonly length: number;
   /** Copies the elements `from .. to - 1`, which follow those copied before. */
   copy(from: number, to: number): void;
 }
 
+/** A copy into a buffer. */
+export interface Filling extends Copy {
+  /** Index of the buffer. */
+  readonly buffer: number;
+  /** Whether what is copied may be changed by the user as soon as the call has returned. */
+  readonly isLive: boolean;
+}
+
 /** A copy out of a buffer that is made while it is being written, or not at all. */
-export interface EarlyTransfer extends Transfer {
+export interface EarlyCopy extends Copy {
+  /** Index of the buffer. */
+  readonly buffer: number;
   /** Called before the first copy, when others are at work: then all elements will be copied. */
   open(): void;
 }
 
+/** Elements that are copied at a time: few enough for others not to wait long, many enough to go fast. */
+const PART_ELEMENTS = 8192;
+
+/** A copy under way. */
+export class Copying {
+  readonly #copy: Copy;
+  readonly #onCopied: (copied: number) => void;
+  #copied = 0;
+
+  /**
+   * @param copy What is copied.
+   * @param onCopied Called after each part with the number of elements copied so far.
+   */
+  constructor(copy: Copy, onCopied: (copied: number) => void = () => {}) {
+    this.#copy = copy;
+    this.#onCopied = onCopied;
+  }
+
+  /** Whether all has been copied. */
+  get isDone(): boolean {
+    return this.#copied >= this.#copy.length;
+  }
+
+  /** Copies one more part. */
+  advance(): void {
+    const to = Math.min(this.#copied + PART_ELEMENTS, this.#copy.length);
+    this.#copy.copy(this.#copied, to);
+    this.#copied = to;
+    this.#onCopied(to);
+  }
+
+  /** Copies the rest. */
+  finish(): void {
+    while (!this.isDone) this.advance();
+  }
+}
+
 /** Copies what a phase has written for good, while the rest is being computed. */
 export class Emptying {
-  readonly #transfer: EarlyTransfer;
-  readonly #isDone: (unit: number) => boolean;
+  readonly #transfer: EarlyCopy;
+  readonly #isUnitDone: (unit: number) => boolean;
   readonly #settled: Int32Array;
   /** The first unit that has not been seen to be done. */
   #unit = 0;
   #copied = 0;
+  #isOpen = false;
 
   private constructor(
-    transfer: EarlyTransfer,
+    transfer: EarlyCopy,
     settled: Int32Array,
-    isDone: (unit: number) => boolean,
+    isUnitDone: (unit: number) => boolean,
   ) {
     this.#transfer = transfer;
     this.#settled = settled;
-    this.#isDone = isDone;
+    this.#isUnitDone = isUnitDone;
   }
 
   /**
    * @param transfer Out of a buffer.
    * @param phase The last one that writes to the buffer.
-   * @param isDone Whether one of its units is done.
+   * @param isUnitDone Whether one of its units is done.
    * @returns `null` if so little is final before the end that copying it early is not worth it.
    */
   static of(
-    transfer: EarlyTransfer,
+    transfer: EarlyCopy,
     phase: Phase,
-    isDone: (unit: number) => boolean,
+    isUnitDone: (unit: number) => boolean,
   ): Emptying | null {
     const { length, buffer } = transfer;
     const settled = settledLengths(phase, buffer);
     const early = settled.reduce((sum, each) => sum + Math.min(each, length), 0);
     const isWorthIt = early >= LEAST_EARLY_SHARE * length * settled.length;
-    return isWorthIt ? new Emptying(transfer, settled, isDone) : null;
+    return isWorthIt ? new Emptying(transfer, settled, isUnitDone) : null;
   }
 
   /** To be called when others are at work. */
   open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
     this.#transfer.open();
   }
 
-  /** Copies what has become final, if that is worth a copy. */
+  /** Whether all has been copied. */
+  get isDone(): boolean {
+    return this.#copied >= this.#transfer.length;
+  }
+
+  /** Copies a part of what has become final, if that is worth a copy. */
   advance(): void {
-    while (this.#unit < this.#settled.length && this.#isDone(this.#unit)) this.#unit++;
-    const settled = this.#settled[this.#unit] ?? this.#copied;
-    if (settled - this.#copied >= LEAST_ELEMENTS) this.#copyTo(settled);
-  }
-
-  /** Copies the rest: everything is done. */
-  finish(): void {
-    this.#copyTo(this.#transfer.length);
-  }
-
-  #copyTo(end: number): void {
-    const to = Math.min(end, this.#transfer.length);
-    if (to > this.#copied) this.#transfer.copy(this.#copied, to);
-    this.#copied = Math.max(this.#copied, to);
+    while (this.#unit < this.#settled.length && this.#isUnitDone(this.#unit)) this.#unit++;
+    const settled = this.#settled[this.#unit] ?? Infinity;
+    const end = Math.min(settled, this.#transfer.length);
+    const isWorthIt = settled === Infinity || end - this.#copied >= LEAST_ELEMENTS;
+    if (!isWorthIt || this.isDone) return;
+    const to = Math.min(this.#copied + PART_ELEMENTS, end);
+    this.#transfer.copy(this.#copied, to);
+    this.#copied = to;
   }
 }
 

@@ -6,19 +6,17 @@ import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
 /** WebAssembly SIMD: everywhere, without permission. */
 export const WASM_COMPILER: Compiler = {
   target: WASM_TARGET,
-  reachesArrays: false,
-  addressOf: () => null,
   encode: (program: Program, pages: number): Uint8Array<ArrayBuffer> =>
     encodeWasm([program], pages),
-  compile(
-    programs: readonly Program[],
-    memory: WebAssembly.Memory,
-    pages: number,
-  ): CompiledPrograms {
-    const code = encodeWasm(programs, pages);
-    const module = new WebAssembly.Module(code);
-    const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
-    const functions = programs.map((_, index) => exports[index] as TileFunction);
-    return { functions, code, release() {} };
-  },
+  open: ({ memory, pages }) => ({
+    codeMemory: null,
+    compile(programs: readonly Program[]): CompiledPrograms {
+      const code = encodeWasm(programs, pages);
+      const module = new WebAssembly.Module(code);
+      const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
+      const functions = programs.map((_, index) => exports[index] as TileFunction);
+      return { functions, code, release() {} };
+    },
+    addressOf: () => null,
+  }),
 };

@@ -4,7 +4,7 @@ import { convGeometry, convTransposeGeometry, outputShape } from "../geometry.ts
 import type { ConvSettings, Size } from "../settings.ts";
 import { resolveSize } from "../settings.ts";
 import { checkShape, sameShape } from "../shape.ts";
-import { Tensor, valuesOf } from "../tensor.ts";
+import { partsOf, Tensor, type TensorParts } from "../tensor.ts";
 import type { Values } from "../values.ts";
 
 /** One application of a convolution to an input of known shape. */
@@ -83,14 +83,16 @@ function resolveOutputSize(
 /**
  * Checks that a value is a tensor whose values are still there.
  *
+ * @returns Its inside.
  * @throws {TypeError} If it is not.
  */
-export function checkTensor(where: string, what: string, value: unknown): Tensor {
+export function checkTensor(where: string, what: string, value: unknown): TensorParts {
   if (!(value instanceof Tensor)) {
     throw new TypeError(`${where}: ${what} must be a Tensor, but is ${describe(value)}`);
   }
-  checkAttached(where, what, value, valuesOf(value).length);
-  return value;
+  const parts = partsOf(value);
+  checkAttached(where, what, parts);
+  return parts;
 }
 
 /** What a call takes besides its input, as far as it has the output's shape. */
@@ -114,14 +116,14 @@ export function checkOutputOperands(
 ): OutputOperands {
   const valuesOfShape = (what: string, value: unknown): Values | null => {
     if (value === undefined) return null;
-    const tensor = checkTensor(where, what, value);
-    if (sameShape(tensor.shape, outputShape)) return valuesOf(tensor);
+    const { shape, values } = checkTensor(where, what, value);
+    if (sameShape(shape, outputShape)) return values;
     throw new RangeError(
       `${where}: ${what} must have the output's shape ${describeShape(outputShape)}, but has ` +
-        describeShape(tensor.shape),
+        describeShape(shape),
     );
   };
-  return { add: valuesOfShape("add", add), out: valuesOfShape("out", out)?.data ?? null };
+  return { add: valuesOfShape("add", add), out: valuesOfShape("out", out)?.elements ?? null };
 }
 
 /**
@@ -129,17 +131,11 @@ export function checkOutputOperands(
  *
  * @param where The layer's name.
  * @param what The tensor's.
- * @param tensor The tensor or parameter.
- * @param length How many values there are.
+ * @param parts The inside of the tensor.
  * @throws {TypeError} If they are gone.
  */
-export function checkAttached(
-  where: string,
-  what: string,
-  { shape, size }: Pick<Tensor, "shape" | "size">,
-  length: number,
-): void {
-  if (length === size) return;
+function checkAttached(where: string, what: string, { shape, values }: TensorParts): void {
+  if (values.length === shape.reduce((product, size) => product * size, 1)) return;
   throw new TypeError(
     `${where}: ${what} of shape ${
       describeShape(shape)

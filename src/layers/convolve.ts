@@ -7,9 +7,10 @@
 
 import { Buffer } from "node:buffer";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
+import type { PhaseRun } from "../engine/dispatcher.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
-import type { EarlyTransfer, Transfer } from "../engine/transfer.ts";
+import type { Copy, EarlyCopy, Filling } from "../engine/transfer.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
@@ -17,6 +18,7 @@ import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/pla
 import { copyBiases } from "../kernels/single_position.ts";
 import type { ActivationSettings } from "./activation.ts";
 import { ArrayValues, copyOf, type Values } from "../values.ts";
+import { canBeEndedByOthers } from "../platform/threads.ts";
 import {
   borrowArray,
   borrowOutput,
@@ -50,11 +52,27 @@ export interface Operands {
   readonly weightKey: object;
 }
 
+/**
+ * What a call is: synchronous; asynchronous and started at once, so that its operands are the user's, and are
+ * read before the call returns; or asynchronous and waiting for others, with operands of its own.
+ */
+type CallKind = "sync" | "started" | "queued";
+
 /** Operands of a call under way. */
 interface StagedOperands extends Operands {
-  /** Whether nobody can change them before it is done; otherwise they are read before its first phase. */
-  readonly areLasting: boolean;
+  readonly call: CallKind;
 }
+
+/**
+ * Whether the programs of a call may work in arrays outside of the shared memory. When a thread ends, its arrays
+ * are freed, whoever is at work in them. So that is for calls that nobody can end in the middle: synchronous ones,
+ * except in a worker, which can be terminated; and those on which no other thread works.
+ */
+function mayReachArrays(runtime: Runtime, call: CallKind): boolean {
+  return runtime.workers === 0 || call === "sync" && !IS_ENDED_BY_OTHERS;
+}
+
+const IS_ENDED_BY_OTHERS = canBeEndedByOthers();
 
 /**
  * Computes a convolution and blocks until it is done.
@@ -66,7 +84,7 @@ export function convolveSync(engine: Engine, geometry: Geometry, operands: Opera
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return new ArrayValues(operands.out ?? newOutput(geometry));
   const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
-  const staged = { ...operands, algorithm, areLasting: true };
+  const staged = { ...operands, algorithm, call: "sync" } as const;
   return runtime.runSync(convolution(runtime, geometry, pieces, staged));
 }
 
@@ -88,7 +106,7 @@ export function convolve(
   }
   const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
   const readAtOnce = runtime.idle && pieces.length === 1;
-  const staged = readAtOnce ? { ...operands, areLasting: false } : snapshot(operands);
+  const staged = readAtOnce ? { ...operands, call: "started" } as const : snapshot(operands);
   return runtime.run(convolution(runtime, geometry, pieces, { ...staged, algorithm }));
 }
 
@@ -114,10 +132,10 @@ type Weights = Pick<Operands, "weight" | "bias">;
 /** Copies of the operands, for a call that has to wait. */
 function snapshot(operands: Operands): StagedOperands {
   const { input, add, frozenKey } = operands;
-  const own = (values: Values) => new ArrayValues(copyOf(values.data));
+  const own = (values: Values) => new ArrayValues(copyOf(values.elements));
   const activations = { input: own(input), add: add && own(add) };
   const weights = frozenKey === null ? copyWeights(operands) : frozenWeights(frozenKey, operands);
-  return { ...operands, ...activations, ...weights, areLasting: true };
+  return { ...operands, ...activations, ...weights, call: "queued" };
 }
 
 function copyWeights({ weight, bias }: Weights): Weights {
@@ -148,7 +166,8 @@ interface Pieces {
  * else is asked for, it is what is left.
  */
 export function cut(runtime: Runtime, geometry: Geometry, form: Form): Pieces {
-  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, form), runtime.threads);
+  // How many threads there are must not change what is computed: they get what is left.
+  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, form), 1);
   try {
     const pieces = piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
     return { pieces, algorithm: form.algorithm };
@@ -183,8 +202,8 @@ function* convolution(
   }
   // What is still to be read may not be written to.
   const apart = { ...operands, out: null };
-  const { data } = yield* runPieces(runtime, geometry, pieces, apart);
-  out.set(data);
+  const { elements } = yield* runPieces(runtime, geometry, pieces, apart);
+  yield { copy: copyBetween(elements, out) };
   return new ArrayValues(out);
 }
 
@@ -204,13 +223,14 @@ function* runPieces(
   if (whole !== undefined && others.length === 0) return yield* runWhole(runtime, whole, operands);
   const output = operands.out ?? newOutput(geometry);
   for (const piece of pieces) {
-    const { geometry } = piece;
-    const plan = planOf(runtime, geometry, formOf(operands));
-    runtime.makeRoom(planBytes(plan, runtime.threads));
+    runtime.renew();
+    const plan = planOf(runtime, piece.geometry, formOf(operands));
+    const room = { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan, planBytes(plan, 1)) };
     const block = placeOutput(runtime, plan);
     try {
-      yield* runPiece(runtime, piece, operands, withOutput(NO_LOANS, block));
-      piece.collectOutput(output, runtime.floats(block.address, outputLength(geometry)));
+      yield* runPiece(runtime, piece, operands, withOutput(room, block));
+      const result = runtime.floats(block.address, outputLength(piece.geometry));
+      yield { copy: atOnce(() => piece.collectOutput(writable(output), result)) };
     } finally {
       runtime.release(block);
     }
@@ -221,15 +241,15 @@ function* runPieces(
 /** A convolution in one piece: what goes in and what comes out may stay where it is. */
 function* runWhole(runtime: Runtime, piece: Piece, operands: StagedOperands): Task<Values> {
   const plan = planOf(runtime, piece.geometry, formOf(operands));
-  const loans = borrow(runtime, plan, operands);
+  const room = borrow(runtime, plan, operands);
   try {
     if (operands.out !== null) {
-      return yield* runIntoOut(runtime, piece, operands, loans, operands.out);
+      return yield* runIntoOut(runtime, piece, operands, room, operands.out);
     }
-    return yield* runIntoArray(runtime, piece, operands, loans) ??
-      runIntoMemory(runtime, piece, operands, loans);
+    return yield* runIntoArray(runtime, piece, operands, room) ??
+      runIntoMemory(runtime, piece, operands, room);
   } finally {
-    for (const loan of loans.values()) loan.giveBack();
+    for (const loan of room.loans.values()) loan.giveBack();
   }
 }
 
@@ -238,15 +258,17 @@ function runIntoArray(
   runtime: Runtime,
   piece: Piece,
   operands: StagedOperands,
-  loans: Loans,
+  room: Room,
 ): Task<Values> | null {
-  if (!runtime.reachesArrays || !isWorthBorrowing(outputLength(piece.geometry))) return null;
+  const { call } = operands;
+  const length = outputLength(piece.geometry);
+  if (!mayReachArrays(runtime, call) || !isWorthBorrowing(length)) return null;
   const array = newOutput(piece.geometry);
   const output = borrowOutput(runtime, array);
   if (output === null) return null;
   const run = function* () {
     try {
-      yield* runPiece(runtime, piece, operands, withOutput(loans, output));
+      yield* runPiece(runtime, piece, operands, withOutput(room, output));
       // What a lost thread may still write to is not what is given away.
       return new ArrayValues(runtime.lostThread ? copyOf(array) : array);
     } finally {
@@ -261,24 +283,32 @@ function* runIntoMemory(
   runtime: Runtime,
   piece: Piece,
   operands: StagedOperands,
-  loans: Loans,
+  room: Room,
 ): Task<Values> {
   const { geometry } = piece;
   const { results } = runtime;
-  const block = placeOutput(runtime, planOf(runtime, geometry, formOf(operands)));
+  const { call, weightKey } = operands;
+  const block = placeOutput(runtime, room.plan);
   const length = outputLength(geometry);
-  const isCopied = runtime.workers > 0 && isWorthBorrowing(length) &&
-    results.areReadFrom(operands.weightKey);
   const source = runtime.floats(block.address, length);
-  const copy = isCopied ? new OutputCopy(source, () => newOutput(geometry)) : null;
+  const copy = new OutputCopy(source, () => newOutput(geometry));
+  const isRead = results.areReadFrom(weightKey);
+  const isEarly = runtime.workers > 0 && isWorthBorrowing(length) && isRead === true;
+  // Whoever reads it later would make the copy in one go.
+  const isPaced = call !== "sync" && length >= LEAST_PACED_LENGTH &&
+    (isRead !== false || !results.hasRoomFor(block.bytes));
   try {
-    yield* runPiece(runtime, piece, operands, withOutput(loans, block), copy);
+    yield* runPiece(runtime, piece, operands, withOutput(room, block), isEarly ? copy : null);
+    if (isPaced) yield* copy.rest();
   } catch (error) {
     runtime.release(block);
     throw error;
   }
-  return results.keep(block, length, operands.weightKey, copy?.array ?? null);
+  return results.keep(block, length, weightKey, copy.array);
 }
+
+/** A copy of more takes some milliseconds, for which asynchronous calls do not keep the event loop. */
+const LEAST_PACED_LENGTH = 2 ** 20;
 
 /**
  * Computes an output in the shared memory and copies it to where the user wants it. Machine code could
@@ -288,14 +318,14 @@ function* runIntoOut(
   runtime: Runtime,
   piece: Piece,
   operands: StagedOperands,
-  loans: Loans,
+  room: Room,
   out: Float32Array,
 ): Task<Values> {
-  const block = placeOutput(runtime, planOf(runtime, piece.geometry, formOf(operands)));
+  const block = placeOutput(runtime, room.plan);
   try {
     const copy = new OutputCopy(runtime.floats(block.address, out.length), () => out);
-    yield* runPiece(runtime, piece, operands, withOutput(loans, block), copy);
-    copy.finish();
+    yield* runPiece(runtime, piece, operands, withOutput(room, block), copy);
+    yield* copy.rest();
   } finally {
     runtime.release(block);
   }
@@ -303,7 +333,7 @@ function* runIntoOut(
 }
 
 /** An output that is copied to an array while it is being computed, if that is worth it. */
-class OutputCopy implements EarlyTransfer {
+class OutputCopy implements EarlyCopy {
   readonly buffer = BUFFER.output;
   readonly length: number;
   readonly #source: Float32Array;
@@ -330,93 +360,153 @@ class OutputCopy implements EarlyTransfer {
   }
 
   copy(from: number, to: number): void {
-    this.#array?.set(this.#source.subarray(from, to), from);
+    if (this.#array === null) return;
+    writable(this.#array).set(this.#source.subarray(from, to), from);
   }
 
   /** Makes the copy now, unless it has been made. */
-  finish(): void {
+  *rest(): Task<void> {
     if (this.#array !== null) return;
     this.open();
-    this.copy(0, this.length);
+    yield { copy: this };
   }
+}
+
+function copyBetween(source: Float32Array, target: Float32Array): Copy {
+  return {
+    length: source.length,
+    copy: (from, to) => writable(target).set(source.subarray(from, to), from),
+  };
+}
+
+/**
+ * An array that is about to be written to, after the event loop has gone round perhaps.
+ *
+ * @throws {TypeError} If its values are gone: only an array of the user's can have lost them.
+ */
+function writable(array: Float32Array): Float32Array {
+  if (array.length > 0) return array;
+  throw new TypeError(
+    "out has lost its values while the call was in flight: the buffer behind its data was " +
+      "transferred or resized",
+  );
 }
 
 /** A buffer that lies somewhere already. */
 type Placed = Pick<Loan, "address">;
 
-function withOutput(loans: Loans, output: Placed): Map<number, Placed> {
-  return new Map<number, Placed>([...loans, [BUFFER.output, output]]);
+/** What a plan is going to be run with. */
+interface Room {
+  readonly plan: Plan;
+  /** Operands that lie where the programs find them already. */
+  readonly loans: Loans;
+  /** Threads that there is memory for. */
+  readonly threads: number;
+}
+
+/** A room with the buffers that lie somewhere already, the output among them. */
+interface FurnishedRoom extends Omit<Room, "loans"> {
+  readonly placed: ReadonlyMap<number, Placed>;
+}
+
+function withOutput({ plan, threads, loans }: Room, output: Placed): FurnishedRoom {
+  return { plan, threads, placed: new Map<number, Placed>([...loans, [BUFFER.output, output]]) };
 }
 
 function placeOutput(runtime: Runtime, plan: Plan): Block {
-  return place(runtime, plan, [BUFFER.output], []);
+  return place(runtime, plan, [BUFFER.output], 1, []);
+}
+
+/**
+ * Sees to it that there is room for a plan.
+ *
+ * @param bytes What it takes with one thread.
+ * @returns How many threads there is room for.
+ */
+function makeRoom(runtime: Runtime, plan: Plan, bytes: number): number {
+  const { threads } = runtime;
+  const aligned = bytes + plan.buffers.length * CACHE_LINE_BYTES;
+  const scratch = plan.buffers[BUFFER.scratch]?.bytes ?? 0;
+  const others = (threads - 1) * (scratch + CACHE_LINE_BYTES);
+  if (runtime.makeRoom(aligned + (scratch > 0 ? others : 0)) || scratch === 0) return threads;
+  const left = runtime.largestFree - aligned;
+  return Math.max(1, Math.min(threads, 1 + Math.floor(left / (scratch + CACHE_LINE_BYTES))));
 }
 
 /**
  * Sees to it that there is room, and borrows the operands that the kernels can read where they lie,
  * unless that is in the way of the rest.
  */
-function borrow(
-  runtime: Runtime,
-  plan: Plan,
-  { input, add, areLasting }: StagedOperands,
-): Loans {
+function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperands): Room {
   const loans = new Map<number, Loan>();
-  let bytes = planBytes(plan, runtime.threads) + plan.buffers.length * CACHE_LINE_BYTES;
+  const bytes = planBytes(plan, 1);
+  let borrowed = 0;
+  const reaches = call !== "started" && mayReachArrays(runtime, call);
   for (const [buffer, values] of [[BUFFER.input, input], [BUFFER.add, add]] as const) {
     const spec = plan.buffers[buffer];
     if (values === null || spec === undefined) continue;
     const loan = borrowResult(runtime, values) ??
-      (areLasting ? borrowArray(runtime, values.data, spec) : null);
+      (reaches ? borrowArray(runtime, values.elements, spec) : null);
     if (loan === null) continue;
     loans.set(buffer, loan);
-    bytes -= spec.bytes;
+    borrowed += spec.bytes;
   }
-  if (runtime.makeRoom(bytes)) return loans;
+  const threads = makeRoom(runtime, plan, bytes - borrowed);
+  if (loans.size === 0 || runtime.makeRoom(bytes - borrowed)) return { plan, loans, threads };
   for (const loan of loans.values()) loan.giveBack();
-  runtime.makeRoom(planBytes(plan, runtime.threads));
-  return NO_LOANS;
+  return { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan, bytes) };
 }
 
 /**
  * Runs one piece.
  *
- * @param loans The buffers that lie somewhere already: the output, and operands in their arrays.
+ * @param room Where: the output has been placed.
  * @param outputCopy Copies the output while it is being computed.
  */
 function* runPiece(
   runtime: Runtime,
   piece: Piece,
   operands: StagedOperands,
-  loans: ReadonlyMap<number, Placed>,
-  outputCopy: EarlyTransfer | null = null,
+  { plan, threads, placed }: FurnishedRoom,
+  outputCopy: EarlyCopy | null = null,
 ): Task<void> {
-  const { geometry, stageAdd } = piece;
-  const plan = planOf(runtime, geometry, formOf(operands));
   const bases: number[] = [];
   const blocks: Block[] = [];
-  for (const [buffer, { address }] of loans) bases[buffer] = address;
+  for (const [buffer, { address }] of placed) bases[buffer] = address;
   /** A buffer for an operand, unless it lies somewhere already. */
   const placeOperand = (buffer: number): Float32Array | null => {
-    if (loans.has(buffer)) return null;
-    blocks.push(place(runtime, plan, [buffer], bases));
+    if (placed.has(buffer)) return null;
+    blocks.push(place(runtime, plan, [buffer], 1, bases));
     return view(runtime, plan, bases, buffer);
   };
   try {
-    blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], bases));
-    const input = placeOperand(BUFFER.input);
-    const filling = input === null ? null : stageInput(piece, input, operands.input.data);
-    const { add } = operands;
+    blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], threads, bases));
+    const { add, call, input } = operands;
+    const target = placeOperand(BUFFER.input);
     const addend = add === null ? null : placeOperand(BUFFER.add);
-    if (add !== null && addend !== null) stageAdd(addend, add.data);
+    if (add !== null && addend !== null) {
+      yield* stage(call, atOnce(() => piece.stageAdd(addend, add.elements)));
+    }
+    const filling = target && (yield* stageInput(piece, target, input.elements, call));
     // Weights come last: taking memory may cost the copy of them that is kept.
     const preparation = stageWeights(runtime, plan, operands, bases, blocks);
-    const phases = phasesOf(plan.phases, bases, outputCopy);
+    const phases = phasesOf(plan.phases, { bases, threads }, outputCopy);
     // The input is read as the first phase begins: what comes after may run when the call has returned.
     yield* whileFilling(filling, inTurn(preparation, phases));
   } finally {
     for (const block of blocks) runtime.release(block);
   }
+}
+
+/** Makes a copy: what has been waiting gets its own time, so that the event loop goes round. */
+function* stage(call: CallKind, copy: Copy): Task<void> {
+  if (call === "queued") yield { copy };
+  else copy.copy(0, copy.length);
+}
+
+/** Something that is not worth being done bit by bit, or cannot be. */
+function atOnce(work: () => void): Copy {
+  return { length: 1, copy: work };
 }
 
 /**
@@ -425,14 +515,20 @@ function* runPiece(
  * @returns The copy that is still to be made, which others may begin to read before it is complete; `null`
  * if it has been made.
  */
-function stageInput(piece: Piece, target: Float32Array, input: Float32Array): Transfer | null {
+function* stageInput(
+  piece: Piece,
+  target: Float32Array,
+  input: Float32Array,
+  call: CallKind,
+): Task<Filling | null> {
   if (!piece.seesOneRun) {
-    piece.stageInput(target, input);
+    yield* stage(call, atOnce(() => piece.stageInput(target, input)));
     return null;
   }
   return {
     buffer: BUFFER.input,
     length: inputLength(piece.geometry),
+    isLive: call === "started",
     copy: (from, to) => piece.stageInput(target, input, from, to),
   };
 }
@@ -443,7 +539,7 @@ const WEIGHTS = [BUFFER.weight, BUFFER.bias, BUFFER.packedWeight];
 function* stageWeights(
   runtime: Runtime,
   plan: Plan,
-  { weight, bias, frozenKey, weightKey }: Operands,
+  { weight, bias, frozenKey, weightKey, call }: StagedOperands,
   bases: number[],
   blocks: Block[],
 ): Task<void> {
@@ -455,21 +551,21 @@ function* stageWeights(
   const { residents } = runtime;
   const frozen = frozenKey === null ? undefined : residents.get(frozenKey, name);
   if (frozen !== undefined) {
-    locate(runtime, plan, WEIGHTS, frozen.address, bases);
+    locate(plan, WEIGHTS, 1, frozen.address, bases);
     return;
   }
   // What is kept is taken while it may be changed: after an error it is not kept any more.
   const kept = owner === null ? undefined : residents.take(owner, name);
-  const block = kept ?? place(runtime, plan, WEIGHTS, bases);
+  const block = kept ?? place(runtime, plan, WEIGHTS, 1, bases);
   blocks.push(block);
-  locate(runtime, plan, WEIGHTS, block.address, bases);
+  locate(plan, WEIGHTS, 1, block.address, bases);
   if (bias !== null) {
     copyBiases(view(runtime, plan, bases, BUFFER.bias), bias, plan.biasCopies);
   }
   const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
   if (kept === undefined || !hasSameBytes(staged, weight)) {
-    staged.set(weight);
-    yield* phasesOf(plan.preparation, bases);
+    yield* stage(call, copyBetween(weight, staged));
+    yield* phasesOf(plan.preparation, { bases });
   }
   if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
@@ -486,15 +582,16 @@ function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
 /**
  * Phases one after the other.
  *
+ * @param where Where their buffers are.
  * @param emptying Copies what the last one writes while it runs.
  */
 function* phasesOf(
   phases: readonly Phase[],
-  bases: readonly number[],
-  emptying: EarlyTransfer | null = null,
+  where: Pick<PhaseRun, "bases" | "threads">,
+  emptying: EarlyCopy | null = null,
 ): Task<void> {
   const last = phases.at(-1);
-  for (const phase of phases) yield { phase, bases, emptying: phase === last ? emptying : null };
+  for (const phase of phases) yield { ...where, phase, emptying: phase === last ? emptying : null };
 }
 
 function* inTurn(...tasks: readonly Task<void>[]): Task<void> {
@@ -502,11 +599,13 @@ function* inTurn(...tasks: readonly Task<void>[]): Task<void> {
 }
 
 /** A task during whose first phase a buffer is filled. */
-function* whileFilling(transfer: Transfer | null, task: Task<void>): Task<void> {
-  let filling = transfer;
+function* whileFilling(filling: Filling | null, task: Task<void>): Task<void> {
+  let left = filling;
   for (const run of task) {
-    yield { ...run, filling };
-    filling = null;
+    if ("phase" in run) {
+      yield { ...run, filling: left };
+      left = null;
+    } else yield run;
   }
 }
 
@@ -515,10 +614,11 @@ function place(
   runtime: Runtime,
   plan: Plan,
   buffers: readonly number[],
+  threads: number,
   bases: number[],
 ): Block {
-  const block = runtime.allocate(locate(runtime, plan, buffers, 0, bases));
-  locate(runtime, plan, buffers, block.address, bases);
+  const block = runtime.allocate(locate(plan, buffers, threads, 0, bases));
+  locate(plan, buffers, threads, block.address, bases);
   return block;
 }
 
@@ -526,9 +626,9 @@ const CACHE_LINE_BYTES = 64;
 
 /** Lays some buffers side by side from an address on; returns the bytes they take. */
 function locate(
-  { threads }: Runtime,
   plan: Plan,
   buffers: readonly number[],
+  threads: number,
   address: number,
   bases: number[],
 ): number {

@@ -5,7 +5,7 @@ import type { PaddingMode } from "../geometry.ts";
 import type { Padding, Size, SizeOptions } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import { sameShape } from "../shape.ts";
-import { type Tensor, tensorOf, valuesOf } from "../tensor.ts";
+import { type Tensor, tensorOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
 import type { ActivationOptions } from "./activation.ts";
 import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
@@ -271,13 +271,13 @@ interface CommonOptions extends SizeOptions, ActivationOptions, ForwardOptions {
 
 /** Checks everything and fixes every size. */
 function prepare(
-  { name, transposed, input, weight, bias }: Arguments,
+  { name, transposed, ...tensors }: Arguments,
   options: CommonOptions,
   optionNames: readonly string[],
 ): Work {
-  checkTensor(name, "input", input);
-  checkTensor(name, "weight", weight);
-  if (bias !== null) checkTensor(name, "bias", bias);
+  const input = checkTensor(name, "input", tensors.input);
+  const weight = checkTensor(name, "weight", tensors.weight);
+  const bias = tensors.bias === null ? null : checkTensor(name, "bias", tensors.bias);
   const [first = 0, second = 0, ...kernelSize] = weight.shape;
   const rank = kernelSize.length;
   if (rank !== 1 && rank !== 2 && rank !== 3) {
@@ -302,14 +302,14 @@ function prepare(
     `${inChannels}`;
   const call = resolveCall(settings, input.shape, options.outputSize, expected);
   const operands = {
-    input: valuesOf(input),
-    weight: weight.data,
-    bias: bias?.data ?? null,
+    input: input.values,
+    weight: weight.values.elements,
+    bias: bias?.values.elements ?? null,
     ...checkOutputOperands(name, options, call.outputShape),
     activation: resolveActivation(name, options),
     algorithm: resolveAlgorithm(settings, options.algorithm),
     frozenKey: null,
-    weightKey: weight.data,
+    weightKey: weight.values.elements,
   };
   return { ...call, operands, engine: engine ?? defaultEngine(), out: options.out };
 }

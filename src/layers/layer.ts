@@ -1,20 +1,21 @@
 import { checkBoolean, describe, describeShape } from "../checks.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
+import { weightShape } from "../geometry.ts";
 import type { ConvSettings, Padding, Size } from "../settings.ts";
 import { sameShape } from "../shape.ts";
-import { Tensor, tensorOf, valuesOf } from "../tensor.ts";
+import { Tensor, tensorOf } from "../tensor.ts";
 import type { Call } from "./call.ts";
 import type { Activation } from "../kernels/epilogue.ts";
 import type { ActivationOptions, ActivationSettings } from "./activation.ts";
 import { resolveActivation } from "./activation.ts";
 import { resolveAlgorithm } from "./algorithm.ts";
-import { checkAttached, checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
+import { checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
 import type { Operands } from "./convolve.ts";
 import { convolve, convolveSync } from "./convolve.ts";
 import { checkExplainOptions, explain, type ExplainOptions, type Explanation } from "./explain.ts";
 import { drawInitialValues } from "./init.ts";
-import { Parameter } from "./parameter.ts";
+import { Parameter, tensorOfParameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";
 import { checkStateDict } from "./state.ts";
 
@@ -239,10 +240,10 @@ export abstract class Layer {
    */
   loadStateDict(dict: Readonly<Record<string, Tensor>>): void {
     const named = this.#named();
-    const tensors = checkStateDict(this.#settings.name, named, dict);
+    const values = checkStateDict(this.#settings.name, named, dict);
     [...named.values()].forEach((parameter, index) => {
-      const tensor = tensors[index];
-      if (tensor) parameter.data.set(tensor.data);
+      const elements = values[index];
+      if (elements) parameter.data.set(elements);
     });
     if (this.frozen) this.freeze();
   }
@@ -423,13 +424,11 @@ export abstract class Layer {
 
   #operands(input: Tensor, options: ForwardOptions, outputShape: readonly number[]): Operands {
     const shaped = checkOutputOperands(this.#settings.name, options, outputShape);
-    for (const [name, parameter] of this.#named()) {
-      checkAttached(this.#settings.name, name, parameter, parameter.data.length);
-    }
+    const { name, outChannels } = this.#settings;
     return {
-      input: valuesOf(input),
-      weight: this.weight.data,
-      bias: this.bias?.data ?? null,
+      input: checkTensor(name, "input", input).values,
+      weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
+      bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
       ...shaped,
       activation: this.#activation,
       algorithm: this.#algorithm,
@@ -443,6 +442,30 @@ export abstract class Layer {
     if (this.bias) named.set("bias", this.bias);
     return named;
   }
+}
+
+/**
+ * The elements of a parameter, which somebody may have put into a layer in place of the one it was built with.
+ *
+ * @throws {TypeError} If it is no parameter, or its values are gone.
+ * @throws {RangeError} If it has another shape.
+ */
+function parameterElements(
+  where: string,
+  what: string,
+  parameter: unknown,
+  shape: readonly number[],
+): Float32Array {
+  if (!(parameter instanceof Parameter)) {
+    throw new TypeError(`${where}: ${what} must be a Parameter, but is ${describe(parameter)}`);
+  }
+  const found = checkTensor(where, what, tensorOfParameter(parameter));
+  if (sameShape(found.shape, shape)) return found.values.elements;
+  throw new RangeError(
+    `${where}: ${what} must have shape ${describeShape(shape)}, but has ${
+      describeShape(found.shape)
+    }`,
+  );
 }
 
 /**

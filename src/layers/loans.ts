@@ -34,10 +34,10 @@ export function isWorthBorrowing(length: number): boolean {
 const PAGE_BYTES = 4096;
 
 /**
- * Arrays that a thread which got lost may still read or write one day, if it comes back: they are
- * never freed. Such a thread is as rare as a worker that stands still for half a second.
+ * Arrays on loan: they must not be freed. Some stay for ever: what a thread which got lost may still read or write
+ * one day, if it comes back, and what a call had borrowed that was ended by the time limit of a script.
  */
-const keptForLostThreads: Float32Array[] = [];
+const onLoan = new Set<Loan>();
 
 /** The values of an operand where they lie, if they lie in the shared memory. */
 export function borrowResult(runtime: Runtime, values: Values | null): Loan | null {
@@ -62,12 +62,15 @@ export function borrowArray(
   if (address === null) return null;
   const page = (byte: number) => Math.floor((address + byte) / PAGE_BYTES);
   if (page(bytes - 1) > page(array.byteLength - 1)) return null;
-  return {
+  const loan = {
+    array,
     address,
     giveBack() {
-      if (runtime.lostThread) keptForLostThreads.push(array);
+      if (!runtime.lostThread) onLoan.delete(loan);
     },
   };
+  onLoan.add(loan);
+  return loan;
 }
 
 /** An array outside of the shared memory that is only written, every element by itself. */

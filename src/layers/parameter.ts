@@ -1,6 +1,8 @@
 import { formatTensor } from "../format.ts";
 import type { Tensor } from "../tensor.ts";
 
+let valuesOfParameter: (parameter: Parameter) => Tensor;
+
 /**
  * A weight or bias of a layer. Its values are live: a write to `data`, however made, is seen by the
  * layer's next forward.
@@ -18,6 +20,10 @@ import type { Tensor } from "../tensor.ts";
  * ```
  */
 export class Parameter {
+  static {
+    valuesOfParameter = (parameter) => parameter.#values;
+  }
+
   readonly #values: Tensor;
 
   /** The gradient that has been added up, of the parameter's shape, or `null` if there is none. */
@@ -56,4 +62,9 @@ export class Parameter {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return formatTensor("Parameter", this.data, this.shape);
   }
+}
+
+/** The tensor that a parameter was made of. */
+export function tensorOfParameter(parameter: Parameter): Tensor {
+  return valuesOfParameter(parameter);
 }

@@ -18,7 +18,7 @@ export type StateDict = {
  * @param where The layer's name.
  * @param parameters The layer's parameters by name.
  * @param dict What the user gave.
- * @returns The tensors, in the order of the parameters.
+ * @returns The values, in the order of the parameters.
  * @throws {TypeError} If a name is missing or unknown, or a value is not a tensor.
  * @throws {RangeError} If a tensor has another shape than its parameter.
  */
@@ -26,7 +26,7 @@ export function checkStateDict(
   where: string,
   parameters: ReadonlyMap<string, Parameter>,
   dict: unknown,
-): readonly Tensor[] {
+): readonly Float32Array[] {
   const names = [...parameters.keys()].map(describe).join(" and ");
   if (typeof dict !== "object" || dict === null) {
     throw new TypeError(
@@ -46,15 +46,15 @@ export function checkStateDict(
         `${where}: ${describe(name)} is missing from the state (this layer has ${names})`,
       );
     }
-    const tensor = checkTensor(where, name, values.get(name));
-    if (!sameShape(tensor.shape, parameter.shape)) {
+    const { shape, values: found } = checkTensor(where, name, values.get(name));
+    if (!sameShape(shape, parameter.shape)) {
       throw new RangeError(
         `${where}: ${name} must have shape ${
           describeShape(parameter.shape)
         }, but the state's has ` +
-          describeShape(tensor.shape),
+          describeShape(shape),
       );
     }
-    return tensor;
+    return found.elements;
   });
 }

@@ -22,11 +22,15 @@ export function* convolutionTask(
   exercises: readonly Exercise[],
 ): Task<Float32Array[]> {
   const outputs: Float32Array[] = [];
-  for (const exercise of exercises) outputs.push(yield* convolution(runtime, exercise));
+  for (const exercise of exercises) {
+    runtime.renew();
+    outputs.push(yield* convolution(runtime, exercise));
+  }
   return outputs;
 }
 
-function* convolution(
+/** One convolution, as a part of a task that may hold other memory. */
+export function* convolution(
   runtime: Runtime,
   { geometry, operands: { input, weight, bias } }: Exercise,
 ): Task<Float32Array> {

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WASM_TARGET } from "../../src/codegen/target.ts";
 import { compilerFor } from "../../src/engine/backend.ts";
-import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
+import { Pool, workerSource } from "../../src/engine/pool.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import { CONTROL, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { Values } from "../../src/values.ts";
-import { claimTiles, machineCodeLoader, runUnit, serveTiles } from "../../workers/tiles.ts";
+import { claimTiles, runUnit } from "../../workers/tiles.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
-import { convolutionTask, type Exercise } from "./_convolution_task.ts";
+import { convolution, convolutionTask, type Exercise } from "./_convolution_task.ts";
 import { sameBits } from "./_same.ts";
 
 const MEMORY_BYTES = 2 ** 24;
@@ -33,7 +33,7 @@ interface SolvedExercise extends Exercise {
   readonly expected: Float32Array;
 }
 
-const alone = runtimeWith(0, [WORKER_SOURCE]);
+const alone = runtimeWith(0, [workerSource()]);
 const solved = new Map<number, SolvedExercise>();
 
 /** An exercise, another one for each number: odd ones lie in the memory in another way. */
@@ -77,10 +77,10 @@ function runtimeWith(
   seen: (pool: Pool, shared: SharedMemory) => void = () => {},
 ): Runtime {
   let pools = 0;
-  const startPool = (shared: SharedMemory) => {
+  const startPool = (shared: SharedMemory, codeMemory: WebAssembly.Memory | null) => {
     const { memory, controlWords } = shared;
     const source = sources[Math.min(pools++, sources.length - 1)];
-    const pool = new Pool(workers, { memory, control: 0, controlWords }, source);
+    const pool = new Pool(workers, { memory, codeMemory, control: 0, controlWords }, source);
     seen(pool, shared);
     return pool;
   };
@@ -93,14 +93,16 @@ function runtimeWith(
  * @param afterJob What it does when a job has no more units for it.
  */
 function sourceRunning(body: string, afterJob = ""): string {
-  return `import { workerData } from "node:worker_threads";
-import process from "node:process";
-const words = new Int32Array(workerData.memory.buffer);
+  return `const words = new Int32Array(workerData.memory.buffer);
+const end = () => { throw new Error("on purpose"); };
 const realRunUnit = ${runUnit};
 const realClaimTiles = ${claimTiles};
-const runUnit = (job, unit, thread) => { ${body} };
-const claimTiles = (...all) => { realClaimTiles(...all); ${afterJob} };
-(${serveTiles})(workerData, { claimTiles, runUnit, machineCodeLoader: ${machineCodeLoader} });`;
+${
+    workerSource({
+      runUnit: `(job, unit, thread) => { ${body} }`,
+      claimTiles: `(...all) => { realClaimTiles(...all); ${afterJob} }`,
+    })
+  }`;
 }
 
 /**
@@ -139,10 +141,9 @@ async function computeRightly(runtime: Runtime, rounds: number): Promise<void> {
 
 const NEVER_STARTING = {
   "do nothing": "",
-  "end at once": `import process from "node:process"; process.exit(3);`,
+  "end at once": `throw new Error("on purpose");`,
   "wait for ever": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
-  "are busy for ever": `import { workerData } from "node:worker_threads";
-const words = new Int32Array(workerData.memory.buffer);
+  "are busy for ever": `const words = new Int32Array(workerData.memory.buffer);
 ${FOR_EVER};`,
 };
 
@@ -157,7 +158,7 @@ for (const [what, source] of Object.entries(NEVER_STARTING)) {
 }
 
 Deno.test("Runtime counts no workers where none can be started", async () => {
-  const runtime = runtimeWith(WORKERS, [`import process from "node:process"; process.exit(1);`]);
+  const runtime = runtimeWith(WORKERS, [`throw new Error("on purpose");`]);
   assertEquals(runtime.workers, WORKERS);
   const limit = performance.now() + 30_000;
   // Each is replaced some times.
@@ -171,7 +172,7 @@ Deno.test("Runtime counts no workers where none can be started", async () => {
 });
 
 const LOSING = {
-  "end": "process.exit(1);",
+  "end": "end();",
   "wait for ever": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
   "are busy for ever": `${FOR_EVER};`,
 };
@@ -182,7 +183,7 @@ for (const [what, body] of Object.entries(LOSING)) {
       const pools: Pool[] = [];
       const runtime = runtimeWith(
         WORKERS,
-        [sourceRunning(body), WORKER_SOURCE],
+        [sourceRunning(body), workerSource()],
         (pool) => pools.push(pool),
       );
       await started(runtime, WORKERS);
@@ -199,11 +200,10 @@ for (const [what, body] of Object.entries(LOSING)) {
 
 Deno.test("Runtime computes rightly when only one unit in all is lost", async () => {
   // Word 8 of the control block is free.
-  const once =
-    "if (Atomics.add(new Int32Array(workerData.memory.buffer), 8, 1) === 0) process.exit();";
+  const once = "if (Atomics.add(new Int32Array(workerData.memory.buffer), 8, 1) === 0) end();";
   const runtime = runtimeWith(WORKERS, [
     sourceRunning(`${once} realRunUnit(job, unit, thread);`),
-    WORKER_SOURCE,
+    workerSource(),
   ]);
   await started(runtime, WORKERS);
   await computeRightly(runtime, 3);
@@ -215,7 +215,7 @@ Deno.test("Runtime keeps what a lost worker writes late out of what comes next",
   const exercises = [0, 1, 2, 3, 4, 5, 6, 7].map(exercise);
   const late = `${FOR_EVER} realRunUnit(job, unit, thread);`;
   for (const way of WAYS) {
-    const runtime = runtimeWith(WORKERS, [sourceRunning(late), WORKER_SOURCE]);
+    const runtime = runtimeWith(WORKERS, [sourceRunning(late), workerSource()]);
     await started(runtime, WORKERS);
     assert(areRight(await solve(runtime, way, exercises), exercises), way);
     runtime.close();
@@ -223,12 +223,13 @@ Deno.test("Runtime keeps what a lost worker writes late out of what comes next",
 });
 
 Deno.test("Runtime keeps results that nobody has read when a worker is lost", async () => {
-  const runtime = runtimeWith(WORKERS, [sourceRunning(`${FOR_EVER};`), WORKER_SOURCE]);
+  const runtime = runtimeWith(WORKERS, [sourceRunning(`${FOR_EVER};`), workerSource()]);
   const made: Values[] = [];
   function* task() {
     const block = runtime.allocate(4000);
     runtime.floats(block.address, 1000).fill(made.length + 1);
-    yield* convolutionTask(runtime, [exercise(0), exercise(1)]);
+    yield* convolution(runtime, exercise(0));
+    yield* convolution(runtime, exercise(1));
     made.push(runtime.results.keep(block, 1000, made));
   }
   // The workers take part from the second on, and are lost in it.
@@ -243,9 +244,9 @@ Deno.test("Runtime keeps results that nobody has read when a worker is lost", as
 
 Deno.test("Runtime keeps calls in flight right while workers are lost again and again", async () => {
   const runtime = runtimeWith(WORKERS, [
-    sourceRunning("process.exit(1);"),
+    sourceRunning("end();"),
     sourceRunning(`${FOR_EVER};`),
-    WORKER_SOURCE,
+    workerSource(),
   ]);
   await started(runtime, WORKERS);
   const exercises = [1, 2, 3, 4, 5, 6, 7, 8].map(exercise);
@@ -261,7 +262,7 @@ Deno.test("Runtime has workers replaced that end between two units", async () =>
     WORKERS,
     [sourceRunning(
       "realRunUnit(job, unit, thread);",
-      `if (Atomics.add(words, 8, 1) < ${WORKERS}) process.exit();`,
+      `if (Atomics.add(words, 8, 1) < ${WORKERS}) end();`,
     )],
   );
   await started(runtime, WORKERS);
@@ -272,7 +273,7 @@ Deno.test("Runtime has workers replaced that end between two units", async () =>
 });
 
 Deno.test("Runtime refuses work while the host has no memory to replace a lost one", async () => {
-  const runtime = runtimeWith(WORKERS, [sourceRunning("process.exit(1);"), WORKER_SOURCE]);
+  const runtime = runtimeWith(WORKERS, [sourceRunning("end();"), workerSource()]);
   await started(runtime, WORKERS);
   const exercises = [exercise(1), exercise(2)];
   const { Memory } = WebAssembly;
@@ -298,7 +299,7 @@ Deno.test("Runtime refuses work while the host has no memory to replace a lost o
 });
 
 Deno.test("Runtime throws what a task throws, gives back its memory and goes on", async () => {
-  const runtime = runtimeWith(WORKERS, [WORKER_SOURCE]);
+  const runtime = runtimeWith(WORKERS, [workerSource()]);
   await started(runtime, WORKERS);
   const exercises = [exercise(1)];
   function* failing() {
@@ -328,12 +329,12 @@ Deno.test({
   ignore: compilerFor("auto").target !== WASM_TARGET,
   async fn() {
     // The workers never come to the code: what they throw is written to standard error.
-    const runtime = runtimeWith(WORKERS, [sourceRunning(`${FOR_EVER};`), WORKER_SOURCE]);
+    const runtime = runtimeWith(WORKERS, [sourceRunning(`${FOR_EVER};`), workerSource()]);
     await started(runtime, WORKERS);
     function* trapping() {
       // Addresses beyond the end of the memory.
       for (const run of convolutionTask(runtime, [exercise(1)])) {
-        yield { ...run, bases: run.bases.map(() => 2 ** 31 - 2 ** 16) };
+        if ("phase" in run) yield { ...run, bases: run.bases.map(() => 2 ** 31 - 2 ** 16) };
       }
     }
     assertThrows(() => runtime.runSync(trapping()), WebAssembly.RuntimeError);
@@ -344,7 +345,11 @@ Deno.test({
 
 Deno.test("Runtime has its workers take part once they have started", async () => {
   const controls: Int32Array[] = [];
-  const runtime = runtimeWith(WORKERS, [WORKER_SOURCE], (_, { control }) => controls.push(control));
+  const runtime = runtimeWith(
+    WORKERS,
+    [workerSource()],
+    (_, { control }) => controls.push(control),
+  );
   await started(runtime, WORKERS);
   const seen = new Set<number>();
   const limit = performance.now() + 30_000;

@@ -21,7 +21,7 @@ function calls(phase: Phase, thread: number): string[] {
     { length: PROGRAMS },
     (_, program) => (...pointers: number[]) => void made.push([program, ...pointers].join(" ")),
   );
-  const words = encodeJob(phase, BASES, MODULE, null);
+  const words = encodeJob(phase, BASES, MODULE, 256, null);
   const job = { control: new Int32Array(16), generation: 1, words, functions };
   for (let unit = 0; unit < unitsOf(phase); unit++) runUnit(job, unit, thread);
   return made;

@@ -92,19 +92,18 @@ throw new TypeError("on purpose");
 
 Deno.test("A program ends although a worker hangs with a part of the work", async () => {
   const source = `
-import { Pool } from "${new URL("src/engine/pool.ts", ROOT)}";
+import { Pool, workerSource } from "${new URL("src/engine/pool.ts", ROOT)}";
 import { Runtime } from "${new URL("src/engine/runtime.ts", ROOT)}";
 import { SharedMemory } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
 import { compilerFor } from "${new URL("src/engine/backend.ts", ROOT)}";
 import { convGeometry } from "${new URL("src/geometry.ts", ROOT)}";
 import { resolveSettings } from "${new URL("src/settings.ts", ROOT)}";
-import { claimTiles, serveTiles } from "${new URL("workers/tiles.ts", ROOT)}";
 import { convolutionTask } from "${new URL("tests/engine/_convolution_task.ts", ROOT)}";
-const evil = \`import { workerData } from "node:worker_threads";
-(\${serveTiles})(workerData, { claimTiles: \${claimTiles}, runUnit: () => { for (;;); } });\`;
+const evil = workerSource({ runUnit: "() => { for (;;); }" });
 const runtime = new Runtime(
   new SharedMemory(2 ** 24),
-  ({ memory, controlWords }) => new Pool(1, { memory, control: 0, controlWords }, evil),
+  ({ memory, controlWords }, codeMemory) =>
+    new Pool(1, { memory, codeMemory, control: 0, controlWords }, evil),
   compilerFor("auto"),
 );
 const subject = {
@@ -123,7 +122,10 @@ const exercise = {
     bias: null,
   },
 };
-while (runtime.started < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+while (runtime.started < 1) {
+  runtime.startWorker();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+}
 for (let call = 0; call < 2; call++) {
   const [output] = await runtime.run(convolutionTask(runtime, [exercise]));
   console.log(output?.length, output?.every((sum) => sum === 72));

@@ -7,7 +7,7 @@ import type { PhaseRun } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { unitsOf } from "../../src/engine/job.ts";
 import type { Task } from "../../src/engine/runtime.ts";
-import { type EarlyTransfer, Emptying } from "../../src/engine/transfer.ts";
+import { type EarlyCopy, Emptying } from "../../src/engine/transfer.ts";
 import type { Grid, Phase } from "../../src/engine/work.ts";
 import { sameBits } from "./_same.ts";
 
@@ -51,7 +51,7 @@ function copyPhase(order: readonly number[]): Phase {
 function transferOf(length: number, buffer = TARGET) {
   const parts: [from: number, to: number][] = [];
   let opened = 0;
-  const transfer: EarlyTransfer = {
+  const transfer: EarlyCopy = {
     buffer,
     length,
     open: () => void opened++,
@@ -86,8 +86,8 @@ Deno.test("Emptying copies an element once, and not before its unit and all that
           assert(done.has(unit) || place * TILE_ELEMENTS >= copied);
         });
       }
-      emptying.finish();
-      emptying.finish();
+      while (!emptying.isDone) emptying.advance();
+      emptying.advance();
       let end = 0;
       for (const [from, to] of parts) {
         assertEquals(from, end);
@@ -127,6 +127,7 @@ function* copyThrough(
     filling: {
       buffer: SOURCE,
       length: input.length,
+      isLive: false,
       copy(from, to) {
         fill(from, to);
         source?.set(input.subarray(from, to), from);

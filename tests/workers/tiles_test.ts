@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { Worker } from "node:worker_threads";
 import { CodeCache } from "../../src/engine/code_cache.ts";
 import { Dispatcher } from "../../src/engine/dispatcher.ts";
 import { encodeJob, unitsOf } from "../../src/engine/job.ts";
 import { WASM_COMPILER } from "../../src/engine/wasm_compiler.ts";
-import { Pool, WORKER_SOURCE } from "../../src/engine/pool.ts";
+import { Pool, workerSource } from "../../src/engine/pool.ts";
 import { CONTROL, LEAST_MEMORY_BYTES, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { Phase } from "../../src/engine/work.ts";
-import { claimTiles, serveTiles, type TileJob } from "../../workers/tiles.ts";
+import { startThread } from "../../src/platform/threads.ts";
+import { claimTiles, type TileJob } from "../../workers/tiles.ts";
 
 const UNITS = 12;
 const GO_ON = () => true;
@@ -20,7 +20,7 @@ function phaseOf(tiles: number): Phase {
 
 /** A control block on which a job has been published, and the job. */
 function published(generation: number, control = newControl()): [Int32Array, TileJob] {
-  const words = encodeJob(phaseOf(UNITS), [], { id: 1, address: 0, bytes: 0 }, null);
+  const words = encodeJob(phaseOf(UNITS), [], { id: 1, address: 0, bytes: 0 }, 256, null);
   control[CONTROL.done] = generation << 16;
   control[CONTROL.claim] = generation << 16;
   control[CONTROL.readable] = generation;
@@ -156,8 +156,7 @@ function countingSource(counters: number): string {
     const words = new Int32Array(workerData.memory.buffer);
     Atomics.add(words, ${counters} + unit, 1);
   }`;
-  return `import { workerData } from "node:worker_threads";
-(${serveTiles})(workerData, { claimTiles: ${claimTiles}, runUnit: ${runUnit} });`;
+  return workerSource({ runUnit });
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
@@ -176,9 +175,9 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
   if (counters === null) throw new Error("There is no memory");
   const first = counters.address / 4;
   const source = countingSource(first);
-  const pool = new Pool(WORKERS, { memory, control: 0, controlWords }, source);
-  for (let worker = 1; worker < WORKERS; worker++) pool.startNext();
-  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER));
+  const pool = new Pool(WORKERS, { memory, codeMemory: null, control: 0, controlWords }, source);
+  for (let worker = 0; worker < WORKERS; worker++) pool.startNext();
+  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER.open(shared)));
   await until(() => Atomics.load(control, CONTROL.started) === WORKERS, "A start");
   const phases = new Map<number, Phase>();
   for (let round = 0; round < 400; round++) {
@@ -189,7 +188,6 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
     const units = unitsOf(phase);
     words.fill(0, first, first + 1000);
     const run = dispatcher.begin({ phase, bases: [] }, WORKERS);
-    if (run === null) throw new Error("It was not published");
     const limit = performance.now() + 20_000;
     while ((Atomics.load(control, CONTROL.done) & 0xffff) < units) {
       if (performance.now() > limit) throw new Error(`Round ${round} does not end`);
@@ -203,17 +201,16 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
   dispatcher.end();
 });
 
-Deno.test("WORKER_SOURCE stands alone: it starts, and ends when it is told to", async () => {
+Deno.test("workerSource() stands alone: it starts, and ends when it is told to", async () => {
   const { memory, control, controlWords } = new SharedMemory(LEAST_MEMORY_BYTES);
-  const url = new URL("data:text/javascript," + encodeURIComponent(WORKER_SOURCE));
-  const worker = new Worker(url, { workerData: { memory, control: 0, controlWords, thread: 1 } });
-  const ended = new Promise((resolve, reject) => {
-    worker.on("exit", resolve);
-    worker.on("error", reject);
-  });
+  const start = { memory, codeMemory: null, control: 0, controlWords, thread: 1 };
+  const ended = new Int32Array(new SharedArrayBuffer(4));
+  const noteEnd = "Atomics.store(workerData.ended, 0, 1);";
+  startThread(`${workerSource()}\n${noteEnd}`, { ...start, ended }, () => ended.fill(2));
   await until(() => Atomics.load(control, CONTROL.started) === 1, "The start");
   Atomics.store(control, CONTROL.end, 1);
   Atomics.store(control, CONTROL.generation, 1);
   Atomics.notify(control, CONTROL.generation);
-  assertEquals(await ended, 0);
+  await until(() => Atomics.load(ended, 0) !== 0, "The end");
+  assertEquals(ended[0], 1);
 });
