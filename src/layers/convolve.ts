@@ -387,7 +387,7 @@ function copyBetween(source: Float32Array, target: Float32Array): Copy {
 function writable(array: Float32Array): Float32Array {
   if (array.length > 0) return array;
   throw new TypeError(
-    "out has lost its values while the call was in flight: the buffer behind its data was " +
+    "forward(): out has lost its values while the call was in flight: the buffer behind its data was " +
       "transferred or resized",
   );
 }

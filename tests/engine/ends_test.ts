@@ -1,0 +1,107 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runProgram } from "../_program.ts";
+
+const MOD = new URL("../../mod.ts", import.meta.url).href;
+
+/** A layer whose code is there and whose threads are up, and an input that keeps it for a while. */
+const SETTING = (backend: string) => `
+import { Conv2d, Engine, Tensor } from "${MOD}";
+const engine = new Engine({ threads: 3, backend: "${backend}" });
+await engine.ready;
+const layer = new Conv2d(64, 64, 3, { padding: 1, engine });
+await layer.forward(Tensor.randn([1, 64, 112, 112]));
+const input = Tensor.randn([8, 64, 112, 112]);
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const fail = () => {
+  throw new TypeError("on purpose");
+};
+`;
+
+/** How a program can end while calls are in flight, the first of them computing. */
+const ENDS = {
+  "throws at its top level": "await pause(10); fail();",
+  "throws before anything has been waited for": "fail();",
+  "throws in a timer": "setTimeout(fail, 10); await pause(60_000);",
+  "throws in a microtask": "setTimeout(() => queueMicrotask(fail), 10); await pause(60_000);",
+  "rejects a promise that nobody handles":
+    `setTimeout(() => void Promise.reject(new TypeError("on purpose")), 10); await pause(60_000);`,
+  "exits": `await pause(10); console.error("TypeError: on purpose"); Deno.exit(1);`,
+};
+
+const CALLS = {
+  "a call": "layer.forward(input);",
+  "calls that wait": "for (let call = 0; call < 3; call++) layer.forward(input);",
+  "a call with a place for its output":
+    "layer.forward(input, { out: Tensor.zeros([8, 64, 112, 112]) });",
+};
+
+for (const backend of ["wasm", "auto"]) {
+  for (const [what, end] of Object.entries(ENDS)) {
+    Deno.test(`A program that ${what} with calls in flight ends with its message, ${backend}`, async () => {
+      for (const calls of Object.values(CALLS)) {
+        const source = `${SETTING(backend)}${calls}\n${end}`;
+        const { code, out, err } = await runProgram(source, ["-A"]);
+        assertStringIncludes(err, "TypeError: on purpose");
+        assertEquals([code, out], [1, ""]);
+      }
+    });
+  }
+}
+
+const COMPUTING = {
+  async: "for (;;) await Promise.all([layer.forward(input), layer.forward(input)]);",
+  sync: "for (;;) { layer.forwardSync(input).data.at(0); await pause(0); }",
+};
+
+for (const [way, computing] of Object.entries(COMPUTING)) {
+  Deno.test(`Workers that are terminated while they compute, ${way}, leave no threads behind`, async () => {
+    const worker = `data:application/typescript,${
+      encodeURIComponent(`${SETTING("auto")}self.postMessage("up");\n${computing}`)
+    }`;
+    const source = `
+const threads = () => [...Deno.readDirSync("/proc/self/task")].length;
+const turn = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const before = threads();
+for (let round = 0; round < 4; round++) {
+  const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+  await new Promise((resolve) => worker.onmessage = resolve);
+  await turn(7 * round);
+  worker.terminate();
+}
+let tries = 0;
+while (threads() > before && tries++ < 600) await turn(100);
+console.log(threads() <= before ? "none" : threads() - before);
+`;
+    const ending = await runProgram(source, ["-A"]);
+    assertEquals(ending, { code: 0, out: "none\n", err: "" });
+  });
+}
+
+Deno.test("A call that is ended by the time limit of a script leaves an engine that computes", async () => {
+  const source = `
+import vm from "node:vm";
+${SETTING("auto")}
+const small = Tensor.randn([2, 64, 56, 56], { seed: 0 });
+const expected = layer.forwardSync(small).data.join();
+const globals = globalThis as unknown as { sync(): void; async(): void };
+globals.sync = () => {
+  for (;;) layer.forwardSync(input);
+};
+globals.async = () => {
+  for (;;) layer.forward(input).catch(() => {});
+};
+let ended = 0;
+for (let round = 0; round < 8; round++) {
+  try {
+    vm.runInThisContext(round % 2 === 0 ? "sync()" : "async()", { timeout: 20 + 7 * round });
+  } catch {
+    ended++;
+  }
+  if (layer.forwardSync(small).data.join() !== expected) console.log("other bits, sync");
+  if ((await layer.forward(small)).data.join() !== expected) console.log("other bits, async");
+}
+console.log(ended);
+`;
+  const ending = await runProgram(source, ["-A"]);
+  assertEquals(ending, { code: 0, out: "8\n", err: "" });
+});
