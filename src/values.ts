@@ -41,11 +41,10 @@ const TYPED_ARRAY: object = Object.getPrototypeOf(Float32Array.prototype);
 /** The elements of an array, of a subclass perhaps, as an array of no subclass. */
 function plainView(data: Float32Array): Float32Array {
   const real = <Value>(name: string): Value => Reflect.get(TYPED_ARRAY, name, data);
-  return new Float32Array(
-    real<ArrayBufferLike>("buffer"),
-    real<number>("byteOffset"),
-    real<number>("length"),
-  );
+  const length = real<number>("length");
+  // It cannot be made of a buffer that has been transferred.
+  if (length === 0) return new Float32Array(0);
+  return new Float32Array(real<ArrayBufferLike>("buffer"), real<number>("byteOffset"), length);
 }
 
 /**

@@ -323,7 +323,8 @@ function* runIntoOut(
 ): Task<Values> {
   const block = placeOutput(runtime, room.plan);
   try {
-    const copy = new OutputCopy(runtime.floats(block.address, out.length), () => out);
+    const source = runtime.floats(block.address, outputLength(piece.geometry));
+    const copy = new OutputCopy(source, () => out);
     yield* runPiece(runtime, piece, operands, withOutput(room, block), copy);
     yield* copy.rest();
   } finally {
