@@ -14,6 +14,8 @@ export interface Values {
   readonly elements: Float32Array;
   /** Whether they are in a buffer: a write to it may change them. */
   liesIn(buffer: ArrayBufferLike): boolean;
+  /** The same in an array of their own; they stay where they are. */
+  copy(): Float32Array;
 }
 
 /** Elements in an array of the user's or of our own. */
@@ -32,6 +34,10 @@ export class ArrayValues implements Values {
 
   liesIn(buffer: ArrayBufferLike): boolean {
     return this.elements.buffer === buffer;
+  }
+
+  copy(): Float32Array {
+    return copyOf(this.elements);
   }
 }
 

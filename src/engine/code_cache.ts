@@ -32,6 +32,11 @@ export class CodeCache {
     this.#workbench = workbench;
   }
 
+  /** Whether a phase has been compiled. */
+  has(phase: Phase): boolean {
+    return this.#compiled.has(phase);
+  }
+
   /** The programs of a phase, callable on this thread. */
   functions(phase: Phase): readonly TileFunction[] {
     return this.#compile(phase).functions;

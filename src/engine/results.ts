@@ -93,6 +93,12 @@ class Place {
     return this.#data?.buffer === buffer;
   }
 
+  copy(): Float32Array {
+    const { block, shared } = this.#lease ?? {};
+    if (block === undefined || shared === undefined) return copyOf(this.data);
+    return copyOf(shared.floats(block.address, this.length));
+  }
+
   borrow(shared: SharedMemory): Loan | null {
     const lease = this.#lease;
     if (lease === null || lease.shared !== shared) return null;
@@ -124,6 +130,10 @@ export class SharedResult implements Values {
 
   liesIn(buffer: ArrayBufferLike): boolean {
     return this.#place.liesIn(buffer);
+  }
+
+  copy(): Float32Array {
+    return this.#place.copy();
   }
 
   /**

@@ -15,6 +15,7 @@ import { Residents } from "./residents.ts";
 import { Results } from "./results.ts";
 import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
 import { eventLoopTurn, TimeSlice } from "./time_slice.ts";
+import type { Phase } from "./work.ts";
 
 /** A computation: yields each phase to be run and each long copy to be made, returns the result. */
 export type Task<T> = Generator<PhaseRun | CopyRun, T, void>;
@@ -172,6 +173,11 @@ export class Runtime {
     return this.#workshop.lostThread;
   }
 
+  /** Whether the code of some phases is there. */
+  hasCode(phases: readonly Phase[]): boolean {
+    return phases.every((phase) => this.#workshop.code.has(phase));
+  }
+
   /** The float32 elements of the shared memory from a byte address on. */
   floats(address: number, length: number): Float32Array {
     return this.#workshop.shared.floats(address, length);
@@ -192,15 +198,29 @@ export class Runtime {
   }
 
   /**
-   * Runs a task after those submitted before it, in slices that leave the event loop free.
+   * Runs a task after those submitted before it, in slices that leave the event loop free. If there are none,
+   * the first slice is over when the call returns.
    *
    * @throws What the task throws, and an `Error` if the engine is closed.
    */
   run<T>(task: Task<T>): Promise<T> {
+    return this.#enqueue(task, this.#queued === 0 ? null : this.#queue);
+  }
+
+  /**
+   * The same, but the first slice is not taken before the event loop has gone round.
+   *
+   * @throws What the task throws, and an `Error` if the engine is closed.
+   */
+  runLater<T>(task: Task<T>): Promise<T> {
+    return this.#enqueue(task, this.#queued === 0 ? eventLoopTurn() : this.#queue);
+  }
+
+  /** Runs a task after something, or at once. */
+  #enqueue<T>(task: Task<T>, before: Promise<void> | null): Promise<T> {
     this.#assertOpen();
     this.#recover();
-    const before = this.#queue;
-    const first = this.#queued++ === 0;
+    this.#queued++;
     const over = Promise.withResolvers<void>();
     this.#queue = over.promise;
     const end = () => {
@@ -210,7 +230,7 @@ export class Runtime {
       over.resolve();
     };
     const take = async () => {
-      if (!first) await before;
+      if (before !== null) await before;
       let turn: Turn<T>;
       try {
         turn = this.#turn(task);

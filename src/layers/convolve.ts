@@ -104,10 +104,36 @@ export function convolve(
   if (geometry.batch === 0) {
     return Promise.resolve(new ArrayValues(operands.out ?? newOutput(geometry)));
   }
-  const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
-  const readAtOnce = runtime.idle && pieces.length === 1;
-  const staged = readAtOnce ? { ...operands, call: "started" } as const : snapshot(operands);
-  return runtime.run(convolution(runtime, geometry, pieces, { ...staged, algorithm }));
+  const whole = runtime.idle ? readyPiece(runtime, geometry, formOf(operands)) : null;
+  if (whole === null) return runtime.runLater(planned(runtime, geometry, snapshot(operands)));
+  const staged = { ...operands, call: "started" } as const;
+  return runtime.run(convolution(runtime, geometry, [whole], staged));
+}
+
+/** A convolution as one piece, if it can begin at once: it is planned, it fits, and the code is there. */
+function readyPiece(runtime: Runtime, geometry: Geometry, form: Form): Piece | null {
+  const plan = plansByGeometry.get(geometry)?.get(planKey(runtime, form));
+  if (plan === undefined || !runtime.hasCode([...plan.preparation, ...plan.phases])) return null;
+  const { pieces, algorithm } = cut(runtime, geometry, form);
+  const [whole, ...others] = pieces;
+  const isOne = whole !== undefined && others.length === 0 && algorithm === form.algorithm;
+  return isOne ? whole : null;
+}
+
+/** A convolution that is planned first, while the event loop goes round. */
+function* planned(
+  runtime: Runtime,
+  geometry: Geometry,
+  operands: StagedOperands,
+): Task<Values> {
+  let pieces: readonly Piece[] = [];
+  let { algorithm } = operands;
+  yield {
+    copy: atOnce(() => {
+      ({ pieces, algorithm } = cut(runtime, geometry, formOf(operands)));
+    }),
+  };
+  return yield* convolution(runtime, geometry, pieces, { ...operands, algorithm });
 }
 
 function newOutput(geometry: Geometry): Float32Array {
@@ -132,7 +158,7 @@ type Weights = Pick<Operands, "weight" | "bias">;
 /** Copies of the operands, for a call that has to wait. */
 function snapshot(operands: Operands): StagedOperands {
   const { input, add, frozenKey } = operands;
-  const own = (values: Values) => new ArrayValues(copyOf(values.elements));
+  const own = (values: Values) => new ArrayValues(values.copy());
   const activations = { input: own(input), add: add && own(add) };
   const weights = frozenKey === null ? copyWeights(operands) : frozenWeights(frozenKey, operands);
   return { ...operands, ...activations, ...weights, call: "queued" };
@@ -181,13 +207,17 @@ export function cut(runtime: Runtime, geometry: Geometry, form: Form): Pieces {
 const plansByGeometry = new WeakMap<Geometry, Map<string, Plan>>();
 
 /** The plan for a convolution on what the runtime computes with. */
-export function planOf({ target }: Runtime, geometry: Geometry, form: Form): Plan {
-  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
-  const key = `${target.name} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
+export function planOf(runtime: Runtime, geometry: Geometry, form: Form): Plan {
+  const key = planKey(runtime, form);
   const plans = plansByGeometry.get(geometry) ?? new Map<string, Plan>();
-  const plan = plans.get(key) ?? planFor({ geometry, ...form, target });
+  const plan = plans.get(key) ?? planFor({ geometry, ...form, target: runtime.target });
   plansByGeometry.set(geometry, plans.set(key, plan));
   return plan;
+}
+
+function planKey({ target }: Runtime, form: Form): string {
+  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
+  return `${target.name} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
 }
 
 function* convolution(
