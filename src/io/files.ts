@@ -19,6 +19,38 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
+/** The size of a file and how it begins. */
+export interface FileStart {
+  readonly size: number;
+  /** The first bytes, as many as were asked for or are there. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads the beginning of a file: what a header says of the rest is known before room is made for it.
+ *
+ * @param path The file's path.
+ * @param most How many bytes to read.
+ * @throws {FileError} If it cannot be read.
+ */
+export async function readStart(path: string, most: number): Promise<FileStart> {
+  try {
+    using file = await Deno.open(path);
+    const { size, isDirectory } = await file.stat();
+    if (isDirectory) throw new Deno.errors.IsADirectory();
+    const bytes = new Uint8Array(most);
+    let length = 0;
+    while (length < most) {
+      const read = await file.read(bytes.subarray(length));
+      if (read === null) break;
+      length += read;
+    }
+    return { size, bytes: bytes.subarray(0, length) };
+  } catch (error) {
+    throw new FileError(`Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
 /**
  * Writes a file so that its path never holds half of it: the bytes go to a temporary file in the same
  * folder, which then takes the path's place in one step. A file that is there keeps its permissions, and
@@ -31,16 +63,51 @@ export async function readBytes(path: string): Promise<Uint8Array> {
  * unchanged.
  */
 export async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
+  await writeChunks(path, [bytes]);
+}
+
+/**
+ * Writes a file as {@linkcode writeBytes} does, from bytes that are made one chunk after the other.
+ *
+ * @param path The file's path.
+ * @param chunks What to write. It is not asked for anything where the file cannot be made.
+ * @throws {FileError} If the file cannot be written. An error of `chunks` is thrown as it is; either way
+ * nothing is left behind, and a file that was there is unchanged.
+ */
+export async function writeChunks(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const existing = await writing(path, () => statIfThere(path));
+  if (existing !== null && !existing.isFile) {
+    await fill(path, path, { create: false }, chunks);
+    return;
+  }
+  const target = existing === null ? path : await writing(path, () => Deno.realPath(path));
+  const temporary = `${target}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  unfinished.add(temporary);
   try {
-    const existing = await statIfThere(path);
-    if (existing !== null && !existing.isFile) {
-      await Deno.writeFile(path, bytes);
-      return;
-    }
-    const target = existing === null ? path : await Deno.realPath(path);
-    await replaceFile(target, bytes, existing?.mode ?? null);
+    await fill(path, temporary, { createNew: true }, chunks);
+    await writing(path, () => replaceFile(target, temporary, existing?.mode ?? null));
   } catch (error) {
-    throw new FileError(`Cannot write "${path}": ${reasonOf(error)}`, { cause: error });
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  } finally {
+    unfinished.delete(temporary);
+  }
+}
+
+/** Temporary files that are being written. */
+const unfinished = new Set<string>();
+
+/** Removes the temporary files that are being written, for a process that ends at once. */
+export function removeUnfinished(): void {
+  for (const path of unfinished) {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // It was not made yet, or has just taken its place.
+    }
   }
 }
 
@@ -67,16 +134,33 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | null> {
   }
 }
 
-async function replaceFile(path: string, bytes: Uint8Array, mode: number | null): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+/** Does a part of writing a file. */
+async function writing<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
   try {
-    await Deno.writeFile(temporary, bytes, { createNew: true });
-    if (mode !== null && Deno.build.os !== "windows") await Deno.chmod(temporary, mode & 0o7777);
-    await Deno.rename(temporary, path);
+    return await step();
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
+    throw new FileError(`Cannot write "${path}": ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** Fills an opened file; errors are those of the path that the user named. */
+async function fill(
+  path: string,
+  opened: string,
+  options: Deno.OpenOptions,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  using file = await writing(path, () => Deno.open(opened, { ...options, write: true }));
+  for await (const chunk of chunks) {
+    await writing(path, async () => {
+      for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
+    });
+  }
+}
+
+async function replaceFile(path: string, temporary: string, mode: number | null): Promise<void> {
+  if (mode !== null && Deno.build.os !== "windows") await Deno.chmod(temporary, mode & 0o7777);
+  await Deno.rename(temporary, path);
 }
 
 /** The reason of a failed file operation without the system call and path that Deno's message adds. */

@@ -1,7 +1,11 @@
 import type { DecodedPng } from "fast-png";
-import { decode, encode } from "fast-png";
+import { decode } from "fast-png";
 import { Tensor } from "../tensor.ts";
-import { FileError, readBytes, writeBytes } from "./files.ts";
+import { FileError, readBytes, readStart, writeChunks } from "./files.ts";
+import type { PngShape } from "./png_chunks.ts";
+import { CHUNK_FRAME, HEADER_LENGTH, pngChunks, SIGNATURE } from "./png_chunks.ts";
+import type { Raster } from "./raster.ts";
+import { readRows, scanlines } from "./raster.ts";
 
 /** A picture as numbers, with what is needed to write it as it was. */
 export interface Picture {
@@ -14,16 +18,11 @@ export interface Picture {
   readonly bitDepth: 8 | 16;
 }
 
-const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-
-/** Of a chunk, the bytes that are not its data: length, type and checksum. */
-const CHUNK_FRAME = 12;
-
-/** The width, height, bit depth, colour type and three methods in a header chunk. */
-const HEADER_LENGTH = 13;
-
 /** No deflate stream grows by more than this when it is unpacked. */
 const BEST_COMPRESSION = 1032;
+
+/** The colour type of a picture whose samples are places in a palette. */
+const PALETTE = 3;
 
 /** The samples of a pixel, by the file's colour type. */
 const SAMPLES_PER_PIXEL: ReadonlyMap<number, number> = new Map([
@@ -34,6 +33,9 @@ const SAMPLES_PER_PIXEL: ReadonlyMap<number, number> = new Map([
   [6, 4],
 ]);
 
+/** Whether a colour counts as transparent is said before the samples, and they begin within so many bytes. */
+const START_BYTES = 65536;
+
 /**
  * Reads a PNG file.
  *
@@ -42,13 +44,30 @@ const SAMPLES_PER_PIXEL: ReadonlyMap<number, number> = new Map([
  * @throws {FileError} If the file cannot be read or {@linkcode decodePng} rejects it.
  */
 export async function readPng(path: string): Promise<Picture> {
+  return pictureOf(await readPngRaster(path));
+}
+
+/** Reads a PNG file as {@linkcode readPng} does, and leaves its samples as they are. */
+export async function readPngRaster(path: string): Promise<Raster> {
   const bytes = await readBytes(path);
-  try {
-    return decodePng(bytes);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new FileError(`Cannot read "${path}": ${error.message}`, { cause: error });
-  }
+  return named(path, () => decodeRaster(bytes));
+}
+
+/** What is known of a picture before it is decoded. */
+export interface PngSize extends PngShape {
+  /** The size of its file. */
+  readonly fileBytes: number;
+}
+
+/**
+ * Reads of a PNG file what says how large the picture is.
+ *
+ * @param path The file's path.
+ * @throws {FileError} If the file cannot be read or does not begin as a PNG file.
+ */
+export async function readPngSize(path: string): Promise<PngSize> {
+  const { size, bytes } = await readStart(path, START_BYTES);
+  return named(path, () => ({ ...sizeOf(bytes, size), fileBytes: size }));
 }
 
 /**
@@ -60,7 +79,7 @@ export async function readPng(path: string): Promise<Picture> {
  * @throws {RangeError} If the shape is not that of a picture.
  */
 export async function writePng(path: string, picture: Picture): Promise<void> {
-  await writeBytes(path, encodePng(picture));
+  await writeChunks(path, chunksOf(picture));
 }
 
 /**
@@ -73,25 +92,7 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * @throws {SyntaxError} If the bytes are not a whole, undamaged PNG file.
  */
 export function decodePng(bytes: Uint8Array): Picture {
-  checkPng(bytes);
-  let png: DecodedPng;
-  try {
-    png = decode(bytes, { checkCrc: true });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SyntaxError(`it is a damaged PNG file (${reason})`, { cause: error });
-  }
-  const samples = unpackSamples(png);
-  // An RGB file may carry a palette too, as a hint for screens of few colours.
-  if (png.palette !== undefined && png.channels === 1) {
-    return fromPalette(png, samples, png.palette);
-  }
-  const largest = 2 ** png.depth - 1;
-  const color = planes(png, samples, png.channels, largest);
-  const pixels = png.transparency === undefined
-    ? color
-    : withTransparency(png, samples, png.transparency, color);
-  return { pixels, bitDepth: png.depth === 16 ? 16 : 8 };
+  return pictureOf(decodeRaster(bytes));
 }
 
 /**
@@ -102,7 +103,11 @@ export function decodePng(bytes: Uint8Array): Picture {
  * @returns The whole file.
  * @throws {RangeError} If the shape is not `(C, H, W)` with one to four channels and at least one pixel.
  */
-export function encodePng({ pixels, bitDepth }: Picture): Uint8Array {
+export async function encodePng(picture: Picture): Promise<Uint8Array> {
+  return await new Response(ReadableStream.from(chunksOf(picture))).bytes();
+}
+
+function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {
   const [channels = 0, height = 0, width = 0] = pixels.shape;
   if (pixels.shape.length !== 3 || channels < 1 || channels > 4 || height < 1 || width < 1) {
     throw new RangeError(
@@ -111,16 +116,52 @@ export function encodePng({ pixels, bitDepth }: Picture): Uint8Array {
     );
   }
   const plane = height * width;
-  const largest = 2 ** bitDepth - 1;
-  const data = bitDepth === 16 ? new Uint16Array(pixels.size) : new Uint8Array(pixels.size);
-  for (let channel = 0; channel < channels; channel++) {
-    for (let pixel = 0; pixel < plane; pixel++) {
-      const value = pixels.data[channel * plane + pixel] ?? 0;
-      // Math.max of NaN is NaN, which a typed array stores as 0.
-      data[pixel * channels + channel] = Math.round(Math.min(Math.max(value, 0), 1) * largest);
-    }
+  const planes = Array.from(
+    { length: channels },
+    (_, channel) => pixels.data.subarray(channel * plane, (channel + 1) * plane),
+  );
+  const lines = scanlines(planes, width, 0, height, bitDepth);
+  return pngChunks({ width, height, channels, bitDepth }, [lines]);
+}
+
+function pictureOf(raster: Raster): Picture {
+  const { channels, height, width, bitDepth } = raster;
+  const pixels = Tensor.zeros([channels, height, width]);
+  readRows(raster, 0, pixels.data);
+  return { pixels, bitDepth };
+}
+
+/** Adds the file's name to what is wrong with its bytes. */
+function named<Result>(path: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new FileError(`Cannot read "${path}": ${error.message}`, { cause: error });
   }
-  return encode({ width, height, data, depth: bitDepth, channels });
+}
+
+function decodeRaster(bytes: Uint8Array): Raster {
+  checkPng(bytes);
+  let png: DecodedPng;
+  try {
+    png = decode(bytes, { checkCrc: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SyntaxError(`it is a damaged PNG file (${reason})`, { cause: error });
+  }
+  const { width, height, channels, depth } = png;
+  const raster = {
+    width,
+    height,
+    channels,
+    largest: 2 ** depth - 1,
+    bitDepth: depth === 16 ? 16 : 8,
+    samples: unpackSamples(png),
+  } as const;
+  // An RGB file may carry a palette too, as a hint for screens of few colours.
+  if (png.palette !== undefined && channels === 1) return fromPalette(raster, png.palette);
+  return png.transparency === undefined ? raster : withTransparency(raster, png.transparency);
 }
 
 /**
@@ -128,24 +169,16 @@ export function encodePng({ pixels, bitDepth }: Picture): Uint8Array {
  * that, and a header that claims more pixels than the file can hold is caught.
  */
 function checkPng(bytes: Uint8Array): void {
-  if (bytes.length === 0) throw new SyntaxError("it is empty; expected a PNG file");
-  const present = Math.min(bytes.length, SIGNATURE.length);
-  if (SIGNATURE.subarray(0, present).some((byte, index) => byte !== bytes[index])) {
-    throw new SyntaxError("it is not a PNG file");
-  }
+  const header = readHeader(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let dataBytes = 0;
   let offset = SIGNATURE.length;
   for (let type = ""; type !== "IEND";) {
-    const first = offset === SIGNATURE.length;
     if (offset + CHUNK_FRAME > bytes.length) {
       throw new SyntaxError("it ends early: the PNG file has no end mark");
     }
     const length = view.getUint32(offset);
-    type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
-    if (first && (type !== "IHDR" || length !== HEADER_LENGTH)) {
-      throw new SyntaxError("it is a damaged PNG file (it does not begin with a header)");
-    }
+    type = typeAt(bytes, offset);
     if (offset + CHUNK_FRAME + length > bytes.length) {
       throw new SyntaxError(
         `it ends early: its part ${JSON.stringify(type)} takes ${length} bytes, but ` +
@@ -155,17 +188,51 @@ function checkPng(bytes: Uint8Array): void {
     if (type === "IDAT") dataBytes += length;
     offset += CHUNK_FRAME + length;
   }
-  checkHeader(view, dataBytes);
+  checkHeader(header, dataBytes);
 }
 
-function checkHeader(view: DataView, dataBytes: number): void {
+/** What the header chunk says. */
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly colorType: number;
+  readonly interlace: number;
+}
+
+function readHeader(bytes: Uint8Array): Header {
+  if (bytes.length === 0) throw new SyntaxError("it is empty; expected a PNG file");
+  const present = Math.min(bytes.length, SIGNATURE.length);
+  if (SIGNATURE.subarray(0, present).some((byte, index) => byte !== bytes[index])) {
+    throw new SyntaxError("it is not a PNG file");
+  }
   const at = SIGNATURE.length + 8;
-  const [width, height] = [view.getUint32(at), view.getUint32(at + 4)];
-  const [depth, colorType, interlace] = [
-    view.getUint8(at + 8),
-    view.getUint8(at + 9),
-    view.getUint8(at + 12),
-  ];
+  if (bytes.length < at + HEADER_LENGTH) {
+    throw new SyntaxError("it ends early: the PNG file has no end mark");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (
+    typeAt(bytes, SIGNATURE.length) !== "IHDR" ||
+    view.getUint32(SIGNATURE.length) !== HEADER_LENGTH
+  ) {
+    throw new SyntaxError("it is a damaged PNG file (it does not begin with a header)");
+  }
+  return {
+    width: view.getUint32(at),
+    height: view.getUint32(at + 4),
+    depth: view.getUint8(at + 8),
+    colorType: view.getUint8(at + 9),
+    interlace: view.getUint8(at + 12),
+  };
+}
+
+/** The type of the chunk at an offset. */
+function typeAt(bytes: Uint8Array, offset: number): string {
+  return String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
+}
+
+function checkHeader(header: Header, dataBytes: number): void {
+  const { width, height, depth, colorType, interlace } = header;
   if (width === 0 || height === 0) throw new SyntaxError("it has no pixels");
   // The decoder takes interlaced samples for whole bytes.
   if (interlace !== 0 && depth < 8) {
@@ -177,6 +244,30 @@ function checkHeader(view: DataView, dataBytes: number): void {
       `it claims ${width} x ${height} pixels, more than its ${dataBytes} bytes of data can hold`,
     );
   }
+}
+
+/** The size of a picture, from how its file begins. */
+function sizeOf(bytes: Uint8Array, fileBytes: number): PngShape {
+  const header = readHeader(bytes);
+  checkHeader(header, fileBytes);
+  const { width, height, depth, colorType } = header;
+  const colors = colorType === PALETTE ? 3 : SAMPLES_PER_PIXEL.get(colorType) ?? 1;
+  const hasOwnAlpha = colors % 2 === 0;
+  const channels = !hasOwnAlpha && mayBeTransparent(bytes) ? colors + 1 : colors;
+  return { width, height, channels, bitDepth: depth === 16 ? 16 : 8 };
+}
+
+/** Whether a chunk says what is transparent; what lies behind the bytes could. */
+function mayBeTransparent(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let offset = SIGNATURE.length;
+  while (offset + 8 <= bytes.length) {
+    const type = typeAt(bytes, offset);
+    if (type === "IDAT") return false;
+    if (type === "tRNS") return true;
+    offset += CHUNK_FRAME + view.getUint32(offset);
+  }
+  return true;
 }
 
 /** One number per sample, where the decoder leaves several samples of less than 8 bits in a byte. */
@@ -197,55 +288,33 @@ function unpackSamples({ data, depth, width, height, channels }: DecodedPng): Ar
   return samples;
 }
 
-/** Interleaved samples as planes from 0 to 1. */
-function planes(
-  { width, height }: DecodedPng,
-  samples: ArrayLike<number>,
-  channels: number,
-  largest: number,
-): Tensor {
-  const plane = width * height;
-  const values = new Float32Array(channels * plane);
-  for (let channel = 0; channel < channels; channel++) {
-    for (let pixel = 0; pixel < plane; pixel++) {
-      values[channel * plane + pixel] = (samples[pixel * channels + channel] ?? 0) / largest;
-    }
-  }
-  return new Tensor(values, [channels, height, width]);
-}
-
-function fromPalette(
-  png: DecodedPng,
-  indices: ArrayLike<number>,
-  palette: readonly (readonly number[])[],
-): Picture {
+function fromPalette(raster: Raster, palette: readonly (readonly number[])[]): Raster {
+  const { samples: indices } = raster;
   const channels = palette[0]?.length ?? 3;
-  const colors = new Uint8Array(indices.length * channels);
+  const samples = new Uint8Array(indices.length * channels);
   for (let pixel = 0; pixel < indices.length; pixel++) {
     const color = palette[indices[pixel] ?? 0];
     if (color === undefined) {
       throw new SyntaxError("it is a damaged PNG file (a pixel has no colour in the palette)");
     }
-    colors.set(color, pixel * channels);
+    samples.set(color, pixel * channels);
   }
-  return { pixels: planes(png, colors, channels, 255), bitDepth: 8 };
+  return { ...raster, channels, largest: 255, bitDepth: 8, samples };
 }
 
 /** Adds an alpha channel that is 0 where a pixel has the transparent colour, and 1 elsewhere. */
-function withTransparency(
-  { channels, width, height }: DecodedPng,
-  samples: ArrayLike<number>,
-  transparent: Uint16Array,
-  color: Tensor,
-): Tensor {
-  const plane = width * height;
-  const values = new Float32Array((channels + 1) * plane);
-  values.set(color.data);
-  for (let pixel = 0; pixel < plane; pixel++) {
-    const hidden = transparent.every((value, channel) =>
-      samples[pixel * channels + channel] === value
-    );
-    values[channels * plane + pixel] = hidden ? 0 : 1;
+function withTransparency(raster: Raster, transparent: Uint16Array): Raster {
+  const { width, height, channels, largest, bitDepth, samples: colors } = raster;
+  const count = (channels + 1) * width * height;
+  const samples = bitDepth === 16 ? new Uint16Array(count) : new Uint8Array(count);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    let hidden = true;
+    for (let channel = 0; channel < channels; channel++) {
+      const sample = colors[pixel * channels + channel] ?? 0;
+      samples[pixel * (channels + 1) + channel] = sample;
+      hidden &&= sample === transparent[channel];
+    }
+    samples[pixel * (channels + 1) + channels] = hidden ? 0 : largest;
   }
-  return new Tensor(values, [channels + 1, height, width]);
+  return { ...raster, channels: channels + 1, samples };
 }

@@ -203,7 +203,7 @@ Deno.test("filter --json prints the figures", async () => {
 
 Deno.test("filter names what is wrong with its files in one line and writes nothing", async () => {
   using folder = new TestFolder();
-  const whole = encodePng({ pixels: Tensor.uniform([3, 9, 9], { seed: 1 }), bitDepth: 8 });
+  const whole = await encodePng({ pixels: Tensor.uniform([3, 9, 9], { seed: 1 }), bitDepth: 8 });
   Deno.writeFileSync(folder.file("whole.png"), whole);
   Deno.writeFileSync(folder.file("cut.png"), whole.subarray(0, whole.length - 30));
   Deno.writeTextFileSync(folder.file("text.png"), "not a picture");
