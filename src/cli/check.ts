@@ -55,7 +55,7 @@ async function runCheck(args: Arguments, output: Output): Promise<number> {
   const begin = performance.now();
   const comparisons: Comparison[] = [];
   {
-    using progress = startProgress("layers", count);
+    using progress = startProgress("layers", count, output.terminal);
     for (let seed = firstSeed; seed < firstSeed + count; seed++) {
       comparisons.push(await compare(seed, engine));
       progress.advance();

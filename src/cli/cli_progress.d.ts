@@ -3,13 +3,19 @@ export interface Options {
   readonly format: string;
   readonly hideCursor: boolean;
   readonly clearOnComplete: boolean;
+  readonly forceRedraw: boolean;
+  readonly stream: {
+    readonly isTTY: boolean;
+    readonly columns: number;
+    write(text: string): boolean;
+  };
 }
 
-/** A bar that is redrawn in place on standard error. */
+/** A bar that is redrawn in place. */
 export class SingleBar {
   constructor(options: Options, preset: Preset);
   start(total: number, startValue: number): void;
-  increment(): void;
+  increment(by: number): void;
   stop(): void;
 }
 

@@ -1,4 +1,5 @@
 import type { Arguments, Flag } from "./args.ts";
+import type { Terminal } from "./progress.ts";
 
 /** Where a command writes to. */
 export interface Output {
@@ -6,6 +7,8 @@ export interface Output {
   print(text: string): void;
   /** Writes lines to standard error. */
   warn(text: string): void;
+  /** Where progress is shown: standard error if it is a terminal. Default: nowhere. */
+  readonly terminal?: Terminal | undefined;
 }
 
 /** One command of the program. */

@@ -11,6 +11,7 @@ import { ENGINE_FLAGS, startEngine } from "./engine_options.ts";
 import type { Filter, FilterName } from "./filters.ts";
 import { buildFilter, DEFAULT_SETTINGS } from "./filters.ts";
 import { contactSheet, gaborBank } from "./gabor.ts";
+import { startProgress } from "./progress.ts";
 import { formatJson, formatSeconds, formatTable, gigaflops, median } from "./report.ts";
 import { checkNoMore } from "./values.ts";
 
@@ -57,10 +58,23 @@ async function runDemo(args: Arguments, output: Output): Promise<number> {
   const folder = args.values.get("out") ?? DEFAULT_FOLDER;
   using engine = await startEngine(args);
   await makeFolder(folder);
+  const rows = await drawPictures(folder, engine, output);
+  if (args.switches.has("json")) {
+    output.print(formatJson({ folder, rows }));
+  } else {
+    output.print(`${describeTable(rows)}\n`);
+    output.print(`The PNG pictures are in ${folder}, with the chart.png they were made from.`);
+  }
+  return 0;
+}
+
+async function drawPictures(folder: string, engine: Engine, output: Output): Promise<Row[]> {
   const chart = drawChart();
   await writePng(`${folder}/chart.png`, { pixels: chart, bitDepth: 8 });
   const rows: Row[] = [];
-  for (const { name, layers, finish } of plates(chart.shape[0] ?? 0, engine)) {
+  const pictures = plates(chart.shape[0] ?? 0, engine);
+  using progress = startProgress("pictures", pictures.length, output.terminal);
+  for (const { name, layers, finish } of pictures) {
     let pixels = chart;
     for (const layer of layers) {
       const { result, seconds } = await timeLayer(layer, pixels);
@@ -69,14 +83,9 @@ async function runDemo(args: Arguments, output: Output): Promise<number> {
     }
     if (finish !== undefined) pixels = finish(pixels);
     await writePng(`${folder}/${name}.png`, { pixels, bitDepth: 8 });
+    progress.advance();
   }
-  if (args.switches.has("json")) {
-    output.print(formatJson({ folder, rows }));
-  } else {
-    output.print(`${describeTable(rows)}\n`);
-    output.print(`The PNG pictures are in ${folder}, with the chart.png they were made from.`);
-  }
-  return 0;
+  return rows;
 }
 
 function plates(channels: number, engine: Engine): readonly Plate[] {

@@ -2,12 +2,13 @@ import type { InstructionSet } from "../codegen/target.ts";
 import { Engine, runtimeOf } from "../engine/engine.ts";
 import type { Explanation } from "../layers/explain.ts";
 import type { Arguments, Flag } from "./args.ts";
+import { checkMemory, engineBytes, MEMORY_FLAG, memoryLimit } from "./memory.ts";
 import { asUsage } from "./usage_error.ts";
 import { choiceFlag, integerFlag } from "./values.ts";
 
 const BACKENDS = ["auto", "wasm", "native"] as const;
 
-/** The flags that describe who computes. */
+/** The flags that describe who computes, and in how much memory. */
 export const ENGINE_FLAGS: readonly Flag[] = [
   { name: "threads", value: "n", description: "default: one per core" },
   {
@@ -15,6 +16,7 @@ export const ENGINE_FLAGS: readonly Flag[] = [
     value: "name",
     description: "wasm, native (needs --allow-ffi) or auto, the best of them; default auto",
   },
+  MEMORY_FLAG,
 ];
 
 /** InstructionSet as they are called in print. */
@@ -29,14 +31,22 @@ const INSTRUCTION_NAMES: Readonly<Record<InstructionSet, string>> = {
  * include their start.
  *
  * @throws {UsageError} If a flag is wrong.
- * @throws {Error} If the backend cannot be had; the message names what is missing.
+ * @throws {Error} If the backend cannot be had or the threads take too much memory; the message names what
+ * is missing.
  */
 export async function startEngine(args: Arguments): Promise<Engine> {
   const threads = integerFlag(args, "threads", 1);
   const backend = choiceFlag(args, "backend", BACKENDS) ?? "auto";
-  const engine = threads === undefined
-    ? new Engine({ backend })
-    : asUsage(() => new Engine({ threads, backend }));
+  const limit = memoryLimit(args);
+  checkMemory(limit, "The process with its threads", 0);
+  // Without the flag the engine takes less on hosts that have less to give.
+  const engine = asUsage(() =>
+    new Engine({
+      backend,
+      ...threads === undefined ? {} : { threads },
+      ...args.values.has("memory") ? { memory: engineBytes(limit) } : {},
+    })
+  );
   await engine.ready;
   return engine;
 }

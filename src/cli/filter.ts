@@ -1,14 +1,20 @@
 import { describeShape } from "../checks.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Picture } from "../io/png.ts";
-import { readPng, writePng } from "../io/png.ts";
-import { Tensor } from "../tensor.ts";
+import { writeChunks } from "../io/files.ts";
+import type { PeekedPng } from "../io/png.ts";
+import { peekPng } from "../io/png.ts";
+import type { Lines } from "../io/png_chunks.ts";
+import { pngChunks } from "../io/png_chunks.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "./engine_options.ts";
-import type { Filter, FilterName, FilterSettings } from "./filters.ts";
-import { applyFilter, buildFilter, DEFAULT_SETTINGS, FILTER_SETTINGS } from "./filters.ts";
+import type { FilterName, FilterSettings } from "./filters.ts";
+import { buildFilter, DEFAULT_SETTINGS, FILTER_SETTINGS } from "./filters.ts";
+import { checkMemory, memoryLimit } from "./memory.ts";
+import type { Progress } from "./progress.ts";
+import { startProgress } from "./progress.ts";
 import { formatFields, formatJson, formatSeconds } from "./report.ts";
+import type { Strip } from "./strips.ts";
+import { filterStrips, planStrips } from "./strips.ts";
 import { UsageError } from "./usage_error.ts";
 import { checkNoMore, chooseWord, integerFlag, numberFlag } from "./values.ts";
 
@@ -66,17 +72,32 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
   if (target === undefined) throw new UsageError("Name the PNG file to write");
   checkNoMore(args, 3);
   const settings = parseSettings(args, name);
-  const picture = await readPng(source);
+  const limit = memoryLimit(args);
+  const picture = await peekPng(source);
+  const { width, height, channels, bitDepth } = picture;
   using engine = await startEngine(args);
-  const begin = performance.now();
-  const pixels = await filterPicture(picture, name, settings, engine);
-  const seconds = (performance.now() - begin) / 1e3;
-  await writePng(target, { ...picture, pixels });
+  const colors = name === "upscale" || channels % 2 === 1 ? channels : channels - 1;
+  const filter = buildFilter(name, colors, settings, engine);
+  const plan = planStrips(filter, picture);
+  checkMemory(
+    limit,
+    `Filter ${name} of ${width} x ${height} pixels`,
+    decodingBytes(picture) + plan.bytes,
+  );
+  const raster = await picture.read();
+  const enlarged = { width: width * filter.scale, height: height * filter.scale };
+  let seconds = 0;
+  {
+    using progress = startProgress("rows", height, output.terminal);
+    const strips = filterStrips(raster, filter, plan.windowRows);
+    const lines = linesOf(strips, progress, (more) => seconds += more);
+    await writeChunks(target, pngChunks({ ...enlarged, channels, bitDepth }, lines));
+  }
   const figures = {
     filter: name,
-    inputShape: picture.pixels.shape,
-    outputShape: pixels.shape,
-    bitDepth: picture.bitDepth,
+    inputShape: [channels, height, width],
+    outputShape: [channels, enlarged.height, enlarged.width],
+    bitDepth,
     seconds,
     threads: engine.threads,
     ...codeOf(engine),
@@ -84,14 +105,32 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
   output.print(
     args.switches.has("json") ? formatJson(figures) : formatFields([
       ["filter", name],
-      ["input", `${describeShape(figures.inputShape)}, ${picture.bitDepth} bit, ${source}`],
-      ["output", `${describeShape(figures.outputShape)}, ${picture.bitDepth} bit, ${target}`],
+      ["input", `${describeShape(figures.inputShape)}, ${bitDepth} bit, ${source}`],
+      ["output", `${describeShape(figures.outputShape)}, ${bitDepth} bit, ${target}`],
       ["time", formatSeconds(seconds)],
       ["threads", String(engine.threads)],
       ["backend", describeCode(codeOf(engine))],
     ]),
   );
   return 0;
+}
+
+/** The lines of strips, counted and timed. */
+async function* linesOf(
+  strips: AsyncIterable<Strip>,
+  progress: Progress,
+  addTime: (seconds: number) => void,
+): AsyncGenerator<Lines> {
+  for await (const { lines, sourceRows, seconds } of strips) {
+    addTime(seconds);
+    yield lines;
+    progress.advance(sourceRows);
+  }
+}
+
+/** While it works, the decoder holds the samples three times over, besides the file. */
+function decodingBytes({ width, height, channels, bitDepth, fileBytes }: PeekedPng): number {
+  return fileBytes + 3 * width * height * channels * bitDepth / 8;
 }
 
 function parseSettings(args: Arguments, name: FilterName): FilterSettings {
@@ -105,26 +144,4 @@ function parseSettings(args: Arguments, name: FilterName): FilterSettings {
     amount: numberFlag(args, "amount", 0, LARGEST_AMOUNT) ?? DEFAULT_SETTINGS.amount,
     scale: integerFlag(args, "scale", 2, LARGEST_SCALE) ?? DEFAULT_SETTINGS.scale,
   };
-}
-
-/** Filters the colours; transparency only follows the size. */
-async function filterPicture(
-  { pixels }: Picture,
-  name: FilterName,
-  settings: FilterSettings,
-  engine: Engine,
-): Promise<Tensor> {
-  const [channels = 0] = pixels.shape;
-  const filterOf = (channels: number): Filter => buildFilter(name, channels, settings, engine);
-  const hasAlpha = channels === 2 || channels === 4;
-  if (!hasAlpha || name === "upscale") return await applyFilter(filterOf(channels), pixels);
-  const [, height = 0, width = 0] = pixels.shape;
-  const colors = (channels - 1) * height * width;
-  const filtered = await applyFilter(
-    filterOf(channels - 1),
-    new Tensor(pixels.data.subarray(0, colors), [channels - 1, height, width]),
-  );
-  const result = new Float32Array(pixels.data);
-  result.set(filtered.data);
-  return new Tensor(result, pixels.shape);
 }

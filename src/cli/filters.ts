@@ -30,6 +30,14 @@ export interface Filter {
   readonly finish?: (output: Tensor) => Tensor;
 }
 
+/** A filter that can be applied to parts of a picture. */
+export interface PictureFilter extends Filter {
+  /** How many rows above and below a row count for it. */
+  readonly reach: number;
+  /** The rows and columns that it makes of one. */
+  readonly scale: number;
+}
+
 /** Which settings a filter reads. */
 export const FILTER_SETTINGS: Readonly<Record<FilterName, readonly (keyof FilterSettings)[]>> = {
   blur: ["radius"],
@@ -65,7 +73,7 @@ export function buildFilter(
   channels: number,
   settings: FilterSettings,
   engine: Engine,
-): Filter {
+): PictureFilter {
   const { radius, amount, scale } = settings;
   switch (name) {
     case "blur":
@@ -73,18 +81,30 @@ export function buildFilter(
       return {
         layers: [[gaussian(radius)], transpose([gaussian(radius)])]
           .map((kernel) => depthwise(channels, [kernel], engine)),
+        reach: radius,
+        scale: 1,
       };
     case "sharpen":
-      return { layers: [depthwise(channels, [unsharpMask(radius, amount)], engine)] };
+      return {
+        layers: [depthwise(channels, [unsharpMask(radius, amount)], engine)],
+        reach: radius,
+        scale: 1,
+      };
     case "edges":
       return {
         layers: [depthwise(channels, [SOBEL_X, transpose(SOBEL_X)], engine)],
         finish: (output) => magnitude(output, amount),
+        reach: 1,
+        scale: 1,
       };
     case "emboss":
-      return { layers: [depthwise(channels, [sum(IDENTITY, scaled(RELIEF, amount))], engine)] };
+      return {
+        layers: [depthwise(channels, [sum(IDENTITY, scaled(RELIEF, amount))], engine)],
+        reach: 1,
+        scale: 1,
+      };
     case "upscale":
-      return { layers: enlargement(channels, scale, engine) };
+      return { layers: enlargement(channels, scale, engine), reach: 1, scale };
   }
 }
 
@@ -93,11 +113,35 @@ export function buildFilter(
  *
  * @param filter The filter.
  * @param pixels `(C, H, W)`.
+ * @param outputs Receive what the layers compute, see {@linkcode layerOutputs}. Default: new tensors.
  */
-export async function applyFilter({ layers, finish }: Filter, pixels: Tensor): Promise<Tensor> {
+export async function applyFilter(
+  { layers, finish }: Filter,
+  pixels: Tensor,
+  outputs: readonly Tensor[] = layerOutputs(layers, pixels.shape),
+): Promise<Tensor> {
   let result = pixels;
-  for (const layer of layers) result = await layer.forward(result);
+  for (const [index, out] of outputs.entries()) {
+    result = await layers[index]?.forward(result, { out }) ?? result;
+  }
   return finish === undefined ? result : finish(result);
+}
+
+/** A tensor for the output of each layer. */
+export function layerOutputs(
+  layers: readonly Layer[],
+  inputShape: readonly number[],
+): readonly Tensor[] {
+  return outputShapes(layers, inputShape).map((shape) => Tensor.zeros(shape));
+}
+
+/** The output shape of each layer. */
+export function outputShapes(
+  layers: readonly Layer[],
+  inputShape: readonly number[],
+): readonly (readonly number[])[] {
+  let shape = inputShape;
+  return layers.map((layer) => shape = layer.outputShape(shape));
 }
 
 /** A layer that convolves each channel with each kernel; the outputs of a channel are neighbours. */

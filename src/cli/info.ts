@@ -5,6 +5,7 @@ import config from "../../deno.json" with { type: "json" };
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "./engine_options.ts";
+import { memoryLimit } from "./memory.ts";
 import { formatFields, formatJson } from "./report.ts";
 import { checkNoMore } from "./values.ts";
 import { hasRelaxedSimd, hasSimd } from "./wasm_features.ts";
@@ -37,6 +38,7 @@ async function runInfo(args: Arguments, output: Output): Promise<number> {
     simd: hasSimd(),
     relaxedSimd: hasRelaxedSimd(),
     memory: engine.memory,
+    memoryLimit: memoryLimit(args).bytes,
     permissions: Object.fromEntries(PERMISSIONS.map((name) => [name, isGranted(name)])),
   };
   if (args.switches.has("json")) {
@@ -51,10 +53,16 @@ async function runInfo(args: Arguments, output: Output): Promise<number> {
     ["threads", String(figures.threads)],
     ["backend", describeBackend(engine, figures.missingForNative)],
     ["vectors", describeVectors(engine)],
-    ["memory", `${describeBytes(figures.memory)} at most, shared by the threads`],
+    ["memory", describeMemory(figures)],
     ["permissions", granted.length === 0 ? "none" : granted.join(", ")],
   ]));
   return 0;
+}
+
+function describeMemory({ memory, memoryLimit }: Record<"memory" | "memoryLimit", number>): string {
+  return `${describeBytes(memoryLimit)} at most, ${
+    describeBytes(memory)
+  } of it shared by the threads`;
 }
 
 function isGranted(name: (typeof PERMISSIONS)[number]): boolean {

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { stderr } from "node:process";
 import config from "../../deno.json" with { type: "json" };
 import { parseArguments } from "./args.ts";
 import { checkCommand } from "./check.ts";
@@ -24,6 +25,7 @@ import { UsageError } from "./usage_error.ts";
 import { chooseWord } from "./values.ts";
 
 export type { Output } from "./command.ts";
+export type { Terminal } from "./progress.ts";
 
 const COMMANDS: readonly Command[] = [
   runCommand,
@@ -38,6 +40,7 @@ const COMMANDS: readonly Command[] = [
 const CONSOLE: Output = {
   print: (text) => console.log(text),
   warn: (text) => console.error(text),
+  terminal: Deno.stderr.isTerminal() ? stderr : undefined,
 };
 
 /**

@@ -1,40 +1,53 @@
 // @ts-types="./cli_progress.d.ts"
 import { Presets, SingleBar } from "cli-progress";
+import { onInterrupt } from "./interrupt.ts";
+
+/** What a bar is drawn on: `process.stderr` is one. */
+export interface Terminal {
+  /** Whether the cursor can be moved. */
+  readonly isTTY: boolean;
+  /** Characters in a line. */
+  readonly columns: number;
+  /** Writes text and sequences that move the cursor. */
+  write(text: string): boolean;
+}
 
 /** A bar that shows how much of some work is done. */
 export interface Progress extends Disposable {
-  /** One more piece is done. */
-  advance(): void;
+  /** One more piece is done, or several. */
+  advance(pieces?: number): void;
 }
 
-/** What a shell reports for a process that ended by Ctrl-C. */
-const INTERRUPTED = 130;
-
 /**
- * Shows a bar on standard error if that is a terminal, and nothing otherwise. It is gone when disposed;
- * Ctrl-C takes it away too, so that the terminal gets its cursor back.
+ * Shows a bar until it is disposed of; then it is gone. Ctrl-C takes it away too, so that the terminal gets
+ * its cursor back.
  *
- * @param what What is counted, such as `configurations`.
+ * @param what What is counted, such as `layers`.
  * @param total How many there are.
+ * @param terminal Where the bar is drawn; without one there is none.
  */
-export function startProgress(what: string, total: number): Progress {
-  if (!Deno.stderr.isTerminal()) return { advance: () => {}, [Symbol.dispose]: () => {} };
-  const bar = new SingleBar({
-    format: `{bar} {value} of {total} ${what}, {eta_formatted} left`,
+export function startProgress(
+  what: string,
+  total: number,
+  terminal: Terminal | undefined,
+): Progress {
+  const bar = terminal === undefined ? null : new SingleBar({
+    format: `{bar} {value} of {total} ${what}, ${
+      total === 1 ? "{duration_formatted} so far" : "{eta_formatted} left"
+    }`,
     hideCursor: true,
     clearOnComplete: true,
+    // While one piece takes long, the time goes on.
+    forceRedraw: true,
+    stream: terminal,
   }, Presets.shades_classic);
-  const interrupt = () => {
-    bar.stop();
-    Deno.exit(INTERRUPTED);
-  };
-  Deno.addSignalListener("SIGINT", interrupt);
-  bar.start(total, 0);
+  const interrupt = onInterrupt(() => bar?.stop());
+  bar?.start(total, 0);
   return {
-    advance: () => bar.increment(),
+    advance: (pieces = 1) => bar?.increment(pieces),
     [Symbol.dispose]: () => {
-      Deno.removeSignalListener("SIGINT", interrupt);
-      bar.stop();
+      interrupt[Symbol.dispose]();
+      bar?.stop();
     },
   };
 }

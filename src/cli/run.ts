@@ -1,12 +1,12 @@
 import { describeShape } from "../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { multiplyAdds, weightShape } from "../geometry.ts";
-import { readNpy, writeNpy } from "../io/npy.ts";
+import { peekNpy, writeNpy } from "../io/npy.ts";
 import type { Call } from "../layers/call.ts";
 import { resolveCall } from "../layers/call.ts";
 import type { Layer } from "../layers/layer.ts";
 import type { ConvSettings } from "../settings.ts";
-import { sameShape } from "../shape.ts";
+import { checkShape, countElements, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { Arguments } from "./args.ts";
 import type { Command, Output } from "./command.ts";
@@ -20,6 +20,8 @@ import {
   parseLayerKind,
   settingsOf,
 } from "./layer_options.ts";
+import { checkMemory, memoryLimit } from "./memory.ts";
+import { startProgress } from "./progress.ts";
 import { formatFields, formatJson, formatSeconds, gigaflops, median } from "./report.ts";
 import { asUsage, UsageError } from "./usage_error.ts";
 import { checkNoMore, integerFlag, integersFlag } from "./values.ts";
@@ -68,11 +70,19 @@ Examples:
   run: runLayer,
 };
 
+/** An array that is known but not there yet. */
+interface Source {
+  readonly shape: readonly number[];
+  /** The bytes of its file; 0 without one. */
+  readonly fileBytes: number;
+  read(): Promise<Tensor>;
+}
+
 /** The arrays that come from files or the seed. */
-interface Arrays {
-  readonly input: Tensor;
-  readonly weight: Tensor | null;
-  readonly bias: Tensor | null;
+interface Sources {
+  readonly input: Source;
+  readonly weight: Source | null;
+  readonly bias: Source | null;
 }
 
 async function runLayer(args: Arguments, output: Output): Promise<number> {
@@ -80,19 +90,41 @@ async function runLayer(args: Arguments, output: Output): Promise<number> {
   checkNoMore(args, 1);
   checkSources(args);
   const repeat = integerFlag(args, "repeat", 1, 1_000_000);
-  const arrays = await readArrays(args);
-  const spec = parseRun(args, kind, arrays);
+  const limit = memoryLimit(args);
+  const sources = await findSources(args);
+  const spec = parseRun(args, kind, sources);
   const settings = settingsOf(spec);
-  checkParameters(args, settings, arrays);
-  const call = resolveInput(args, spec, settings, arrays.input);
+  checkParameters(args, settings, sources);
+  const call = resolveInput(args, spec, settings, sources.input.shape);
+  const target = args.values.get("output");
+  const outputs = 1 + (target === undefined ? 0 : 1) + (repeat === undefined ? 0 : 1);
+  checkMemory(limit, kind.name, arrayBytes(sources, settings, call, outputs));
   using engine = await startEngine(args);
   const layer = buildLayer(spec, engine);
-  setParameters(layer, arrays);
-  const { result, seconds } = await time(layer, arrays.input, spec, repeat);
-  const target = args.values.get("output");
+  await setParameters(layer, sources);
+  const input = await sources.input.read();
+  const { result, seconds } = await time(layer, input, spec, repeat, output);
   if (target !== undefined) await writeNpy(target, result);
-  report(args, output, { layer, engine, call, input: arrays.input, result, seconds, repeat });
+  report(args, output, { layer, engine, call, input, result, seconds, repeat });
   return 0;
+}
+
+/**
+ * What the arrays of a run take.
+ *
+ * @param outputs How many times the output is there: once more as a file, and as what was timed before.
+ */
+function arrayBytes(
+  { input, weight, bias }: Sources,
+  settings: ConvSettings,
+  { outputShape }: Call,
+  outputs: number,
+): number {
+  const floats = (shape: readonly number[]) =>
+    Float32Array.BYTES_PER_ELEMENT * shape.reduce((product, size) => product * size, 1);
+  const read = [input, weight, bias]
+    .reduce((sum, source) => sum + (source ? source.fileBytes + floats(source.shape) : 0), 0);
+  return read + floats(weightShape(settings)) + outputs * floats(outputShape);
 }
 
 function checkSources({ values, switches }: Arguments): void {
@@ -104,27 +136,28 @@ function checkSources({ values, switches }: Arguments): void {
   }
 }
 
-async function readArrays(args: Arguments): Promise<Arrays> {
-  const read = async (flag: string) => {
+async function findSources(args: Arguments): Promise<Sources> {
+  const find = async (flag: string) => {
     const path = args.values.get(flag);
-    return path === undefined ? null : await readNpy(path);
+    return path === undefined ? null : await peekNpy(path);
   };
   return {
-    input: await read("input") ?? drawInput(args),
-    weight: await read("weight"),
-    bias: await read("bias"),
+    input: await find("input") ?? randomInput(args),
+    weight: await find("weight"),
+    bias: await find("bias"),
   };
 }
 
-function drawInput(args: Arguments): Tensor {
+function randomInput(args: Arguments): Source {
   const shape = integersFlag(args, "input-shape");
   if (shape === undefined) throw new UsageError('Option "--input" is missing (or "--input-shape")');
   const seed = integerFlag(args, "seed", 0) ?? 0;
-  return asUsage(() => Tensor.randn(shape, { seed }));
+  asUsage(() => countElements("--input-shape", "an input", checkShape("--input-shape", shape)));
+  return { shape, fileBytes: 0, read: () => Promise.resolve(Tensor.randn(shape, { seed })) };
 }
 
 /** The description of the layer; what no flag says comes from the weight file and the input. */
-function parseRun(args: Arguments, kind: LayerKind, { input, weight, bias }: Arrays): LayerSpec {
+function parseRun(args: Arguments, kind: LayerKind, { input, weight, bias }: Sources): LayerSpec {
   const channels = input.shape[input.shape.length - kind.rank - 1];
   const inferred = weight === null
     ? channels === undefined ? {} : { inChannels: channels }
@@ -133,7 +166,7 @@ function parseRun(args: Arguments, kind: LayerKind, { input, weight, bias }: Arr
   return { ...spec, bias: spec.bias && (weight === null || bias !== null) };
 }
 
-function sizesOfWeight(args: Arguments, kind: LayerKind, weight: Tensor): LayerSizes {
+function sizesOfWeight(args: Arguments, kind: LayerKind, weight: Source): LayerSizes {
   const [first = 0, second = 0, ...kernelSize] = weight.shape;
   if (kernelSize.length !== kind.rank) {
     throw new RangeError(
@@ -147,12 +180,12 @@ function sizesOfWeight(args: Arguments, kind: LayerKind, weight: Tensor): LayerS
     : { inChannels: second * groups, outChannels: first, kernelSize };
 }
 
-function checkParameters(args: Arguments, settings: ConvSettings, { weight, bias }: Arrays): void {
-  const check = (name: string, tensor: Tensor | null, shape: readonly number[]) => {
-    if (tensor === null || sameShape(tensor.shape, shape)) return;
+function checkParameters(args: Arguments, settings: ConvSettings, { weight, bias }: Sources): void {
+  const check = (name: string, source: Source | null, shape: readonly number[]) => {
+    if (source === null || sameShape(source.shape, shape)) return;
     throw new RangeError(
       `"${args.values.get(name)}": the ${name} of this ${settings.name} has shape ` +
-        `${describeShape(shape)}, but the file has ${describeShape(tensor.shape)}`,
+        `${describeShape(shape)}, but the file has ${describeShape(source.shape)}`,
     );
   };
   check("weight", weight, weightShape(settings));
@@ -164,11 +197,11 @@ function resolveInput(
   args: Arguments,
   { inChannels, outputSize }: LayerSpec,
   settings: ConvSettings,
-  input: Tensor,
+  inputShape: readonly number[],
 ): Call {
   const path = args.values.get("input");
   const resolve = () =>
-    resolveCall(settings, input.shape, outputSize, `the layer is for ${inChannels}`);
+    resolveCall(settings, inputShape, outputSize, `the layer is for ${inChannels}`);
   if (path === undefined) return asUsage(resolve);
   try {
     return resolve();
@@ -178,9 +211,9 @@ function resolveInput(
   }
 }
 
-function setParameters(layer: Layer, { weight, bias }: Arrays): void {
-  if (weight !== null) layer.weight.data.set(weight.data);
-  if (bias !== null) layer.bias?.data.set(bias.data);
+async function setParameters(layer: Layer, { weight, bias }: Sources): Promise<void> {
+  if (weight !== null) layer.weight.data.set((await weight.read()).data);
+  if (bias !== null) layer.bias?.data.set((await bias.read()).data);
 }
 
 async function time(
@@ -188,11 +221,15 @@ async function time(
   input: Tensor,
   { outputSize }: LayerSpec,
   repeat: number | undefined,
+  output: Output,
 ): Promise<{ result: Tensor; seconds: number }> {
+  using progress = startProgress("calls", 1 + (repeat ?? 0), output.terminal);
   const timed = async () => {
     const begin = performance.now();
     const result = await applyLayer(layer, input, outputSize);
-    return { result, seconds: (performance.now() - begin) / 1e3 };
+    const seconds = (performance.now() - begin) / 1e3;
+    progress.advance();
+    return { result, seconds };
   };
   const first = await timed();
   if (repeat === undefined) return first;

@@ -1,4 +1,4 @@
-import { nearestName } from "../checks.ts";
+import { describeBytes, nearestName } from "../checks.ts";
 import type { Arguments } from "./args.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -40,6 +40,33 @@ export function numberFlag(
   if (/^[\d.+-]/.test(text) && number >= least && number <= most) return number;
   throw new UsageError(
     `Option "--${name}" must be a number from ${least} to ${most}, but is "${text}"`,
+  );
+}
+
+/** What a letter behind a size stands for. */
+const UNITS = ["", "K", "M", "G", "T"];
+
+/**
+ * The value of a flag as a size in memory: a number of bytes, or of K, M, G or T, each 1024 of the one before.
+ *
+ * @returns The bytes, or `undefined` without the flag.
+ * @throws {UsageError} If it is another text or less than `least`.
+ */
+export function bytesFlag(
+  { values }: Arguments,
+  name: string,
+  least: number,
+): number | undefined {
+  const text = values.get(name);
+  if (text === undefined) return undefined;
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?) ?([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
+  const bytes = Math.floor(Number(number) * 1024 ** UNITS.indexOf(unit.toUpperCase()));
+  if (!Number.isSafeInteger(bytes)) {
+    throw new UsageError(`Option "--${name}" needs a size such as 512M or 2G, but has "${text}"`);
+  }
+  if (bytes >= least) return bytes;
+  throw new UsageError(
+    `Option "--${name}" must be at least ${describeBytes(least)}, but is ${describeBytes(bytes)}`,
   );
 }
 

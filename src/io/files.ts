@@ -12,43 +12,48 @@ export class FileError extends Error {
  * @throws {FileError} If it cannot be read; the message says why in one line.
  */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    throw new FileError(`Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
-  }
+  return await reading(path, () => Deno.readFile(path));
 }
 
-/** The size of a file and how it begins. */
-export interface FileStart {
+/** A file of which only the beginning was read. */
+export interface PeekedFile {
   readonly size: number;
   /** The first bytes, as many as were asked for or are there. */
-  readonly bytes: Uint8Array;
+  readonly start: Uint8Array;
+  /** Reads all of it. */
+  whole(): Promise<Uint8Array>;
 }
 
 /**
- * Reads the beginning of a file: what a header says of the rest is known before room is made for it.
+ * Reads the beginning of a file: what a header says of the rest is known before room is made for it. A pipe
+ * can be read only once, and is read to its end.
  *
  * @param path The file's path.
  * @param most How many bytes to read.
  * @throws {FileError} If it cannot be read.
  */
-export async function readStart(path: string, most: number): Promise<FileStart> {
-  try {
+export async function peekFile(path: string, most: number): Promise<PeekedFile> {
+  const info = await reading(path, () => Deno.stat(path));
+  if (!info.isFile) {
+    const bytes = await readBytes(path);
+    return {
+      size: bytes.length,
+      start: bytes.subarray(0, most),
+      whole: () => Promise.resolve(bytes),
+    };
+  }
+  const start = await reading(path, async () => {
     using file = await Deno.open(path);
-    const { size, isDirectory } = await file.stat();
-    if (isDirectory) throw new Deno.errors.IsADirectory();
-    const bytes = new Uint8Array(most);
+    const bytes = new Uint8Array(Math.min(most, info.size));
     let length = 0;
-    while (length < most) {
+    while (length < bytes.length) {
       const read = await file.read(bytes.subarray(length));
       if (read === null) break;
       length += read;
     }
-    return { size, bytes: bytes.subarray(0, length) };
-  } catch (error) {
-    throw new FileError(`Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
-  }
+    return bytes.subarray(0, length);
+  });
+  return { size: info.size, start, whole: () => readBytes(path) };
 }
 
 /**
@@ -131,6 +136,15 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | null> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
+  }
+}
+
+/** Does a part of reading a file. */
+async function reading<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (error) {
+    throw new FileError(`Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
   }
 }
 

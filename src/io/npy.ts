@@ -1,6 +1,6 @@
 import { describeShape } from "../checks.ts";
 import { Tensor } from "../tensor.ts";
-import { FileError, readBytes, writeBytes } from "./files.ts";
+import { FileError, peekFile, readBytes, writeBytes } from "./files.ts";
 import type { PythonValue } from "./python_literal.ts";
 import { parsePythonLiteral } from "./python_literal.ts";
 
@@ -10,7 +10,7 @@ const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 /** What is written before the data is padded to a multiple of this, so that the data can be mapped. */
 const ALIGNMENT = 64;
 
-/** Longer headers describe structured types, which are not read here. */
+/** What is longer up to the data describes structured types, which are not read here. */
 const LONGEST_HEADER = 65536;
 
 /** How one element is stored, and how it is read. */
@@ -52,9 +52,41 @@ interface Header {
  * @throws {FileError} If the file cannot be read or {@linkcode decodeNpy} rejects it.
  */
 export async function readNpy(path: string): Promise<Tensor> {
-  const bytes = await readBytes(path);
+  return decodeNamed(path, await readBytes(path));
+}
+
+/** An array in a file of which only the header was read. */
+export interface PeekedNpy {
+  readonly shape: readonly number[];
+  readonly fileBytes: number;
+  /** Reads the array, as {@linkcode readNpy} does. */
+  read(): Promise<Tensor>;
+}
+
+/**
+ * Reads the header of a `.npy` file.
+ *
+ * @param path The file's path.
+ * @throws {FileError} If the file cannot be read, or {@linkcode decodeNpy} would reject its header or size.
+ */
+export async function peekNpy(path: string): Promise<PeekedNpy> {
+  const { size, start, whole } = await peekFile(path, LONGEST_HEADER);
+  return named(path, () => {
+    const header = readHeader(start);
+    checkLength(header, size);
+    const read = async () => decodeNamed(path, await whole());
+    return { shape: header.shape, fileBytes: size, read };
+  });
+}
+
+function decodeNamed(path: string, bytes: Uint8Array): Tensor {
+  return named(path, () => decodeNpy(bytes));
+}
+
+/** Adds the file's name to what is wrong with its bytes. */
+function named<Result>(path: string, read: () => Result): Result {
   try {
-    return decodeNpy(bytes);
+    return read();
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new FileError(`Cannot read "${path}": ${error.message}`, { cause: error });
@@ -80,23 +112,11 @@ export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
  * @throws {SyntaxError} If the bytes are not a whole `.npy` file of numbers in C order.
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
-  const { type, littleEndian, shape, dataOffset } = readHeader(bytes);
-  const count = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
-  const expected = count * type.bytes;
-  const available = bytes.length - dataOffset;
-  if (available < expected) {
-    throw new SyntaxError(
-      `it ends early: an array of shape ${describeShape(shape)} takes ${expected} bytes, but ` +
-        `${available} follow the header`,
-    );
-  }
-  if (available > expected) {
-    throw new SyntaxError(
-      `it goes on after the array of shape ${describeShape(shape)}, bytes too many: ` +
-        `${available - expected}; expected one array and nothing else`,
-    );
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset, expected);
+  const header = readHeader(bytes);
+  checkLength(header, bytes.length);
+  const { type, littleEndian, shape, dataOffset } = header;
+  const count = countOf(shape);
+  const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset);
   const values = new Float32Array(count);
   for (let index = 0; index < count; index++) {
     values[index] = type.read(view, index * type.bytes, littleEndian);
@@ -130,6 +150,28 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
   return bytes;
 }
 
+function countOf(shape: readonly number[]): number {
+  return shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
+}
+
+/** Compares what a header promises with the size of the file. */
+function checkLength({ type, shape, dataOffset }: Header, fileBytes: number): void {
+  const expected = countOf(shape) * type.bytes;
+  const available = fileBytes - dataOffset;
+  if (available < expected) {
+    throw new SyntaxError(
+      `it ends early: an array of shape ${describeShape(shape)} takes ${expected} bytes, but ` +
+        `${available} follow the header`,
+    );
+  }
+  if (available > expected) {
+    throw new SyntaxError(
+      `it goes on after the array of shape ${describeShape(shape)}, bytes too many: ` +
+        `${available - expected}; expected one array and nothing else`,
+    );
+  }
+}
+
 function readHeader(bytes: Uint8Array): Header {
   checkMagic(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -144,10 +186,10 @@ function readHeader(bytes: Uint8Array): Header {
   const length = version === 1
     ? view.getUint16(lengthOffset, true)
     : view.getUint32(lengthOffset, true);
-  if (length > LONGEST_HEADER) {
+  const dataOffset = textOffset + length;
+  if (dataOffset > LONGEST_HEADER) {
     throw new SyntaxError(`its header of ${length} bytes is too long to be that of a plain array`);
   }
-  const dataOffset = textOffset + length;
   if (bytes.length < dataOffset) throw new SyntaxError("it ends early, inside its header");
   // Version 3 is UTF-8; the older ones are Latin-1, of which a plain array uses the ASCII part.
   const text = new TextDecoder(version === 3 ? "utf-8" : "latin1")

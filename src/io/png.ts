@@ -1,7 +1,7 @@
 import type { DecodedPng } from "fast-png";
 import { decode } from "fast-png";
 import { Tensor } from "../tensor.ts";
-import { FileError, readBytes, readStart, writeChunks } from "./files.ts";
+import { FileError, peekFile, readBytes, writeChunks } from "./files.ts";
 import type { PngShape } from "./png_chunks.ts";
 import { CHUNK_FRAME, HEADER_LENGTH, pngChunks, SIGNATURE } from "./png_chunks.ts";
 import type { Raster } from "./raster.ts";
@@ -44,19 +44,14 @@ const START_BYTES = 65536;
  * @throws {FileError} If the file cannot be read or {@linkcode decodePng} rejects it.
  */
 export async function readPng(path: string): Promise<Picture> {
-  return pictureOf(await readPngRaster(path));
+  return pictureOf(decodeNamed(path, await readBytes(path)));
 }
 
-/** Reads a PNG file as {@linkcode readPng} does, and leaves its samples as they are. */
-export async function readPngRaster(path: string): Promise<Raster> {
-  const bytes = await readBytes(path);
-  return named(path, () => decodeRaster(bytes));
-}
-
-/** What is known of a picture before it is decoded. */
-export interface PngSize extends PngShape {
-  /** The size of its file. */
+/** A picture in a file of which only the beginning was read. */
+export interface PeekedPng extends PngShape {
   readonly fileBytes: number;
+  /** Reads the picture, its samples as they are in the file. */
+  read(): Promise<Raster>;
 }
 
 /**
@@ -65,9 +60,17 @@ export interface PngSize extends PngShape {
  * @param path The file's path.
  * @throws {FileError} If the file cannot be read or does not begin as a PNG file.
  */
-export async function readPngSize(path: string): Promise<PngSize> {
-  const { size, bytes } = await readStart(path, START_BYTES);
-  return named(path, () => ({ ...sizeOf(bytes, size), fileBytes: size }));
+export async function peekPng(path: string): Promise<PeekedPng> {
+  const { size, start, whole } = await peekFile(path, START_BYTES);
+  return named(path, () => ({
+    ...shapeOf(start, size),
+    fileBytes: size,
+    read: async () => decodeNamed(path, await whole()),
+  }));
+}
+
+function decodeNamed(path: string, bytes: Uint8Array): Raster {
+  return named(path, () => decodeRaster(bytes));
 }
 
 /**
@@ -247,7 +250,7 @@ function checkHeader(header: Header, dataBytes: number): void {
 }
 
 /** The size of a picture, from how its file begins. */
-function sizeOf(bytes: Uint8Array, fileBytes: number): PngShape {
+function shapeOf(bytes: Uint8Array, fileBytes: number): PngShape {
   const header = readHeader(bytes);
   checkHeader(header, fileBytes);
   const { width, height, depth, colorType } = header;
