@@ -84,11 +84,11 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
     `Filter ${name} of ${width} x ${height} pixels`,
     decodingBytes(picture) + plan.bytes,
   );
-  const raster = await picture.read();
   const enlarged = { width: width * filter.scale, height: height * filter.scale };
   let seconds = 0;
   {
     using progress = startProgress("rows", height, output.terminal);
+    const raster = await picture.read();
     const strips = filterStrips(raster, filter, plan.windowRows);
     const lines = linesOf(strips, progress, (more) => seconds += more);
     await writeChunks(target, pngChunks({ ...enlarged, channels, bitDepth }, lines));

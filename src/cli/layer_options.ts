@@ -11,7 +11,7 @@ import {
   ConvTranspose2d,
   ConvTranspose3d,
 } from "../layers/conv_transpose.ts";
-import type { Layer, LayerOptions } from "../layers/layer.ts";
+import type { ForwardOptions, Layer, LayerOptions } from "../layers/layer.ts";
 import type { ConvSettings, Padding, Size, SizeOptions } from "../settings.ts";
 import { resolveSettings } from "../settings.ts";
 import type { Tensor } from "../tensor.ts";
@@ -222,10 +222,11 @@ export async function applyLayer(
   layer: Layer,
   input: Tensor,
   outputSize: Size | undefined,
+  options: ForwardOptions = {},
 ): Promise<Tensor> {
   return layer instanceof ConvTranspose && outputSize !== undefined
-    ? await layer.forward(input, { outputSize })
-    : await layer.forward(input);
+    ? await layer.forward(input, { ...options, outputSize })
+    : await layer.forward(input, options);
 }
 
 function parseSizeOptions(args: Arguments, { rank }: LayerKind): SizeOptions {
