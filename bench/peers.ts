@@ -7,7 +7,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import type { Arguments, Flag } from "../src/cli/args.ts";
-import { startProgress } from "../src/cli/progress.ts";
+import { consoleTerminal, startProgress } from "../src/cli/progress.ts";
 import { formatJson } from "../src/cli/report.ts";
 import { UsageError } from "../src/cli/usage_error.ts";
 import { type Backend, targetOf } from "./backends.ts";
@@ -70,7 +70,7 @@ async function comparePeers(args: Arguments): Promise<number> {
   const field: Field = { ours, others, threadCounts, ceilings };
   const results: LayerResult[] = [];
   {
-    using progress = startProgress("layers", layers.length);
+    using progress = startProgress("layers", layers.length, consoleTerminal());
     for (const layer of layers) {
       results.push(await compareLayer(layer, field, seconds));
       progress.advance();

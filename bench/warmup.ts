@@ -7,7 +7,7 @@
 
 import { Conv2d, Engine, Tensor } from "../mod.ts";
 import type { Arguments, Flag } from "../src/cli/args.ts";
-import { startProgress } from "../src/cli/progress.ts";
+import { consoleTerminal, startProgress } from "../src/cli/progress.ts";
 import { formatJson, median } from "../src/cli/report.ts";
 import { integerFlag } from "../src/cli/values.ts";
 import { describeTarget, targetOf } from "./backends.ts";
@@ -69,7 +69,7 @@ async function timeWarmUps(args: Arguments): Promise<number> {
   const processStart = firstCallOfAll(engine);
   const rows: WarmUp[] = [];
   {
-    using progress = startProgress("layers", layers.length);
+    using progress = startProgress("layers", layers.length, consoleTerminal());
     for (const layer of layers) {
       rows.push(await timeLayer(layer, engine, seconds));
       progress.advance();

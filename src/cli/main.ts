@@ -9,7 +9,6 @@
  * @module
  */
 
-import { stderr } from "node:process";
 import config from "../../deno.json" with { type: "json" };
 import { parseArguments } from "./args.ts";
 import { checkCommand } from "./check.ts";
@@ -19,6 +18,7 @@ import { explainCommand } from "./explain.ts";
 import { filterCommand } from "./filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
 import { infoCommand } from "./info.ts";
+import { consoleTerminal } from "./progress.ts";
 import { runCommand } from "./run.ts";
 import { shapeCommand } from "./shape.ts";
 import { UsageError } from "./usage_error.ts";
@@ -40,7 +40,7 @@ const COMMANDS: readonly Command[] = [
 const CONSOLE: Output = {
   print: (text) => console.log(text),
   warn: (text) => console.error(text),
-  terminal: Deno.stderr.isTerminal() ? stderr : undefined,
+  terminal: consoleTerminal(),
 };
 
 /**

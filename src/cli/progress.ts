@@ -1,5 +1,6 @@
 // @ts-types="./cli_progress.d.ts"
 import { Presets, SingleBar } from "cli-progress";
+import { stderr } from "node:process";
 import { onInterrupt } from "./interrupt.ts";
 
 /** What a bar is drawn on: `process.stderr` is one. */
@@ -10,6 +11,11 @@ export interface Terminal {
   readonly columns: number;
   /** Writes text and sequences that move the cursor. */
   write(text: string): boolean;
+}
+
+/** Standard error, if it is a terminal. */
+export function consoleTerminal(): Terminal | undefined {
+  return Deno.stderr.isTerminal() ? stderr : undefined;
 }
 
 /** A bar that shows how much of some work is done. */

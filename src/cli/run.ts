@@ -97,8 +97,11 @@ async function runLayer(args: Arguments, output: Output): Promise<number> {
   checkParameters(args, settings, sources);
   const call = resolveInput(args, spec, settings, sources.input.shape);
   const target = args.values.get("output");
-  const outputs = target === undefined ? 1 : 2;
-  checkMemory(limit, kind.name, arrayBytes(sources, settings, call, outputs));
+  const copies = {
+    input: 1 + (repeat === undefined ? 1 : REPEATED_COPIES),
+    output: target ? 2 : 1,
+  };
+  checkMemory(limit, kind.name, arrayBytes(sources, settings, call, copies));
   using engine = await startEngine(args);
   const layer = buildLayer(spec, engine);
   await setParameters(layer, sources);
@@ -109,22 +112,28 @@ async function runLayer(args: Arguments, output: Output): Promise<number> {
   return 0;
 }
 
+/** A call in pieces copies its input; of many calls so many copies wait for the collector. */
+const REPEATED_COPIES = 3;
+
 /**
  * What the arrays of a run take.
  *
- * @param outputs How many times the output is there: once more as a file.
+ * @param copies How many times the input and the output are there, besides the input's file; the output is
+ * encoded as a whole.
  */
 function arrayBytes(
   { input, weight, bias }: Sources,
   settings: ConvSettings,
   { outputShape }: Call,
-  outputs: number,
+  copies: Readonly<Record<"input" | "output", number>>,
 ): number {
   const floats = (shape: readonly number[]) =>
     Float32Array.BYTES_PER_ELEMENT * shape.reduce((product, size) => product * size, 1);
-  const read = [input, weight, bias]
+  const parameters = [weight, bias]
     .reduce((sum, source) => sum + (source ? source.fileBytes + floats(source.shape) : 0), 0);
-  return read + floats(weightShape(settings)) + outputs * floats(outputShape);
+  return input.fileBytes + copies.input * floats(input.shape) +
+    copies.output * floats(outputShape) +
+    parameters + floats(weightShape(settings));
 }
 
 function checkSources({ values, switches }: Arguments): void {
