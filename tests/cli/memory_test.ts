@@ -181,11 +181,12 @@ Deno.test({
       "--input-shape",
       "1,8,512,512",
     ];
+    const thin = ["conv2d", "--kernel-size", "1", "--input-shape", "1,1,512,512"];
     const cases: readonly (readonly [string, readonly string[]])[] = [
       ["288M", ["filter", "upscale", picture, output, "--scale", "6"]],
       ["288M", ["filter", "blur", picture, output, "--radius", "12"]],
       ["288M", ["run", ...shape, "--out-channels", "16", "--output", output]],
-      ["288M", ["run", ...shape, "--out-channels", "16", "--repeat", "20"]],
+      ["288M", ["run", ...thin, "--out-channels", "48", "--repeat", "20"]],
       ["288M", ["check", "--count", "60"]],
     ];
     for (const [memory, args] of cases) {
