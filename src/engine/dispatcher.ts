@@ -10,7 +10,7 @@ import type { CodeCache } from "./code_cache.ts";
 import type { Block } from "./heap.ts";
 import { encodeJob, unitsOf } from "./job.ts";
 import { CONTROL, type SharedMemory } from "./shared_memory.ts";
-import { type Copy, Copying, type EarlyCopy, Emptying, type Filling } from "./transfer.ts";
+import { Copying, type EarlyCopy, Emptying, type Filling } from "./transfer.ts";
 import type { Phase } from "./work.ts";
 
 /** A phase and where its buffers are. */
@@ -26,9 +26,9 @@ export interface PhaseRun {
   readonly emptying?: EarlyCopy | null;
 }
 
-/** What a task has the calling thread do by itself, with the event loop going round meanwhile. */
-export interface CopyRun {
-  readonly copy: Copy;
+/** What a task has the calling thread do by itself: step by step, so that the event loop can go round meanwhile. */
+export interface StepsRun {
+  readonly steps: Iterable<void>;
 }
 
 const CALLING_THREAD = 0;
@@ -75,21 +75,22 @@ export interface RunningStep {
   release(): void;
 }
 
-/** A copy between two phases. */
-class LocalCopy implements RunningStep {
+/** Work between two phases. */
+class LocalSteps implements RunningStep {
   readonly lostThread = false;
-  readonly #copying: Copying;
+  readonly #steps: Iterator<void>;
+  #isDone = false;
 
-  constructor(copy: Copy) {
-    this.#copying = new Copying(copy);
+  constructor(steps: Iterable<void>) {
+    this.#steps = steps[Symbol.iterator]();
   }
 
   help(mayGoOn: () => boolean): void {
-    while (!this.isComplete() && mayGoOn()) this.#copying.advance();
+    while (!this.#isDone && mayGoOn()) this.#isDone = this.#steps.next().done === true;
   }
 
   isComplete(): boolean {
-    return this.#copying.isDone;
+    return this.#isDone;
   }
 
   complete(): void {
@@ -287,8 +288,8 @@ export class Dispatcher {
   }
 
   /** Begins a step; a phase is published to the workers where there are any and there is something to share. */
-  begin(run: PhaseRun | CopyRun, workers: number): RunningStep {
-    return "copy" in run ? new LocalCopy(run.copy) : this.#beginPhase(run, workers);
+  begin(run: PhaseRun | StepsRun, workers: number): RunningStep {
+    return "steps" in run ? new LocalSteps(run.steps) : this.#beginPhase(run, workers);
   }
 
   #beginPhase(run: PhaseRun, workers: number): RunningStep {

@@ -8,7 +8,7 @@ import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { CodeCache } from "./code_cache.ts";
 import type { Compiler, Workbench } from "./compiler.ts";
-import { type CopyRun, Dispatcher, type PhaseRun, type RunningStep } from "./dispatcher.ts";
+import { Dispatcher, type PhaseRun, type RunningStep, type StepsRun } from "./dispatcher.ts";
 import type { Block } from "./heap.ts";
 import type { Pool } from "./pool.ts";
 import { Residents } from "./residents.ts";
@@ -17,8 +17,8 @@ import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
 import { eventLoopTurn, TimeSlice } from "./time_slice.ts";
 import type { Phase } from "./work.ts";
 
-/** A computation: yields each phase to be run and each long copy to be made, returns the result. */
-export type Task<T> = Generator<PhaseRun | CopyRun, T, void>;
+/** A computation: yields each phase to be run and what else takes long, returns the result. */
+export type Task<T> = Generator<PhaseRun | StepsRun, T, void>;
 
 /**
  * Starts the workers; tests start others.
@@ -452,7 +452,7 @@ class Turn<T> {
     this.#outcome = { error };
   }
 
-  #begin(run: PhaseRun | CopyRun): void {
+  #begin(run: PhaseRun | StepsRun): void {
     const { dispatcher, pool, lostThread } = this.#workshop();
     if ("phase" in run) pool.expect(run.phase.cost);
     // After a thread got lost, this one works alone until the task can move to other memory.

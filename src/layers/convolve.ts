@@ -10,7 +10,7 @@ import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { PhaseRun } from "../engine/dispatcher.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
-import type { Copy, EarlyCopy, Filling } from "../engine/transfer.ts";
+import { type Copy, Copying, type EarlyCopy, type Filling } from "../engine/transfer.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
@@ -128,11 +128,10 @@ function* planned(
 ): Task<Values> {
   let pieces: readonly Piece[] = [];
   let { algorithm } = operands;
-  yield {
-    copy: atOnce(() => {
-      ({ pieces, algorithm } = cut(runtime, geometry, formOf(operands)));
-    }),
-  };
+  const steps = atOnce(() => {
+    ({ pieces, algorithm } = cut(runtime, geometry, formOf(operands)));
+  });
+  yield { steps };
   return yield* convolution(runtime, geometry, pieces, { ...operands, algorithm });
 }
 
@@ -233,7 +232,7 @@ function* convolution(
   // What is still to be read may not be written to.
   const apart = { ...operands, out: null };
   const { elements } = yield* runPieces(runtime, geometry, pieces, apart);
-  yield { copy: copyBetween(elements, out) };
+  yield { steps: copyBetween(elements, out) };
   return new ArrayValues(out);
 }
 
@@ -260,7 +259,7 @@ function* runPieces(
     try {
       yield* runPiece(runtime, piece, operands, withOutput(room, block));
       const result = runtime.floats(block.address, outputLength(piece.geometry));
-      yield { copy: atOnce(() => piece.collectOutput(writable(output), result)) };
+      yield { steps: atOnce(() => piece.collectOutput(writable(output), result)) };
     } finally {
       runtime.release(block);
     }
@@ -399,15 +398,22 @@ class OutputCopy implements EarlyCopy {
   *rest(): Task<void> {
     if (this.#array !== null) return;
     this.open();
-    yield { copy: this };
+    yield { steps: partsOf(this) };
   }
 }
 
-function copyBetween(source: Float32Array, target: Float32Array): Copy {
-  return {
+/** Makes a copy part by part. */
+function* partsOf(copy: Copy): Iterable<void> {
+  const copying = new Copying(copy);
+  while (!copying.isDone) yield copying.advance();
+}
+
+/** Copies an array to another part by part. */
+function copyBetween(source: Float32Array, target: Float32Array): Iterable<void> {
+  return partsOf({
     length: source.length,
     copy: (from, to) => writable(target).set(source.subarray(from, to), from),
-  };
+  });
 }
 
 /**
@@ -530,14 +536,14 @@ function* runPiece(
 }
 
 /** Makes a copy: what has been waiting gets its own time, so that the event loop goes round. */
-function* stage(call: CallKind, copy: Copy): Task<void> {
-  if (call === "queued") yield { copy };
-  else copy.copy(0, copy.length);
+function* stage(call: CallKind, steps: Iterable<void>): Task<void> {
+  if (call === "queued") yield { steps };
+  else for (const _ of steps);
 }
 
-/** Something that is not worth being done bit by bit, or cannot be. */
-function atOnce(work: () => void): Copy {
-  return { length: 1, copy: work };
+/** Something that cannot be done bit by bit. */
+function* atOnce(work: () => void): Iterable<void> {
+  yield work();
 }
 
 /**
