@@ -51,7 +51,7 @@ export interface AxisTransform {
   readonly taps: number;
   /** Inputs, and products: `m + r - 1`. */
   readonly inputs: number;
-  /** The positive ones of the pairs of points. */
+  /** The finite points but 0: 1, -1, and then none or two. */
   readonly points: readonly number[];
 }
 
@@ -66,10 +66,10 @@ export const TILE_INPUTS: readonly TileInputs[] = [6, 5, 4, 3];
 
 /** One point is 0; where the number of inputs is even, one is infinity. */
 const POINTS: Readonly<Record<TileInputs, readonly number[]>> = {
-  3: [1],
-  4: [1],
-  5: [3 / 4, 2],
-  6: [5 / 8, 3 / 2],
+  3: [1, -1],
+  4: [1, -1],
+  5: [1, -1, 3, -3],
+  6: [1, -1, 1 / 2, -2],
 };
 
 /** The most taps that a transform is for. */
@@ -175,33 +175,49 @@ export function transformInput(
   transform: AxisTransform,
   values: readonly Register[],
 ): Register[] {
-  const { points } = transform;
-  if (points.length === 0) return [...values];
-  const all = evenPolynomial(points);
-  const sum = (coefficients: readonly number[], first: number) =>
-    combine(code, constants, coefficients.map((c, i) => [c, at(values, first + 2 * i)]));
+  const { inputs } = transform;
+  if (inputs === 1) return [...values];
+  const sum = (...terms: Term[]) => combine(code, constants, terms);
+  // What is alike in all values goes here, before it is multiplied.
+  const apart = range(inputs - 2).map((k) => sum([1, at(values, k + 2)], [-1, at(values, k)]));
+  const others = othersOf(transform);
+  if (others === null) {
+    const [first, second] = [at(values, 1), at(values, 2)];
+    return [
+      at(apart, 0),
+      sum([1, second], [1, first]),
+      sum([1, second], [-1, first]),
+      ...hasInfinity(transform) ? [at(apart, 1)] : [],
+    ];
+  }
+  const { a, b, linear, constant } = others;
+  const zero = (k: number) =>
+    sum([1, at(apart, k + 2)], [linear, at(apart, k + 1)], [constant, at(apart, k)]);
+  const one = (k: number) =>
+    sum([1, at(apart, k)], [linear, at(values, k + 1)], [constant + 1, at(values, k)]);
+  const [odd, even] = [one(1), one(2)];
   return [
-    sum(all, 0),
-    ...points.flatMap((p) => {
-      const others = evenPolynomial(points.filter((q) => q !== p));
-      const even = sum(others, 2);
-      const odd = sum(others, 1);
-      return [
-        combine(code, constants, [[1, even], [p, odd]]),
-        combine(code, constants, [[1, even], [-p, odd]]),
-      ];
-    }),
-    ...hasInfinity(transform) ? [sum(all, 1)] : [],
+    zero(0),
+    sum([1, even], [1, odd]),
+    sum([1, even], [-1, odd]),
+    sum([1, at(apart, 2)], [-b, at(apart, 1)]),
+    sum([1, at(apart, 2)], [-a, at(apart, 1)]),
+    ...hasInfinity(transform) ? [zero(1)] : [],
   ];
 }
 
 /** The constants of {@linkcode transformInput}. */
-export function inputConstants({ points }: AxisTransform): number[] {
-  return [points, ...points.map((p) => points.filter((q) => q !== p))].flatMap(evenPolynomial)
-    .concat(points.flatMap((p) => [p, -p])).filter((value) => Math.abs(value) !== 1);
+export function inputConstants(transform: AxisTransform): number[] {
+  const others = othersOf(transform);
+  if (others === null) return [];
+  const { a, b, linear, constant } = others;
+  return multiplied([linear, constant, constant + 1, -a, -b]);
 }
 
-/** Transforms `taps` kernel taps into `inputs` factors. */
+/**
+ * Transforms `taps` kernel taps into `inputs` factors, which are yet to be multiplied by
+ * {@linkcode kernelScales}: so those of a kernel that sums up to zero do so, too, where it counts.
+ */
 export function transformKernel(
   code: ProgramBuilder,
   constants: Constants,
@@ -209,46 +225,33 @@ export function transformKernel(
   values: readonly Register[],
 ): Register[] {
   const { points, taps } = transform;
-  if (points.length === 0) return [...values];
+  if (taps === 1) return [...values];
+  const sum = (terms: readonly Term[]) => combine(code, constants, terms);
+  const part = (parity: number) =>
+    sum(range(taps).filter((k) => k % 2 === parity).map((k) => [1, at(values, k)]));
+  const [even, odd] = [part(0), part(1)];
   return [
-    combine(code, constants, [[zeroScale(points), at(values, 0)]]),
-    ...points.flatMap((p) => {
-      const scale = pairScale(points, p);
-      const part = (parity: number) =>
-        combine(
-          code,
-          constants,
-          range(taps).filter((k) => k % 2 === parity).map((k) => [p ** k * scale, at(values, k)]),
-        );
-      const [even, odd] = [part(0), part(1)];
-      return [
-        combine(code, constants, [[1, even], [1, odd]]),
-        combine(code, constants, [[1, even], [-1, odd]]),
-      ];
-    }),
+    at(values, 0),
+    sum([[1, even], [1, odd]]),
+    sum([[1, even], [-1, odd]]),
+    ...points.slice(2).map((p) => sum(range(taps).map((k) => [p ** k, at(values, k)]))),
     ...hasInfinity(transform) ? [at(values, taps - 1)] : [],
   ];
 }
 
 /** The constants of {@linkcode transformKernel}. */
 export function kernelConstants({ points, taps }: AxisTransform): number[] {
-  if (points.length === 0) return [];
-  const pairs = points.flatMap((p) => {
-    const scale = pairScale(points, p);
-    return range(taps).map((k) => p ** k * scale);
-  });
-  return [zeroScale(points), ...pairs].filter((value) => Math.abs(value) !== 1);
+  return multiplied(points.flatMap((p) => range(taps).map((k) => p ** k)));
 }
 
-/** `1 / N(0)`. */
-function zeroScale(points: readonly number[]): number {
-  return 1 / points.reduce((product, p) => product * -p * p, 1);
-}
-
-/** `1 / N(p)`, equal to `1 / N(-p)`. */
-function pairScale(points: readonly number[], p: number): number {
-  const others = points.filter((q) => q !== p);
-  return 1 / others.reduce((product, q) => product * (p * p - q * q), 2 * p * p);
+/** What the factors of {@linkcode transformKernel} are multiplied by: `1 / N(p)`. */
+export function kernelScales(transform: AxisTransform): number[] {
+  const finite = [0, ...transform.points];
+  if (transform.inputs === 1) return [1];
+  const scales = finite.map((p) =>
+    1 / finite.filter((q) => q !== p).reduce((product, q) => product * (p - q), 1)
+  );
+  return hasInfinity(transform) ? [...scales, 1] : scales;
 }
 
 /** Transforms the sums of `inputs` products into `outputs` outputs. */
@@ -259,45 +262,41 @@ export function transformOutput(
   values: readonly Register[],
 ): Register[] {
   const { points, outputs, inputs } = transform;
-  if (points.length === 0) return [...values];
-  const pairs = points.map((p, i) => {
-    const plus: Term = [1, at(values, 1 + 2 * i)];
-    const minus = at(values, 2 + 2 * i);
-    return {
-      p,
-      even: combine(code, constants, [plus, [1, minus]]),
-      odd: combine(code, constants, [plus, [-1, minus]]),
-    };
-  });
-  return Array.from({ length: outputs }, (_, i) => {
-    const terms = pairs.map(({ p, even, odd }): Term => [p ** i, i % 2 === 0 ? even : odd]);
-    if (i === 0) terms.push([1, at(values, 0)]);
-    if (i === outputs - 1 && hasInfinity(transform)) terms.push([1, at(values, inputs - 1)]);
-    return combine(code, constants, terms);
-  });
+  if (inputs === 1) return [...values];
+  const sum = (...terms: Term[]) => combine(code, constants, terms);
+  const [plus, minus] = [at(values, 1), at(values, 2)];
+  const [even, odd] = [sum([1, plus], [1, minus]), sum([1, plus], [-1, minus])];
+  return range(outputs).map((i) =>
+    sum(
+      [1, i % 2 === 0 ? even : odd],
+      ...i === 0 ? [[1, at(values, 0)] as const] : [],
+      ...points.slice(2).map((p, k): Term => [p ** i, at(values, 3 + k)]),
+      ...i === outputs - 1 && hasInfinity(transform) ? [[1, at(values, inputs - 1)] as const] : [],
+    )
+  );
 }
 
 /** The constants of {@linkcode transformOutput}. */
 export function outputConstants({ points, outputs }: AxisTransform): number[] {
-  return points.flatMap((p) => Array.from({ length: outputs }, (_, i) => p ** i))
-    .filter((value) => value !== 1);
+  return multiplied(points.flatMap((p) => range(outputs).map((i) => p ** i)));
 }
 
-/** Coefficients of the product of `x² - p²`, of `x⁰, x², x⁴ ...`. */
-function evenPolynomial(points: readonly number[]): number[] {
-  return points.reduce(
-    (coefficients, p) => {
-      const raised = [0, ...coefficients];
-      return raised.map((c, i) => c - p * p * (coefficients[i] ?? 0));
-    },
-    [1],
-  );
+/** The polynomial of the two points beyond 0, 1 and -1, if there are any: `x² + linear x + constant`. */
+function othersOf({ points: [, , a, b] }: AxisTransform) {
+  return a === undefined || b === undefined
+    ? null
+    : { a, b, linear: -a - b, constant: a * b };
+}
+
+/** The coefficients for which {@linkcode combine} takes a register. */
+function multiplied(coefficients: readonly number[]): number[] {
+  return coefficients.filter((value) => value !== 0 && Math.abs(value) !== 1);
 }
 
 /** A sum of products; what is not multiplied comes first, what is multiplied is rounded once. */
 function combine(code: ProgramBuilder, constants: Constants, terms: readonly Term[]): Register {
   const plain = terms.filter(([c]) => c === 1);
-  const rest = terms.filter(([c]) => c !== 1);
+  const rest = terms.filter(([c]) => c !== 1 && c !== 0);
   const [first, ...others] = [...plain, ...rest];
   if (first === undefined) throw new RangeError("A sum has at least one term");
   let sum = first[1];

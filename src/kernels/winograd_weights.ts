@@ -20,6 +20,7 @@ import {
   type Constants,
   constantsOf,
   kernelConstants,
+  kernelScales,
   transformKernel,
 } from "./winograd_transform.ts";
 
@@ -111,10 +112,21 @@ function writeKernels(
     transformKernel(code, constants, width, rows[i] ?? readRow(row))
       .forEach((value, j) => stage.put(i, j, value));
   });
+  const [down, along] = [kernelScales(height), kernelScales(width)];
   for (const j of range(width.inputs)) {
     const values = range(height.taps).map((i) => stage.get(i, j));
     transformKernel(code, constants, height, values).forEach((value, i) => {
-      code.store(value, RESULT, i * position.rowPitch + j * position.columnPitch, stored);
+      const scaled = scale(code, value, (down[i] ?? 1) * (along[j] ?? 1));
+      code.store(scaled, RESULT, i * position.rowPitch + j * position.columnPitch, stored);
     });
   }
+}
+
+/** A register times a constant, which is set there: so many would not find registers. */
+function scale(code: ProgramBuilder, value: Register, factor: number): Register {
+  if (factor === 1) return value;
+  const result = code.register();
+  code.constant(result, factor);
+  code.mul(result, result, value);
+  return result;
 }
