@@ -37,6 +37,14 @@ export function loadPositions(
     source === start + i && positions[first + i] === source
   );
   const value = code.register();
+  const repeated = some.length === positions.length ? repetitions(positions) : 0;
+  if (!consecutive && repeated > 0) {
+    const count = positions.length - repeated;
+    code.load(value, ptr, offset + start * FLOAT_BYTES, count);
+    const repeat = Array.from({ length: lanes }, (_, i) => Math.min(i, count - 1));
+    code.shuffle(value, value, zero, repeat);
+    return value;
+  }
   if (!consecutive) {
     const offsets = positions.map((source) => offset + (source ?? start) * FLOAT_BYTES);
     code.gather(value, ptr, offsets);
@@ -57,4 +65,12 @@ export function loadPositions(
   const blend = shift.map((lane, i) => i < first + some.length ? lane : 0);
   code.shuffle(value, zero, value, blend);
   return value;
+}
+
+/** How often the last of some positions, which are else consecutive, is repeated; 0 if they are not. */
+function repetitions(positions: readonly (number | null)[]): number {
+  const [start, last] = [positions[0], positions.at(-1)];
+  if (typeof start !== "number" || typeof last !== "number") return 0;
+  const isSo = positions.every((source, i) => source === Math.min(start + i, last));
+  return isSo ? positions.length - (last - start + 1) : 0;
 }

@@ -48,7 +48,7 @@ export interface SeenPositions {
   readonly first: number;
   /** From one position to the next. */
   readonly step: number;
-  /** How many of the last ones no output needs; they are zero. Default 0. */
+  /** How many of the last ones no output needs; they are as the one before. Default 0. */
   readonly missing?: number;
 }
 
@@ -77,6 +77,7 @@ export function wholeAxis(
     if (source === null) continue;
     for (let i = 0; i < count; i++) sources[start + i] = source + i * step;
   }
+  sources.fill(sources[count - 1] ?? null, count, count + missing);
   return { tiles, outputs: output, origin: 0, sources };
 }
 

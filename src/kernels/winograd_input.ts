@@ -18,8 +18,11 @@ import { cut, type TileSpan } from "./spans.ts";
 import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
 import {
   type AxisTransform,
+  commonFactor,
+  commonIndex,
   constantsOf,
   inputConstants,
+  setConstant,
   transformInput,
 } from "./winograd_transform.ts";
 import { forEachSpan, inputWalk, tileWalk } from "./walk.ts";
@@ -58,31 +61,88 @@ export function writeInputTransform(
   ];
   const rowRuns = cut(rows, height, 1);
   const columnRuns = cut(columns, width, target.lanes);
+  const factor = commonFactor(height) * commonFactor(width);
   const stage = memory === null ? new RegisterStage() : scratchStage(code, memory, width.inputs);
   code.sweep(channels, steps, () => {
     forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
       const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];
+      const rowSources = seenSources(row, height);
+      const isWhole = !rowSources.includes(null);
       forEachSpan(code, columnRuns, along, (column, [tileFrom = from, tileTo = to]) => {
-        for (const { start, source, count, step } of evenRuns(row.sources)) {
+        const columnSources = seenSources(column, width);
+        const common = new Common(isWhole);
+        for (const { start, source, count, step } of evenRuns(rowSources)) {
           const steps = [[tileFrom, step * shape.input.rowPitch]] as const;
           stage.overRows(start, count, steps, (i) => {
             const offset = (source + (i - start) * step) * shape.input.rowPitch;
-            const windows = loadWindows(code, width, column, tileFrom, offset, zero);
-            transformInput(code, constants, width, windows)
+            const windows = loadWindows(code, width, columnSources, tileFrom, offset, zero);
+            transformInput(code, constants, width, windows, common.of(windows))
               .forEach((value, j) => stage.put(i, j, value));
           });
         }
         const { positionPitch } = shape.transformed;
-        stage.overColumns(width.inputs, [[tileTo, positionPitch]], (j) => {
-          const values = row.sources.map((source, i) => source === null ? zero : stage.get(i, j));
-          transformInput(code, constants, height, values).forEach((value, i) => {
+        const shared = { column: commonIndex(width), row: commonIndex(height) };
+        const writeColumn = (j: number) => {
+          const values = rowSources.map((source, i) => source === null ? zero : stage.get(i, j));
+          const own = width.inputs === 1 ? common.of(values) : null;
+          transformInput(code, constants, height, values, own).forEach((value, i) => {
             const position = i * width.inputs + j;
-            code.store(value, tileTo, position * positionPitch, column.tiles);
+            const whole = i === shared.row && j === shared.column
+              ? common.added(code, value, factor)
+              : value;
+            code.store(whole, tileTo, position * positionPitch, column.tiles);
           });
-        });
+        };
+        for (const { first, count } of aroundColumn(shared.column, width.inputs)) {
+          stage.overColumns(first, count, [[tileTo, positionPitch]], writeColumn);
+        }
       });
     });
   });
+}
+
+/** What the inputs of each of some tiles have in common: one of them, if none of a tile's rows is padding. */
+class Common {
+  readonly #isWanted: boolean;
+  #register: Register | null = null;
+
+  constructor(isWanted: boolean) {
+    this.#isWanted = isWanted;
+  }
+
+  /** What there is by now; else one of these inputs, unless the axis is that of a single one. */
+  of(inputs: readonly Register[]): Register | null {
+    if (this.#isWanted) this.#register ??= inputs[1] ?? null;
+    return this.#register;
+  }
+
+  /** A value and so many times what the inputs have in common. */
+  added(code: ProgramBuilder, value: Register, factor: number): Register {
+    if (this.#register === null) return value;
+    const result = code.register();
+    code.copy(result, value);
+    code.fma(result, this.#register, setConstant(code, factor));
+    return result;
+  }
+}
+
+/** The columns before one, that one by itself, and those behind it. */
+function aroundColumn(column: number, columns: number) {
+  return [
+    { first: 0, count: column },
+    { first: column, count: 1 },
+    { first: column + 1, count: columns - column - 1 },
+  ].filter(({ count }) => count > 0);
+}
+
+/**
+ * Where the inputs of some tiles come from. Those that no output sees are as the last that one does: zeros
+ * would differ from the others by more than these do from each other.
+ */
+function seenSources({ sources, outputs }: TileSpan, { taps }: AxisTransform): TileSpan["sources"] {
+  const seen = outputs + taps - 1;
+  const last = sources[seen - 1] ?? null;
+  return sources.map((source, i) => i < seen ? source : last);
 }
 
 /** Positions side by side whose sources are evenly spaced. */
@@ -94,12 +154,15 @@ interface EvenRun {
   readonly step: number;
 }
 
-/** Cuts sources into as long runs as possible; what is zero is in none. */
+/**
+ * Cuts sources into the first one, from which comes what all have in common, and as long runs as possible;
+ * what is zero is in none.
+ */
 function evenRuns(sources: readonly (number | null)[]): EvenRun[] {
   const runs: EvenRun[] = [];
   sources.forEach((source, start) => {
     if (source === null) return;
-    const last = runs.at(-1);
+    const last = runs.length > 1 ? runs.at(-1) : undefined;
     if (last !== undefined && last.start + last.count === start) {
       const step = source - (last.source + (last.count - 1) * last.step);
       if (step >= 0 && (last.count === 1 || step === last.step)) {
@@ -116,7 +179,7 @@ function evenRuns(sources: readonly (number | null)[]): EvenRun[] {
 function loadWindows(
   code: ProgramBuilder,
   { outputs, inputs }: AxisTransform,
-  { sources }: TileSpan,
+  sources: TileSpan["sources"],
   ptr: Pointer,
   offset: number,
   zero: Register,

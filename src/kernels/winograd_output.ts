@@ -18,7 +18,13 @@ import { range } from "./numbers.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
 import { cut, outputSpan } from "./spans.ts";
 import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
-import { constantsOf, outputConstants, transformOutput } from "./winograd_transform.ts";
+import {
+  constantsOf,
+  outputConstants,
+  outputDivisor,
+  setConstant,
+  transformOutput,
+} from "./winograd_transform.ts";
 import { forEachSpan, tileWalk } from "./walk.ts";
 
 /** Where the operands are; the stage where there is one. */
@@ -62,12 +68,13 @@ export function writeOutputTransform(
   ];
   const rowRuns = cut(outputSpan(rows), height, 1);
   const columnRuns = cut(outputSpan(columns), width, lanes);
-  const bias = code.register();
+  const bias = shape.hasBias ? code.register() : null;
+  const divisor = outputDivisor(height) * outputDivisor(width);
   const stage = pointers.stage === null
     ? new RegisterStage()
     : scratchStage(code, pointers.stage, width.inputs);
   code.sweep(outChannels, steps, () => {
-    if (shape.hasBias) code.broadcast(bias, pointers.bias);
+    if (bias !== null) code.broadcast(bias, pointers.bias);
     forEachSpan(code, rowRuns, down, (row, [rowFrom = pointers.products, ...rowResults]) => {
       const along = [
         tileWalk(rowFrom, FLOAT_BYTES),
@@ -79,7 +86,7 @@ export function writeOutputTransform(
         along,
         (column, [from = rowFrom, to = pointers.output, add = to]) => {
           const { positionPitch } = products;
-          stage.overColumns(width.inputs, [[from, positionPitch]], (j) => {
+          stage.overColumns(0, width.inputs, [[from, positionPitch]], (j) => {
             const values = range(height.inputs).map((i) => {
               const value = code.register();
               code.load(value, from, (i * width.inputs + j) * positionPitch);
@@ -93,7 +100,7 @@ export function writeOutputTransform(
           stage.overRows(0, row.outputs, pixelRows, (i) => {
             const values = range(width.inputs).map((j) => stage.get(i, j));
             const sums = transformOutput(code, constants, width, values);
-            const biased = shape.hasBias ? sums.map((value) => sum(code, value, bias)) : sums;
+            const biased = sums.map((value) => finished(code, value, divisor, bias));
             const pixels = { output: to, add, offset: i * output.rowPitch };
             writePixels(code, shape, biased, column.outputs, pixels);
           });
@@ -142,8 +149,20 @@ function isStoredInOrder({ cheapBroadcast, lanes }: Target, pixelStep: number): 
   return step === 1 || cheapBroadcast && step * LEAST_STORED <= lanes;
 }
 
-function sum(code: ProgramBuilder, a: Register, b: Register): Register {
+/** What outputs are divided by; and the bias, if there is one. */
+function finished(
+  code: ProgramBuilder,
+  value: Register,
+  divisor: number,
+  bias: Register | null,
+): Register {
+  if (divisor === 1 && bias === null) return value;
   const result = code.register();
-  code.add(result, a, b);
+  if (divisor === 1 && bias !== null) code.add(result, value, bias);
+  else if (bias === null) code.mul(result, value, setConstant(code, 1 / divisor));
+  else {
+    code.copy(result, bias);
+    code.fma(result, value, setConstant(code, 1 / divisor));
+  }
   return result;
 }

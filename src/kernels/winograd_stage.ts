@@ -27,8 +27,8 @@ export interface Stage {
    * meanwhile each of `steps` moves its pointer from row to row.
    */
   overRows(first: number, count: number, steps: Steps, body: (row: number) => void): void;
-  /** The same for the first columns. */
-  overColumns(count: number, steps: Steps, body: (column: number) => void): void;
+  /** The same for some columns. */
+  overColumns(first: number, count: number, steps: Steps, body: (column: number) => void): void;
 }
 
 /** A stage of registers: nothing can be a loop. */
@@ -49,8 +49,8 @@ export class RegisterStage implements Stage {
     for (const i of range(count)) body(first + i);
   }
 
-  overColumns(count: number, _steps: Steps, body: (column: number) => void): void {
-    for (const i of range(count)) body(i);
+  overColumns(first: number, count: number, _steps: Steps, body: (column: number) => void): void {
+    for (const i of range(count)) body(first + i);
   }
 }
 
@@ -90,9 +90,9 @@ export class MemoryStage implements Stage {
     this.#code.sweep(count, [[pointer, rowPitch], ...steps], () => body(first));
   }
 
-  overColumns(count: number, steps: Steps, body: (column: number) => void): void {
+  overColumns(first: number, count: number, steps: Steps, body: (column: number) => void): void {
     const { pointer, columnPitch } = this.#place;
-    this.#code.sweep(count, [[pointer, columnPitch], ...steps], () => body(0));
+    this.#code.sweep(count, [[pointer, columnPitch], ...steps], () => body(first));
   }
 
   #offset(row: number, column: number): number {

@@ -129,7 +129,8 @@ class FreshConstants implements Constants {
   }
 }
 
-function setConstant(code: ProgramBuilder, value: number): Register {
+/** A constant in a register of its own. */
+export function setConstant(code: ProgramBuilder, value: number): Register {
   const register = code.register();
   code.constant(register, value);
   return register;
@@ -168,33 +169,45 @@ function hasInfinity({ inputs }: AxisTransform): boolean {
   return inputs % 2 === 0;
 }
 
-/** Transforms `inputs` values of the input. */
+/**
+ * Transforms `inputs` values of the input.
+ *
+ * @param common What they have in common, if anything: the value at the point 1 then lacks
+ * {@linkcode commonFactor} times that, and no other value is any different.
+ */
 export function transformInput(
   code: ProgramBuilder,
   constants: Constants,
   transform: AxisTransform,
   values: readonly Register[],
+  common: Register | null,
 ): Register[] {
   const { inputs } = transform;
   if (inputs === 1) return [...values];
   const sum = (...terms: Term[]) => combine(code, constants, terms);
-  // What is alike in all values goes here, before it is multiplied.
+  const near = (k: number) =>
+    common === null ? at(values, k) : sum([1, at(values, k)], [-1, common]);
   const apart = range(inputs - 2).map((k) => sum([1, at(values, k + 2)], [-1, at(values, k)]));
   const others = othersOf(transform);
   if (others === null) {
-    const [first, second] = [at(values, 1), at(values, 2)];
     return [
       at(apart, 0),
-      sum([1, second], [1, first]),
-      sum([1, second], [-1, first]),
+      sum([1, near(2)], [1, near(1)]),
+      sum([1, at(values, 2)], [-1, at(values, 1)]),
       ...hasInfinity(transform) ? [at(apart, 1)] : [],
     ];
   }
   const { a, b, linear, constant } = others;
   const zero = (k: number) =>
     sum([1, at(apart, k + 2)], [linear, at(apart, k + 1)], [constant, at(apart, k)]);
+  // The polynomial of the others is that of 1 and -1, and so much more.
+  const more = [[linear, 1], [constant + 1, 0]] as const;
   const one = (k: number) =>
-    sum([1, at(apart, k)], [linear, at(values, k + 1)], [constant + 1, at(values, k)]);
+    sum(
+      [1, at(apart, k)],
+      ...more.filter(([factor]) => factor !== 0)
+        .map(([factor, next]): Term => [factor, near(k + next)]),
+    );
   const [odd, even] = [one(1), one(2)];
   return [
     zero(0),
@@ -204,6 +217,16 @@ export function transformInput(
     sum([1, at(apart, 2)], [-a, at(apart, 1)]),
     ...hasInfinity(transform) ? [zero(1)] : [],
   ];
+}
+
+/** What the transform of a constant has at the point 1, in proportion; it has 0 everywhere else. */
+export function commonFactor({ points }: Pick<AxisTransform, "points">): number {
+  return points.length === 0 ? 1 : differences([0, ...points], 1);
+}
+
+/** Where a transform has the point 1: behind 0, if it has points at all. */
+export function commonIndex({ inputs }: AxisTransform): number {
+  return inputs === 1 ? 0 : 1;
 }
 
 /** The constants of {@linkcode transformInput}. */
@@ -244,14 +267,30 @@ export function kernelConstants({ points, taps }: AxisTransform): number[] {
   return multiplied(points.flatMap((p) => range(taps).map((k) => p ** k)));
 }
 
-/** What the factors of {@linkcode transformKernel} are multiplied by: `1 / N(p)`. */
+/**
+ * What the factors of {@linkcode transformKernel} are multiplied by: `1 / N(p)`, but all
+ * {@linkcode outputDivisor} times as much.
+ */
 export function kernelScales(transform: AxisTransform): number[] {
-  const finite = [0, ...transform.points];
   if (transform.inputs === 1) return [1];
-  const scales = finite.map((p) =>
-    1 / finite.filter((q) => q !== p).reduce((product, q) => product * (p - q), 1)
-  );
-  return hasInfinity(transform) ? [...scales, 1] : scales;
+  const divisor = outputDivisor(transform);
+  const finite = [0, ...transform.points];
+  const scales = finite.map((p) => divisor / differences(finite, p));
+  return hasInfinity(transform) ? [...scales, divisor] : scales;
+}
+
+/**
+ * What the outputs are yet to be divided by, so that the factor at the point 1, the sum of the taps, is
+ * exact where the sum is: `N(1)`, or 1 where it is a power of two.
+ */
+export function outputDivisor({ points }: AxisTransform): number {
+  const divisor = commonFactor({ points });
+  return Number.isInteger(Math.log2(Math.abs(divisor))) ? 1 : divisor;
+}
+
+/** The product of the differences of `p` from each of some other points. */
+function differences(points: readonly number[], p: number): number {
+  return points.reduce((product, q) => q === p ? product : product * (p - q), 1);
 }
 
 /** Transforms the sums of `inputs` products into `outputs` outputs. */
@@ -283,9 +322,7 @@ export function outputConstants({ points, outputs }: AxisTransform): number[] {
 
 /** The polynomial of the two points beyond 0, 1 and -1, if there are any: `x² + linear x + constant`. */
 function othersOf({ points: [, , a, b] }: AxisTransform) {
-  return a === undefined || b === undefined
-    ? null
-    : { a, b, linear: -a - b, constant: a * b };
+  return a === undefined || b === undefined ? null : { a, b, linear: -a - b, constant: a * b };
 }
 
 /** The coefficients for which {@linkcode combine} takes a register. */
