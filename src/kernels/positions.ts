@@ -37,11 +37,13 @@ export function loadPositions(
     source === start + i && positions[first + i] === source
   );
   const value = code.register();
-  const repeated = some.length === positions.length ? repetitions(positions) : 0;
-  if (!consecutive && repeated > 0) {
-    const count = positions.length - repeated;
+  const count = consecutive ? 0 : repeatedFrom(positions.slice(first));
+  if (count > 0) {
     code.load(value, ptr, offset + start * FLOAT_BYTES, count);
-    const repeat = Array.from({ length: lanes }, (_, i) => Math.min(i, count - 1));
+    const repeat = Array.from(
+      { length: lanes },
+      (_, i) => i < first ? lanes : Math.min(i - first, count - 1),
+    );
     code.shuffle(value, value, zero, repeat);
     return value;
   }
@@ -67,10 +69,10 @@ export function loadPositions(
   return value;
 }
 
-/** How often the last of some positions, which are else consecutive, is repeated; 0 if they are not. */
-function repetitions(positions: readonly (number | null)[]): number {
+/** How many positions are consecutive before the last one is repeated to the end; 0 if they are not so. */
+function repeatedFrom(positions: readonly (number | null)[]): number {
   const [start, last] = [positions[0], positions.at(-1)];
   if (typeof start !== "number" || typeof last !== "number") return 0;
   const isSo = positions.every((source, i) => source === Math.min(start + i, last));
-  return isSo ? positions.length - (last - start + 1) : 0;
+  return isSo ? last - start + 1 : 0;
 }
