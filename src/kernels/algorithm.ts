@@ -14,12 +14,30 @@
  * - `"auto"` leaves the choice: Winograd's algorithm where it is quicker and its sums have at least 8
  *   terms: input channels of a group, once for each residue of the stride. Else the formula.
  *
- * Both compute in float32. On normal random data with 8 to 1024 channels the largest error of Winograd's
- * algorithm was 2.9e-6 of the largest output, that of the formula 4e-6 (on up to 64 channels 2e-6 and
- * 1.2e-6). An infinity or NaN in the input spoils, beyond the outputs that see it, up to four more in
- * each direction (as far apart as a dilation or a transposed layer's stride has it), and with Winograd's
- * algorithm an infinity gives NaN. Ask for `"direct"` where that
- * matters, or where outputs are small differences of much larger products.
+ * Both compute in float32. With the formula the error of an output is at most `K * 2^-24` of the sum of its
+ * absolute products, `K` being how many there are. Winograd's algorithm computes tiles of outputs from 3 to
+ * 6 inputs along an axis; there it is at most
+ *
+ * `(K + 36) * 2^-24 * (sum over the input channels of (a * d + m) * w)`
+ *
+ * where, of a channel, `m` is the largest absolute input that the tile sees, `d` the largest difference
+ * between two of them, and `w` the sum of the absolute weights. `a` is the product of a factor for each of
+ * the last two axes: 4 for 3 or 4 inputs, 11.5 for 5, 18.3 for 6, and 1 for an axis that is not transformed.
+ * On normal random data the largest error is far below that: 3.6e-6 of the largest output with 8 to 1024
+ * channels, that of the formula 4.8e-6 (on up to 64 channels 2e-6 and 1.8e-6).
+ *
+ * So what the inputs of a tile have in common is not amplified, and kernels whose weights cancel remove it.
+ * Pictures of whole numbers under kernels of whole numbers come out exact to half a grey level, were the
+ * output's range made 8 bits, wherever they do from the formula: with any offset if the weights cancel, else
+ * on up to 64 channels with one of up to a hundred times the contrast. Ask for `"direct"`
+ *
+ * - where sums of whole numbers are to be exact, up to 2^24: Winograd's algorithm rounds them like others;
+ * - where offsets of more than a thousand times the contrast are to cancel in spite of a stride, each of whose
+ *   residues is summed up over all channels first, or beside zero padding, which is an input to a tile;
+ * - for values so large that 3500 times the sum over the channels of `m * w`, or of either, is over 3.4e38;
+ * - where infinities and NaN matter: they spoil, beyond the outputs that see them, up to four more in each
+ *   direction (as far apart as a dilation or a transposed layer's stride has it), and an infinity may
+ *   become NaN or change its sign.
  */
 export type Algorithm = "auto" | "direct" | "winograd";
 

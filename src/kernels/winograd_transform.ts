@@ -4,8 +4,8 @@
  * and one along its rows.
  *
  * Both operands are taken as polynomials and evaluated at as many points as there are products; the
- * products are interpolated (Toom and Cook's construction, transposed). The points are 0, pairs `±p`, so
- * that the two of a pair share their even and their odd part, and infinity where their number is even.
+ * products are interpolated (Toom and Cook's construction, transposed). The points are 0, 1 and -1, in larger
+ * tiles two more, and infinity where their number is even.
  *
  * | | |
  * | --- | --- |
@@ -16,25 +16,34 @@
  * Sources: S. Winograd, Arithmetic Complexity of Computations (1980); A. Lavin and S. Gray, Fast
  * Algorithms for Convolutional Neural Networks (2015).
  *
- * The usual points of F(4,3), 0, ±1, ±2 and infinity, are not the most accurate ones (B. Barabasz et al.,
- * Error Analysis and Improving the Accuracy of Winograd Convolution (2018); S. Alam et al., Winograd
- * Convolution for Deep Neural Networks: Efficient Point Selection (2022)). Of the pairs of sixteenths and
- * eighths tried, root mean square of the error of F(4x4,3x3) in float32 on 64 channels of normal numbers,
- * in proportion to the outputs' standard deviation:
+ * With 1 among the points, what all inputs of a tile have in common is 0 everywhere but there, where it meets
+ * the sum of the taps: a picture's brightness disappears under a kernel that looks for edges, as it does in
+ * the formula. That this holds in float32, too, all else is taken from differences of inputs, which are
+ * as small as the inputs are alike; the common value is added last; and the sum of the taps is exact where they
+ * are whole numbers, as what is no power of two among the `N(1)` is left to the outputs.
  *
- * | points | error |
- * | --- | --- |
- * | ±5/8, ±3/2 | 7.5e-7 |
- * | ±5/8, ±7/4 | 7.8e-7 |
- * | ±3/4, ±3/2 | 8.2e-7 |
- * | ±1/2, ±3/2 | 8.6e-7 |
- * | ±1/2, ±2 | 1.0e-6 |
- * | ±1, ±2; ±1/2, ±1 | 1.6e-6 |
+ * Errors depend on the points (B. Barabasz et al., Error Analysis and Improving the Accuracy of Winograd
+ * Convolution for Deep Neural Networks (2018); S. Alam et al., Winograd Convolution for Deep Neural Networks:
+ * Efficient Point Selection (2022)). Root mean square of the error of F(4x4,3x3) and F(3x3,3x3) in float32
+ * on 64 channels of normal numbers, in proportion to the outputs' standard deviation, and the factor of an axis
+ * by which the transforms can amplify rounding errors at most; these are figures of matrices multiplied
+ * as they are, without the differences:
  *
- * Of the pairs for five products, without infinity, ±3/4 and ±2 are about the best: 4.7e-7 for F(3x3,3x3),
- * where ±1, ±2 give 6.3e-7 on fewer channels. F(2x2,3x3), with ±1, has 2.6e-7, F(2x2,2x2) 2.3e-7.
+ * | points beside 0, and infinity for six | error | factor |
+ * | --- | --- | --- |
+ * | six: ±5/8, ±3/2, without 1 | 7.3e-7 | 13 |
+ * | 1, 2, -1/2, -5/4, in which nothing is shared | 9.5e-7 | 19 |
+ * | ±1, 1/2, -2 | 1.1e-6 | 17 |
+ * | ±1, ±1/2 | 1.6e-6 | 29 |
+ * | ±1, ±2 | 1.7e-6 | 29 |
+ * | five: ±3/4, ±2, without 1 | 4.6e-7 | 8 |
+ * | ±1, ±3 | 5.5e-7 | 12 |
+ * | ±1, ±2 | 6.6e-7 | 11 |
+ * | four: ±1, for F(2x2,3x3) | 2.8e-7 | 4 |
+ * | three: ±1, for F(2x2,2x2) | 2.4e-7 | 4 |
  *
- * All coefficients of the input's and the output's transform are then exact in float32.
+ * As the product of 1/2 and -2 is -1, both transforms take as many instructions as with two pairs. All
+ * coefficients of the input's transform are exact in float32.
  *
  * @module
  */

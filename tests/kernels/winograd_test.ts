@@ -529,16 +529,17 @@ Deno.test("Winograd's algorithm goes on where the work has to be done in pieces"
 
 Deno.test("An output of Winograd's algorithm depends on no input far from it", () => {
   const layer = new Conv2d(8, 4, 3, { padding: 1, algorithm: "winograd", seed: 1 });
-  const input = Tensor.randn([1, 8, 24, 24], { seed: 2 });
-  const expected = layer.forwardSync(input).data.slice();
-  input.data[12 * 24 + 12] = NaN;
-  const { data } = layer.forwardSync(input);
-  data.forEach((value, i) => {
-    const [row, column] = [Math.floor(i / 24) % 24, i % 24];
-    const apart = Math.max(Math.abs(row - 12), Math.abs(column - 12));
-    if (apart <= 1) assert(Number.isNaN(value));
-    if (apart > 4) assertEquals(value, expected[i]);
-  });
+  for (const spoiler of [NaN, Infinity, -Infinity]) {
+    const input = Tensor.randn([1, 8, 24, 24], { seed: 2 });
+    const expected = layer.forwardSync(input).data.slice();
+    input.data[12 * 24 + 12] = spoiler;
+    layer.forwardSync(input).data.forEach((value, i) => {
+      const [row, column] = [Math.floor(i / 24) % 24, i % 24];
+      const apart = Math.max(Math.abs(row - 12), Math.abs(column - 12));
+      if (apart <= 1) assert(!Number.isFinite(value));
+      if (apart > 4) assertEquals(value, expected[i]);
+    });
+  }
 });
 
 Deno.test("The algorithm can be forced and forbidden", () => {
