@@ -133,7 +133,10 @@ export function behindOutput(memory: PlanMemory, geometry: Geometry): Float32Arr
   return outputBuffer(memory).subarray(outputSize(geometry));
 }
 
-/** What Winograd's algorithm stays within on normal random data, in proportion to the largest sum of absolute products. */
+/**
+ * What Winograd's algorithm stays within on normal random data, in proportion to the largest sum of absolute
+ * products. On other data it has a bound of its own (`winogradBounds`).
+ */
 export const WINOGRAD_BOUND = 5e-6;
 
 /**

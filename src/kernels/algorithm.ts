@@ -34,7 +34,7 @@
  * - where sums of whole numbers are to be exact, up to 2^24: Winograd's algorithm rounds them like others;
  * - where offsets of more than a thousand times the contrast are to cancel in spite of a stride, each of whose
  *   residues is summed up over all channels first, or beside zero padding, which is an input to a tile;
- * - for values so large that 3500 times the sum over the channels of `m * w`, or of either, is over 3.4e38;
+ * - for values so large that 8200 times the sum over the channels of `m * w`, or of either, is over 3.4e38;
  * - where infinities and NaN matter: they spoil, beyond the outputs that see them, up to four more in each
  *   direction (as far apart as a dilation or a transposed layer's stride has it), and an infinity may
  *   become NaN or change its sign.
