@@ -85,10 +85,13 @@ export function interpretTiles(
   }
 }
 
-/** Runs a plan's preparation: only the packed weights may be written. */
+/** Runs a plan's preparation: only the packed weights and scratch memory may be written. */
 export function prepareWeights(plan: Plan, memory: PlanMemory): void {
-  const regions = regionsOf(plan, memory, (buffer) => buffer === BUFFER.packedWeight);
-  for (const phase of plan.preparation) interpretTiles(phase, tilesOf(phase), regions);
+  const written: readonly number[] = [BUFFER.packedWeight, BUFFER.scratch];
+  const regions = regionsOf(plan, memory, (buffer) => written.includes(buffer));
+  for (const phase of plan.preparation) {
+    interpretTiles(phase, tilesOf(phase), regions, () => forgetScratch(plan, regions));
+  }
 }
 
 /** Buffers that hold what a call is made on: the phases of a call only read them. */
@@ -212,7 +215,7 @@ function regionsOf(
 }
 
 /** The tile before it may have been any other of the same thread: what it left there is no use. */
-function forgetScratch({ buffers }: Plan, regions: readonly Region[]): void {
+export function forgetScratch({ buffers }: Plan, regions: readonly Region[]): void {
   regions.forEach(({ data }, buffer) => {
     if (buffers[buffer]?.perThread) data.fill(NaN);
   });

@@ -13,6 +13,14 @@ export interface Region {
   /** The elements; a pointer's address counts bytes from the first. */
   readonly data: Float32Array;
   readonly writable: boolean;
+  /** Told of each element before it is read or written; what it throws ends the program there. */
+  readonly watch?: Watch;
+}
+
+/** Is told of accesses to the elements of a region. */
+export interface Watch {
+  read(index: number): void;
+  write(index: number, value: number): void;
 }
 
 /** A pointer argument: a buffer and a byte offset into it. */
@@ -140,7 +148,8 @@ function consecutive({ offset, lanes }: { offset: number; lanes: number }): numb
 
 function gather(state: State, dst: number, ptr: number, offsets: readonly number[]): void {
   const values = offsets.map((offset) => {
-    const { data, index } = locate(state, ptr, offset);
+    const { data, index, region } = locate(state, ptr, offset);
+    region.watch?.read(index);
     return lane(data, index);
   });
   const target = register(state, dst);
@@ -157,7 +166,9 @@ function scatter(state: State, src: number, ptr: number, offsets: readonly numbe
         `Program "${state.program.name}" writes to "${region.name}", which is read-only`,
       );
     }
-    data[index] = lane(source, i);
+    const value = lane(source, i);
+    region.watch?.write(index, value);
+    data[index] = value;
   });
 }
 

@@ -17,6 +17,7 @@
  * | transformed weights | `[position][group][panel][term][input channel][depth tap][output channel]` |
  * | products | `[output channel][position][tile]` |
  * | stage, if there is one | `[position]`, a vector each |
+ * | partial sums, if there are any | those of a register tile, a vector each |
  * | output | as it lies |
  *
  * @module
@@ -26,7 +27,7 @@ import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../code
 import type { Epilogue } from "./epilogue.ts";
 import { isInputStaged, writeInputTransform } from "./winograd_input.ts";
 import { isOutputStaged, writeOutputTransform } from "./winograd_output.ts";
-import { type ProductShape, writeProducts } from "./winograd_product.ts";
+import { partialBytes, type ProductShape, writeProducts } from "./winograd_product.ts";
 import { outputSpan, type TileSpan } from "./spans.ts";
 import type { AxisTransform } from "./winograd_transform.ts";
 
@@ -69,7 +70,6 @@ const TRANSFORMED: Pointer = 0;
 const WEIGHT: Pointer = 1;
 const BIAS: Pointer = 2;
 const PRODUCTS: Pointer = 3;
-const OPERANDS = { transformed: TRANSFORMED, weight: WEIGHT, products: PRODUCTS };
 const OUTPUT: Pointer = 4;
 const ADD: Pointer = 5;
 const RESULTS = { products: PRODUCTS, bias: BIAS, output: OUTPUT, add: ADD };
@@ -119,8 +119,7 @@ export function multiplyProgram(
     shape.target.lanes,
     MULTIPLY_PARAMETERS.length,
   );
-  writeProducts(code, shape, OPERANDS, tilesOf(block), outChannels);
-  writeResults(code, shape, block, outChannels);
+  writeOutputs(code, shape, block, outChannels);
   return code.build();
 }
 
@@ -145,28 +144,29 @@ export function fusedProgram(
       stage,
     });
   }
-  writeProducts(code, shape, OPERANDS, tilesOf(block), outChannels);
-  writeResults(code, shape, block, outChannels);
+  writeOutputs(code, shape, block, outChannels);
   return code.build();
 }
 
-/** Transforms back what a thread has just multiplied. */
-function writeResults(
+/** Multiplies what has been transformed, and transforms the products back. */
+function writeOutputs(
   code: ProgramBuilder,
   shape: WinogradShape,
   block: WinogradBlock,
   outChannels: number,
 ): void {
-  // The stage lies behind the products.
-  const stage = isOutputStaged(shape)
-    ? code.pointer(PRODUCTS, outChannels * shape.products.channelPitch)
-    : null;
+  // Behind the products lie first partial sums, then the stage.
+  const behind = code.pointer(PRODUCTS, outChannels * shape.products.channelPitch);
+  const operands = { transformed: TRANSFORMED, weight: WEIGHT, products: PRODUCTS };
+  writeProducts(code, shape, { ...operands, partial: behind }, tilesOf(block), outChannels);
+  const stage = isOutputStaged(shape) ? behind : null;
   writeOutputTransform(code, shape, block, outChannels, { ...RESULTS, stage });
 }
 
 /**
  * From the transformed input of a block of `tiles` tiles to products of some channels at some positions;
- * parameters are the transformed input, the weights and the products.
+ * parameters are the transformed input, the weights, the products and, where there are any
+ * ({@linkcode partialBytes}), the partial sums.
  */
 export function productsProgram(
   shape: WinogradShape,
@@ -178,9 +178,9 @@ export function productsProgram(
     `winograd products ${outChannels}oc x ${tiles} tiles, ${shape.inChannels}ic, ` +
       `${positions} positions`,
     shape.target.lanes,
-    3,
+    partialBytes(shape) > 0 ? 4 : 3,
   );
-  const pointers = { transformed: 0, weight: 1, products: 2 };
+  const pointers = { transformed: 0, weight: 1, products: 2, partial: 3 };
   writeProducts(code, { ...shape, positions }, pointers, tiles, outChannels);
   return code.build();
 }

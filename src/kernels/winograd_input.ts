@@ -15,7 +15,7 @@ import { range } from "./numbers.ts";
 import { loadPositions } from "./positions.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
 import { cut, type TileSpan } from "./spans.ts";
-import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
+import { isStaged, RegisterStage, ScratchStage } from "./winograd_stage.ts";
 import {
   type AxisTransform,
   commonFactor,
@@ -62,7 +62,9 @@ export function writeInputTransform(
   const rowRuns = cut(rows, height, 1);
   const columnRuns = cut(columns, width, target.lanes);
   const factor = commonFactor(height) * commonFactor(width);
-  const stage = memory === null ? new RegisterStage() : scratchStage(code, memory, width.inputs);
+  const stage = memory === null
+    ? new RegisterStage()
+    : new ScratchStage(code, memory, width.inputs);
   code.sweep(channels, steps, () => {
     forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
       const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];

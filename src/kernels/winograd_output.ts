@@ -17,7 +17,7 @@ import { interleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
 import { cut, outputSpan } from "./spans.ts";
-import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
+import { isStaged, RegisterStage, ScratchStage } from "./winograd_stage.ts";
 import {
   constantsOf,
   outputConstants,
@@ -72,7 +72,7 @@ export function writeOutputTransform(
   const divisor = outputDivisor(height) * outputDivisor(width);
   const stage = pointers.stage === null
     ? new RegisterStage()
-    : scratchStage(code, pointers.stage, width.inputs);
+    : new ScratchStage(code, pointers.stage, width.inputs);
   code.sweep(outChannels, steps, () => {
     if (bias !== null) code.broadcast(bias, pointers.bias);
     forEachSpan(code, rowRuns, down, (row, [rowFrom = pointers.products, ...rowResults]) => {

@@ -31,10 +31,11 @@ import {
   transformCost,
 } from "./winograd_layout.ts";
 import { isOutputStaged } from "./winograd_output.ts";
-import { panelPitch } from "./winograd_product.ts";
+import { panelPitch, partialBytes } from "./winograd_product.ts";
 import { addOutputs, addProducts } from "./winograd_separate.ts";
 import { stageBytes } from "./winograd_stage.ts";
 import { addWeights } from "./winograd_weight_phase.ts";
+import { isWeightStaged } from "./winograd_weights.ts";
 
 /** Plans a convolution that {@linkcode allowsWinograd}, kernel by kernel. */
 export function planWinograd(request: PlanRequest, choices: readonly WinogradChoice[]): PlanBody {
@@ -51,7 +52,7 @@ export function planWinograd(request: PlanRequest, choices: readonly WinogradCho
   const phases: PhaseBuilder[] = [];
   choices.forEach((choice, i) => {
     const layout = at(layouts, i);
-    addWeights(preparation, request, layout, choice.kernel);
+    addWeights(preparation, request, layout, choice.kernel, bytes);
     PHASE_NAMES[choice.phases].forEach((name, phase) => {
       const builder = phases[phase] ??= new PhaseBuilder(name);
       addPhase(builder, request, { layout, choice, scratch: { ...at(scratches, i), bytes } }, name);
@@ -106,7 +107,7 @@ function addPhase(
     case "multiply":
       return addMultiply(phase, request, kernel);
     case "products":
-      return addProducts(phase, request, kernel.layout, kernel.choice);
+      return addProducts(phase, request, kernel.layout, kernel.choice, kernel.scratch.bytes);
     case "transform output":
       return addOutputs(phase, request, kernel.layout, kernel.scratch.bytes);
   }
@@ -125,18 +126,19 @@ interface Scratch {
 }
 
 /**
- * The transformed input if it stays with the thread, the products, and behind them the stage of the
- * transform of the output. That of the input is where the products will be.
+ * The transformed input if it stays with the thread, the products, and behind them their partial sums, then
+ * the stage of the transform of the output. That of the input is where the products will be.
  */
 function scratchOf(layout: Layout, { phases, outChannels }: WinogradChoice): Scratch {
   const { shape, blockPitch } = layout;
   const products = phases === 1 ? blockPitch : 0;
-  const isStaged = isInputStaged(shape) || isOutputStaged(shape);
+  const isStaged = isInputStaged(shape) || isOutputStaged(shape) || isWeightStaged(shape);
   const stage = isStaged ? stageBytes(shape.target, shape.positions) : 0;
-  if (phases === 3) return { products, bytes: stage };
+  const behind = Math.max(partialBytes(shape), stage);
+  if (phases === 3) return { products, bytes: behind };
   // The last vector of a row of tiles may reach into the next, and behind the last row.
   const slack = shape.target.lanes * FLOAT_BYTES;
-  const bytes = products + outChannels * shape.products.channelPitch + slack + stage;
+  const bytes = products + outChannels * shape.products.channelPitch + slack + behind;
   return { products, bytes };
 }
 

@@ -52,6 +52,8 @@ export interface ProductPointers {
   readonly transformed: Pointer;
   readonly weight: Pointer;
   readonly products: Pointer;
+  /** Scratch memory of {@linkcode partialBytes}; not used where that is 0. */
+  readonly partial: Pointer;
 }
 
 /** Bytes of the transformed weights of one panel. */
@@ -118,15 +120,24 @@ const TURN_MULTIPLY_ADDS = 128;
 /** Transformed input of one position that stays in a first-level cache while weights stream by. */
 const RESIDENT_BYTES = 24 * 1024;
 
+/** Memory for the partial sums of a register tile: none where a sum is taken at once. */
+export function partialBytes(shape: ProductShape): number {
+  if (shape.inChannels <= chunkChannels(shape)) return 0;
+  const { target: { name, lanes } } = shape;
+  const vectors = CHANNELS_BY_VECTORS[name].map((channels, vectors) => channels * vectors);
+  return Math.max(...vectors) * lanes * FLOAT_BYTES;
+}
+
 /** Writes the products of `tiles` tiles and some output channels. The pointers are left as they were. */
 export function writeProducts(
   code: ProgramBuilder,
   shape: ProductShape,
-  { transformed, weight, products }: ProductPointers,
+  pointers: ProductPointers,
   tiles: number,
   outChannels: number,
 ): void {
   const { target, tile } = shape;
+  const { transformed, weight, products } = pointers;
   const vectorBytes = target.lanes * FLOAT_BYTES;
   const vectors = Math.ceil(tiles / target.lanes);
   const positionSteps: Steps = [
@@ -140,7 +151,7 @@ export function writeProducts(
   ];
   const vectorSteps: Steps = [[transformed, vectorBytes], [products, vectorBytes]];
   const write = (channels: number, count: number) => {
-    writeRegisterTile(code, shape, { transformed, weight, products }, channels, count);
+    writeRegisterTile(code, shape, pointers, channels, count);
   };
   const rest = vectors % tile.vectors;
   const whole = vectors - rest;
@@ -183,7 +194,8 @@ function scaled(steps: Steps, factor: number): Steps {
 /**
  * The sums of some channels by some vectors of tiles. They stay in registers over
  * {@linkcode CHUNK} terms, and these partial sums are added up in memory: the rounding errors of a
- * long sum grow with the length of its chunks instead.
+ * long sum grow with the length of its chunks instead. That memory is the thread's own: another thread may
+ * be at the same products, or read them already, and may see nothing but whole sums there.
  */
 function writeRegisterTile(
   code: ProgramBuilder,
@@ -192,37 +204,51 @@ function writeRegisterTile(
   channels: number,
   vectors: number,
 ): void {
-  const { target, inChannels, depthTaps } = shape;
+  const { target: { lanes }, inChannels } = shape;
   const sums = Array.from({ length: channels }, () => code.registers(vectors));
   const input = code.pointer(pointers.transformed);
   const weight = code.pointer(pointers.weight);
-  const chunk = Math.max(1, Math.floor(CHUNK / depthTaps.length));
   const before = code.register();
-  const forEachSum = (body: (sum: Register, offset: number) => void) => {
-    sums.forEach((row, channel) => {
-      row.forEach((sum, v) => {
-        body(sum, channel * shape.products.channelPitch + v * target.lanes * FLOAT_BYTES);
-      });
+  const chunk = (size: number) => writeSums(code, shape, { input, weight }, sums, size);
+  const add = () => {
+    sums.flat().forEach((sum, index) => {
+      code.load(before, pointers.partial, index * lanes * FLOAT_BYTES);
+      code.add(sum, sum, before);
     });
   };
-  const addChunk = (size: number) => {
-    writeSums(code, shape, { input, weight }, sums, size);
-    forEachSum((sum, offset) => {
-      code.load(before, pointers.products, offset);
-      code.add(sum, sum, before);
+  const keep = () => {
+    sums.flat().forEach((sum, index) => {
+      code.store(sum, pointers.partial, index * lanes * FLOAT_BYTES);
+    });
+  };
+  const size = chunkChannels(shape);
+  const chunks = Math.ceil(inChannels / size);
+  if (chunks > 1) {
+    chunk(size);
+    keep();
+    code.loop(chunks - 2, () => {
+      chunk(size);
+      add();
+      keep();
+    });
+  }
+  chunk(inChannels - (chunks - 1) * size);
+  if (chunks > 1) add();
+  sums.forEach((row, channel) => {
+    row.forEach((sum, v) => {
+      const offset = channel * shape.products.channelPitch + v * lanes * FLOAT_BYTES;
       code.store(sum, pointers.products, offset);
     });
-  };
-  const first = Math.min(chunk, inChannels);
-  const rest = inChannels - first;
-  writeSums(code, shape, { input, weight }, sums, first);
-  forEachSum((sum, offset) => code.store(sum, pointers.products, offset));
-  code.loop(Math.floor(rest / chunk), () => addChunk(chunk));
-  if (rest % chunk > 0) addChunk(rest % chunk);
+  });
 }
 
 /** Terms of a sum that are added up one by one. */
 const CHUNK = 128;
+
+/** Input channels that have so many terms. */
+function chunkChannels({ depthTaps }: Pick<ProductShape, "depthTaps">): number {
+  return Math.max(1, Math.floor(CHUNK / depthTaps.length));
+}
 
 /** The sums over some input channels; the pointers are left behind the last. */
 function writeSums(

@@ -24,7 +24,7 @@ import {
   transformChannels,
 } from "./winograd_layout.ts";
 import { isOutputStaged } from "./winograd_output.ts";
-import { panelPitch } from "./winograd_product.ts";
+import { panelPitch, partialBytes } from "./winograd_product.ts";
 
 /** Adds the tiles from the transformed input to the products. */
 export function addProducts(
@@ -32,6 +32,7 @@ export function addProducts(
   { geometry: g }: PlanRequest,
   layout: Layout,
   { outChannels, positions }: WinogradChoice,
+  scratchBytes: number,
 ): void {
   const { shape, products } = layout;
   forEachProductBlock(layout, (tiles, place) => {
@@ -69,6 +70,9 @@ export function addProducts(
         { buffer: BUFFER.padded, offset: place.offset.transformed },
         { buffer: BUFFER.packedWeight, offset: layout.weightStart },
         { buffer: BUFFER.padded, offset: place.offset.products },
+        ...partialBytes(shape) > 0
+          ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes }]
+          : [],
       ],
       productsCost(shape, tiles),
       ([, , positions = 1, channels = 1]) => productsProgram(shape, tiles, positions, channels),

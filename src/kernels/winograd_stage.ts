@@ -54,58 +54,46 @@ export class RegisterStage implements Stage {
   }
 }
 
-/** Where a stage lies in memory, in bytes. */
-export interface StagePlace {
-  readonly pointer: Pointer;
-  readonly rowPitch: number;
-  readonly columnPitch: number;
-  /** Lanes of a value that count. */
-  readonly lanes: number;
-}
-
-/** A stage in memory. */
-export class MemoryStage implements Stage {
+/** A stage in scratch memory, value after value. */
+export class ScratchStage implements Stage {
   readonly #code: ProgramBuilder;
-  readonly #place: StagePlace;
+  readonly #pointer: Pointer;
+  readonly #columnPitch: number;
+  readonly #rowPitch: number;
 
-  constructor(code: ProgramBuilder, place: StagePlace) {
+  /**
+   * @param code Where to write.
+   * @param pointer The memory: of the thread's own, as these are no results that others may see.
+   * @param columns Values of a row.
+   */
+  constructor(code: ProgramBuilder, pointer: Pointer, columns: number) {
     this.#code = code;
-    this.#place = place;
+    this.#pointer = pointer;
+    this.#columnPitch = code.lanes * FLOAT_BYTES;
+    this.#rowPitch = columns * this.#columnPitch;
   }
 
   put(row: number, column: number, value: Register): void {
-    const { pointer, lanes } = this.#place;
-    this.#code.store(value, pointer, this.#offset(row, column), lanes);
+    this.#code.store(value, this.#pointer, this.#offset(row, column));
   }
 
   get(row: number, column: number): Register {
-    const { pointer, lanes } = this.#place;
     const value = this.#code.register();
-    this.#code.load(value, pointer, this.#offset(row, column), lanes);
+    this.#code.load(value, this.#pointer, this.#offset(row, column));
     return value;
   }
 
   overRows(first: number, count: number, steps: Steps, body: (row: number) => void): void {
-    const { pointer, rowPitch } = this.#place;
-    this.#code.sweep(count, [[pointer, rowPitch], ...steps], () => body(first));
+    this.#code.sweep(count, [[this.#pointer, this.#rowPitch], ...steps], () => body(first));
   }
 
   overColumns(first: number, count: number, steps: Steps, body: (column: number) => void): void {
-    const { pointer, columnPitch } = this.#place;
-    this.#code.sweep(count, [[pointer, columnPitch], ...steps], () => body(first));
+    this.#code.sweep(count, [[this.#pointer, this.#columnPitch], ...steps], () => body(first));
   }
 
   #offset(row: number, column: number): number {
-    return row * this.#place.rowPitch + column * this.#place.columnPitch;
+    return row * this.#rowPitch + column * this.#columnPitch;
   }
-}
-
-/** A stage in scratch memory, value after value. */
-export function scratchStage(code: ProgramBuilder, pointer: Pointer, columns: number): Stage {
-  const { lanes } = code;
-  const columnPitch = lanes * FLOAT_BYTES;
-  const rowPitch = columns * columnPitch;
-  return new MemoryStage(code, { pointer, rowPitch, columnPitch, lanes });
 }
 
 /** Registers that a transform takes beside constants and the values on the stage. */

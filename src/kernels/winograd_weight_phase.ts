@@ -12,7 +12,7 @@ import { evenBlock, type PhaseBuilder } from "./tiles.ts";
 import type { Layout } from "./winograd_layout.ts";
 import { panelPitch } from "./winograd_product.ts";
 import type { KernelTaps, PartKernel } from "./winograd_parts.ts";
-import { weightProgram } from "./winograd_weights.ts";
+import { isWeightStaged, weightProgram } from "./winograd_weights.ts";
 
 /** About what the transform of a kernel takes for each of its positions. */
 const WEIGHT_MICROSECONDS = 0.0006;
@@ -26,6 +26,7 @@ export function addWeights(
   { geometry: g }: PlanRequest,
   { shape, groupWeights, weightStart }: Layout,
   kernel: PartKernel,
+  scratchBytes: number,
 ): void {
   const { target, tile, height, width } = shape;
   const reduction = shape.inChannels * g.kernel[0];
@@ -65,7 +66,13 @@ export function addWeights(
           steps: [kernelPitch, tile.panel * FLOAT_BYTES],
         },
       ],
-      [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: start }],
+      [
+        { buffer: BUFFER.weight, offset: 0 },
+        { buffer: BUFFER.packedWeight, offset: start },
+        ...isWeightStaged(shape)
+          ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes }]
+          : [],
+      ],
       kernelCost,
       ([, channels = 1, kernels = 1]) => weightProgram({ ...weights, taps }, channels, kernels),
     );

@@ -14,7 +14,7 @@ import {
 import type { Target } from "../codegen/target.ts";
 import { range } from "./numbers.ts";
 import type { ProductTile } from "./winograd_product.ts";
-import { isStaged, MemoryStage, RegisterStage } from "./winograd_stage.ts";
+import { isStaged, RegisterStage, ScratchStage } from "./winograd_stage.ts";
 import {
   type AxisTransform,
   type Constants,
@@ -26,6 +26,7 @@ import {
 
 const WEIGHT: Pointer = 0;
 const RESULT: Pointer = 1;
+const STAGE: Pointer = 2;
 
 /** The weights of one convolution of one group. Pitches are in bytes. */
 export interface WinogradWeights {
@@ -44,9 +45,17 @@ export interface WinogradWeights {
   readonly positionPitch: number;
 }
 
+/** Whether {@linkcode weightProgram} needs a stage in memory, a vector for every position at most. */
+export function isWeightStaged(
+  { target, height, width }: Pick<WinogradWeights, "target" | "height" | "width">,
+): boolean {
+  const constants = [height, width].flatMap(kernelConstants);
+  return isStaged(target, height.inputs * width.inputs, constants);
+}
+
 /**
  * Transforms `kernels` kernels each of some panels of output channels, the last of which may have fewer;
- * parameters are the weights and the result.
+ * parameters are the weights, the result and, where {@linkcode isWeightStaged} says so, the stage.
  */
 export function weightProgram(
   shape: WinogradWeights,
@@ -58,7 +67,7 @@ export function weightProgram(
   const code = new ProgramBuilder(
     `winograd weights ${outChannels}oc x ${kernels} of ${reduction}`,
     lanes,
-    2,
+    isWeightStaged(shape) ? 3 : 2,
   );
   const constants = constantsOf(code, target, [height, width].flatMap(kernelConstants));
   const panelSteps = [
@@ -86,19 +95,15 @@ export function weightProgram(
 /** The kernels of some output channels that see the same input channel and depth tap. */
 function writeKernels(
   code: ProgramBuilder,
-  { target, height, width, tile, channelPitch, taps, positionPitch }: WinogradWeights,
+  shape: WinogradWeights,
   constants: Constants,
   channels: number,
 ): void {
-  const { lanes } = target;
-  const position = { rowPitch: width.inputs * positionPitch, columnPitch: positionPitch };
+  const { target: { lanes }, height, width, tile, channelPitch, taps, positionPitch } = shape;
   // Behind a panel of whole vectors nothing is overwritten.
   const stored = tile.panel % lanes === 0 ? lanes : channels;
-  const values = [height, width].flatMap(kernelConstants);
-  const inMemory = isStaged(target, height.inputs * width.inputs, values);
-  const stage = inMemory
-    ? new MemoryStage(code, { pointer: RESULT, ...position, lanes: stored })
-    : new RegisterStage();
+  const inMemory = isWeightStaged(shape);
+  const stage = inMemory ? new ScratchStage(code, STAGE, width.inputs) : new RegisterStage();
   const readRow = (row: readonly (number | null)[]): Register[] =>
     row.map((tap) => {
       const value = code.register();
@@ -117,7 +122,7 @@ function writeKernels(
     const values = range(height.taps).map((i) => stage.get(i, j));
     transformKernel(code, constants, height, values).forEach((value, i) => {
       const scaled = scale(code, value, (down[i] ?? 1) * (along[j] ?? 1));
-      code.store(scaled, RESULT, i * position.rowPitch + j * position.columnPitch, stored);
+      code.store(scaled, RESULT, (i * width.inputs + j) * positionPitch, stored);
     });
   }
 }

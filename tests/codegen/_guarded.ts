@@ -74,21 +74,11 @@ function extentsOf(program: Program): Extent[] {
 /** A buffer that notes which of its elements are used. */
 function watched(): { region: Region; extent: Extent } {
   const extent = { start: Infinity, end: 0 };
-  const note = (key: string | symbol) => {
-    const index = Number(String(key));
-    if (!Number.isInteger(index)) return;
+  const note = (index: number) => {
     extent.start = Math.min(extent.start, index * FLOAT_BYTES);
     extent.end = Math.max(extent.end, (index + 1) * FLOAT_BYTES);
   };
-  const data = new Proxy(new Float32Array(SIDE_BYTES / FLOAT_BYTES), {
-    get(target, key) {
-      note(key);
-      return Reflect.get(target, key, target);
-    },
-    set(target, key, value) {
-      note(key);
-      return Reflect.set(target, key, value, target);
-    },
-  });
-  return { region: { name: "watched", data, writable: true }, extent };
+  const data = new Float32Array(SIDE_BYTES / FLOAT_BYTES);
+  const watch = { read: note, write: note };
+  return { region: { name: "watched", data, writable: true, watch }, extent };
 }
