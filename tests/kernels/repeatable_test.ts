@@ -3,16 +3,11 @@ import * as fc from "fast-check";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import { multiplyAdds } from "../../src/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import { type Plan, planFor, type PlanRequest } from "../../src/kernels/plan.ts";
-import {
-  allowsWinograd,
-  chooseWinograd,
-  type WinogradChoice,
-} from "../../src/kernels/winograd_choice.ts";
-import { planWinograd } from "../../src/kernels/winograd_plan.ts";
+import type { Plan } from "../../src/kernels/plan.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
 import { findDisturbance, findUnrepeatable } from "../_repeat_plan.ts";
-import { caseOf, longRowCases } from "./_cases.ts";
+import { longRowCases } from "./_cases.ts";
+import { CHOSEN_CASES, plansOf } from "./_plans.ts";
 
 const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
 
@@ -26,38 +21,6 @@ function assertRepeatable(plan: Plan, layerCase: LayerCase): void {
   assertEquals(findDisturbance(plan, operands), null, name);
 }
 
-/** The plan that is thought best, the direct one, and those of Winograd's algorithm. */
-function plansOf(layerCase: LayerCase, target: Target, epilogue: Epilogue): Plan[] {
-  const geometry = geometryOf(layerCase);
-  const form = { geometry, hasBias: layerCase.bias, epilogue, target };
-  const plans = (["auto", "direct"] as const).map((algorithm) => planFor({ ...form, algorithm }));
-  return [
-    ...new Set(plans),
-    ...allowsWinograd(geometry) ? winogradPlans({ ...form, algorithm: "winograd" }) : [],
-  ];
-}
-
-/** Plans by Winograd's algorithm in all numbers of phases that are possible. */
-function winogradPlans(request: PlanRequest): Plan[] {
-  const { geometry: g } = request;
-  const choices = chooseWinograd(request);
-  if (choices === null) return [];
-  const canBeFused = g.kernel[0] === 1 && g.stride[0] === 1;
-  const numbers = canBeFused ? [1, 2, 3] as const : [2, 3] as const;
-  return numbers.map((phases) => {
-    const cut = choices.map((choice) => cutInto(phases, choice));
-    return { ...planWinograd(request, cut), id: `${phases} phases`, biasCopies: 1 };
-  });
-}
-
-/** The same with small engine tiles in so many phases. */
-function cutInto(phases: WinogradChoice["phases"], choice: WinogradChoice): WinogradChoice {
-  const outChannels = Math.min(choice.outChannels, choice.tile.panel);
-  return phases === 3
-    ? { ...choice, phases, outChannels, positions: 5 }
-    : { ...choice, phases, outChannels, blockParts: 1 };
-}
-
 /** Cases with at least one batch item and at most so much work: interpreting is slow. */
 function cases(all: fc.Arbitrary<LayerCase>, mostMultiplyAdds: number): fc.Arbitrary<LayerCase> {
   return all.filter((layerCase) => {
@@ -66,153 +29,8 @@ function cases(all: fc.Arbitrary<LayerCase>, mostMultiplyAdds: number): fc.Arbit
   });
 }
 
-/** What each part of the families does, and sums that are long enough to be taken in parts. */
-const CHOSEN: Readonly<Record<string, LayerCase>> = {
-  "two chunks of Winograd's sums": caseOf({
-    rank: 2,
-    inChannels: 130,
-    outChannels: 5,
-    spatial: [6, 7],
-    options: { padding: 1 },
-  }),
-  "three chunks of Winograd's sums": caseOf({
-    rank: 2,
-    inChannels: 260,
-    outChannels: 9,
-    spatial: [4, 5],
-    options: { padding: 1 },
-  }),
-  "chunks of one-dimensional sums": caseOf({
-    batch: 2,
-    inChannels: 300,
-    outChannels: 6,
-    spatial: [19],
-  }),
-  "chunks of sums over the terms of a stride": caseOf({
-    rank: 2,
-    inChannels: 40,
-    outChannels: 4,
-    spatial: [9, 8],
-    options: { stride: 2, padding: 1 },
-  }),
-  "chunks of sums over taps of depth": caseOf({
-    rank: 3,
-    inChannels: 50,
-    outChannels: 3,
-    spatial: [2, 5, 4],
-    options: { padding: 1 },
-  }),
-  "chunks of a dilated convolution's sums": caseOf({
-    rank: 2,
-    batch: 2,
-    inChannels: 131,
-    outChannels: 3,
-    spatial: [7, 6],
-    options: { padding: 2, dilation: 2 },
-  }),
-  "chunks of a transposed convolution's sums": caseOf({
-    transposed: true,
-    rank: 2,
-    inChannels: 129,
-    outChannels: 4,
-    spatial: [4, 3],
-    kernelSize: 4,
-    options: { stride: 2, padding: 1 },
-  }),
-  "chunks of the sums of groups": caseOf({
-    rank: 2,
-    inChannels: 258,
-    outChannels: 6,
-    spatial: [5, 5],
-    options: { groups: 2 },
-  }),
-  "sums over more channels than a cache holds": caseOf({
-    rank: 2,
-    inChannels: 83,
-    outChannels: 6,
-    spatial: [9, 8],
-    kernelSize: [3, 5],
-    options: { dilation: [2, 1] },
-  }),
-  "a long signal": caseOf({
-    inChannels: 33,
-    outChannels: 3,
-    spatial: [300],
-    options: { padding: 1, paddingMode: "circular" },
-  }),
-  "a matrix": caseOf({ rank: 2, inChannels: 140, outChannels: 9, spatial: [5, 9], kernelSize: 1 }),
-  "a matrix of windows": caseOf({
-    rank: 2,
-    inChannels: 3,
-    outChannels: 12,
-    spatial: [12, 12],
-    kernelSize: 4,
-    options: { stride: 4 },
-  }),
-  "a few channels and large taps": caseOf({
-    rank: 2,
-    inChannels: 3,
-    outChannels: 8,
-    spatial: [20, 20],
-    kernelSize: 7,
-    options: { stride: 2, padding: 3 },
-  }),
-  "a single position": caseOf({
-    rank: 2,
-    inChannels: 20,
-    outChannels: 18,
-    spatial: [3, 3],
-  }),
-  "channels by themselves": caseOf({
-    rank: 2,
-    inChannels: 20,
-    outChannels: 20,
-    spatial: [12, 11],
-    options: { groups: 20, padding: 1 },
-  }),
-  "channels by themselves, packed": caseOf({
-    rank: 2,
-    inChannels: 17,
-    outChannels: 34,
-    spatial: [9, 10],
-    kernelSize: 5,
-    options: { groups: 17, padding: 2, paddingMode: "reflect", stride: 2 },
-  }),
-  "small groups": caseOf({
-    rank: 2,
-    inChannels: 24,
-    outChannels: 24,
-    spatial: [8, 9],
-    options: { groups: 6, padding: 1 },
-  }),
-  "stride phases": caseOf({
-    transposed: true,
-    rank: 2,
-    inChannels: 18,
-    outChannels: 7,
-    spatial: [6, 7],
-    kernelSize: 5,
-    options: { stride: 2, padding: 2, outputPadding: 1 },
-  }),
-  "stride phases over many channels": caseOf({
-    transposed: true,
-    inChannels: 150,
-    outChannels: 8,
-    spatial: [15],
-    kernelSize: 6,
-    options: { stride: 3, padding: 1 },
-  }),
-  "taps that see mostly padding": caseOf({
-    rank: 2,
-    inChannels: 9,
-    outChannels: 17,
-    spatial: [10, 10],
-    options: { padding: 8, dilation: 8 },
-  }),
-};
-
 for (const target of TARGETS) {
-  for (const [what, layerCase] of Object.entries(CHOSEN)) {
+  for (const [what, layerCase] of Object.entries(CHOSEN_CASES)) {
     Deno.test(`Tiles of ${what} for ${target.name} may be run again at any time`, () => {
       for (const plan of plansOf(layerCase, target, EPILOGUE)) assertRepeatable(plan, layerCase);
     });
