@@ -1,9 +1,10 @@
 import type { Block } from "../../src/engine/heap.ts";
 import type { Runtime, Task } from "../../src/engine/runtime.ts";
+import { unitsOf } from "../../src/engine/job.ts";
 import { bufferBytes, type Phase } from "../../src/engine/work.ts";
 import type { Geometry } from "../../src/geometry.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import { BUFFER, planFor } from "../../src/kernels/plan.ts";
+import { BUFFER, type Plan, planFor } from "../../src/kernels/plan.ts";
 import { copyBiases } from "../../src/kernels/single_position.ts";
 import type { CaseOperands } from "../_arbitrary.ts";
 
@@ -32,10 +33,29 @@ export function* convolutionTask(
 /** One convolution, as a part of a task that may hold other memory. */
 export function* convolution(
   runtime: Runtime,
-  { geometry, operands: { input, weight, bias } }: Exercise,
+  { geometry, operands }: Exercise,
 ): Task<Float32Array> {
-  const form = { hasBias: bias !== null, epilogue: NO_EPILOGUE, algorithm: "direct" } as const;
-  const plan = planFor({ geometry, ...form, target: runtime.target });
+  const plan = planFor({
+    geometry,
+    hasBias: operands.bias !== null,
+    epilogue: NO_EPILOGUE,
+    algorithm: "direct",
+    target: runtime.target,
+  });
+  return yield* planTask(runtime, plan, { geometry, operands });
+}
+
+/**
+ * A plan's phases as a task, the preparation first.
+ *
+ * @param published Called with the index of each phase that others may take part in, before this thread does.
+ */
+export function* planTask(
+  runtime: Runtime,
+  plan: Plan,
+  { geometry, operands: { input, weight, bias } }: Exercise,
+  published: (phase: number) => void = () => {},
+): Task<Float32Array> {
   const blocks: Block[] = [];
   try {
     for (const spec of plan.buffers) {
@@ -49,9 +69,11 @@ export function* convolution(
       const { biasCopies } = plan;
       copyBiases(view(BUFFER.bias, bias.length * biasCopies), bias, biasCopies);
     }
-    // However little work it is, the workers are to have a part in it.
-    for (const phase of [...plan.preparation, ...plan.phases]) {
-      yield { phase: costly(phase), bases };
+    for (const [index, phase] of phasesOf(plan).entries()) {
+      // A buffer that nobody reads is filled when the phase has been published.
+      const filling = { buffer: NO_BUFFER, length: 1, isLive: true, copy: () => published(index) };
+      // However little work it is, the workers are to have a part in it.
+      yield { phase: costly(phase), bases, filling: unitsOf(phase) > 1 ? filling : null };
     }
     const { batch, outChannels, output } = geometry;
     return view(BUFFER.output, output.reduce((a, b) => a * b, batch * outChannels)).slice();
@@ -59,6 +81,13 @@ export function* convolution(
     for (const block of blocks) runtime.release(block);
   }
 }
+
+/** Every phase of a plan, the preparation first. */
+export function phasesOf({ preparation, phases }: Plan): readonly Phase[] {
+  return [...preparation, ...phases];
+}
+
+const NO_BUFFER = -1;
 
 const costlyPhases = new WeakMap<Phase, Phase>();
 

@@ -1,16 +1,15 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WASM_TARGET } from "../../src/codegen/target.ts";
 import { compilerFor } from "../../src/engine/backend.ts";
-import { Pool, workerSource } from "../../src/engine/pool.ts";
-import { Runtime } from "../../src/engine/runtime.ts";
-import { CONTROL, SharedMemory } from "../../src/engine/shared_memory.ts";
+import { type Pool, workerSource } from "../../src/engine/pool.ts";
+import type { Runtime } from "../../src/engine/runtime.ts";
+import { CONTROL } from "../../src/engine/shared_memory.ts";
 import type { Values } from "../../src/values.ts";
-import { claimTiles, runUnit } from "../../workers/tiles.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { convolution, convolutionTask, type Exercise } from "./_convolution_task.ts";
+import { FOR_EVER, runtimeWith, sourceRunning, SPARE_WORD, started } from "./_faults.ts";
 import { sameBits } from "./_same.ts";
 
-const MEMORY_BYTES = 2 ** 24;
 const WORKERS = 2;
 const WAYS = ["sync", "async"] as const;
 
@@ -65,59 +64,6 @@ function solve(
 ): Promise<Float32Array[]> {
   const task = convolutionTask(runtime, exercises);
   return way === "async" ? runtime.run(task) : Promise.resolve(runtime.runSync(task));
-}
-
-/**
- * A runtime whose workers run given modules: those of the first pool the first one, those of the pool
- * that replaces it the second, and so on; the last one stays.
- */
-function runtimeWith(
-  workers: number,
-  sources: readonly string[],
-  seen: (pool: Pool, shared: SharedMemory) => void = () => {},
-): Runtime {
-  let pools = 0;
-  const startPool = (shared: SharedMemory, codeMemory: WebAssembly.Memory | null) => {
-    const { memory, controlWords } = shared;
-    const source = sources[Math.min(pools++, sources.length - 1)];
-    const pool = new Pool(workers, { memory, codeMemory, control: 0, controlWords }, source);
-    seen(pool, shared);
-    return pool;
-  };
-  return new Runtime(new SharedMemory(MEMORY_BYTES), startPool, compilerFor("auto"));
-}
-
-/**
- * A worker that claims units as it should, but then runs `body` with `job`, `unit` and `thread`.
- *
- * @param afterJob What it does when a job has no more units for it.
- */
-function sourceRunning(body: string, afterJob = ""): string {
-  return `const words = new Int32Array(workerData.memory.buffer);
-const end = () => { throw new Error("on purpose"); };
-const realRunUnit = ${runUnit};
-const realClaimTiles = ${claimTiles};
-${
-    workerSource({
-      runUnit: `(job, unit, thread) => { ${body} }`,
-      claimTiles: `(...all) => { realClaimTiles(...all); ${afterJob} }`,
-    })
-  }`;
-}
-
-/**
- * For ever, as far as the runtime can know: until the memory has been left, lest the worker keep a core
- * from the tests after it. Nobody can stop a worker that is running.
- */
-const FOR_EVER = `while (Atomics.load(words, ${CONTROL.end}) === 0)`;
-
-/** Waits until the workers are up, so that they have a part in what follows. */
-async function started(runtime: Runtime, count: number): Promise<void> {
-  for (let tries = 0; runtime.started < count; tries++) {
-    if (tries > 10_000) throw new Error("The workers do not start");
-    runtime.startWorker();
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 /** Computes until something has come about, however long it takes the workers to have a part in it. */
@@ -199,8 +145,7 @@ for (const [what, body] of Object.entries(LOSING)) {
 }
 
 Deno.test("Runtime computes rightly when only one unit in all is lost", async () => {
-  // Word 8 of the control block is free.
-  const once = "if (Atomics.add(new Int32Array(workerData.memory.buffer), 8, 1) === 0) end();";
+  const once = `if (Atomics.add(words, ${SPARE_WORD}, 1) === 0) end();`;
   const runtime = runtimeWith(WORKERS, [
     sourceRunning(`${once} realRunUnit(job, unit, thread);`),
     workerSource(),
@@ -262,7 +207,7 @@ Deno.test("Runtime has workers replaced that end between two units", async () =>
     WORKERS,
     [sourceRunning(
       "realRunUnit(job, unit, thread);",
-      `if (Atomics.add(words, 8, 1) < ${WORKERS}) end();`,
+      `if (Atomics.add(words, ${SPARE_WORD}, 1) < ${WORKERS}) end();`,
     )],
   );
   await started(runtime, WORKERS);
