@@ -13,6 +13,7 @@ import {
 import { deinterleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import { loadPositions } from "./positions.ts";
+import { listSources } from "./sources.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
 import { cut, type TileSpan } from "./spans.ts";
 import { isStaged, RegisterStage, scratchStage } from "./winograd_stage.ts";
@@ -62,8 +63,9 @@ export function writeInputTransform(
   code.sweep(channels, steps, () => {
     forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
       const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];
+      const rowSources = listSources(row.sources);
       forEachSpan(code, columnRuns, along, (column, [tileFrom = from, tileTo = to]) => {
-        for (const { start, source, count, step } of evenRuns(row.sources)) {
+        for (const { start, source, count, step } of evenRuns(rowSources)) {
           const steps = [[tileFrom, step * shape.input.rowPitch]] as const;
           stage.overRows(start, count, steps, (i) => {
             const offset = (source + (i - start) * step) * shape.input.rowPitch;
@@ -74,7 +76,7 @@ export function writeInputTransform(
         }
         const { positionPitch } = shape.transformed;
         stage.overColumns(width.inputs, [[tileTo, positionPitch]], (j) => {
-          const values = row.sources.map((source, i) => source === null ? zero : stage.get(i, j));
+          const values = rowSources.map((source, i) => source === null ? zero : stage.get(i, j));
           transformInput(code, constants, height, values).forEach((value, i) => {
             const position = i * width.inputs + j;
             code.store(value, tileTo, position * positionPitch, column.tiles);
@@ -116,12 +118,13 @@ function evenRuns(sources: readonly (number | null)[]): EvenRun[] {
 function loadWindows(
   code: ProgramBuilder,
   { outputs, inputs }: AxisTransform,
-  { sources }: TileSpan,
+  column: TileSpan,
   ptr: Pointer,
   offset: number,
   zero: Register,
 ): Register[] {
   const { lanes } = code;
+  const sources = listSources(column.sources);
   const run = (index: number, count: number): Register => {
     const positions = sources.slice(index, index + count);
     return loadPositions(code, positions, sources, ptr, offset, zero);
