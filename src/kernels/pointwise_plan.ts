@@ -81,7 +81,7 @@ function addTiles(
   const axisOf = (axis: 0 | 1 | 2, run: WindowRun) => ({
     count: run.tiles * run.block,
     block: run.block,
-    steps: argumentSteps(g.stride[axis] * pitches[axis], 0, 0, outPitches[axis]),
+    steps: argumentSteps(run.step / run.block * pitches[axis], 0, 0, outPitches[axis]),
   });
   for (const depth of runs(0, 1)) {
     for (const height of runs(1, block.rows)) {

@@ -169,7 +169,9 @@ function alike(
     more = Math.min(more, Math.floor(course.left / (block * outputs * stride)));
   }
   const [step = 0] = steps;
-  return more > 0 && steps.size <= 1 ? { count: 1 + more, step: step * block * outputs * stride } : ONE;
+  return more > 0 && steps.size <= 1
+    ? { count: 1 + more, step: step * block * outputs * stride }
+    : ONE;
 }
 
 function termsRun(
