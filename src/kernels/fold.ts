@@ -35,8 +35,12 @@ const LEAST_COLUMNS = 4 * FOLD_COLUMNS;
 /** Fewer channels than this are on few pages however they lie. */
 const LEAST_CHANNELS = 32;
 
+/** Columns that a folded row may have besides those of its own outputs. */
+const MOST_OVERLAP = 8 * FOLD_COLUMNS;
+
 /** Whether a convolution is one long row of sums over many channels. */
 export function isFoldable(g: Geometry): boolean {
+  if ((g.kernel[2] - 1) * g.dilation[2] > MOST_OVERLAP * g.stride[2]) return false;
   const oneRow = ([0, 1] as const).every((axis) =>
     g.input[axis] === 1 && g.kernel[axis] === 1 && g.padBegin[axis] + g.padEnd[axis] === 0
   );
