@@ -25,9 +25,16 @@ const MOST_MULTIPLIER = 2;
 /** Larger kernels make programs too long. */
 const MOST_TAPS = 49;
 
+/** Input positions from the first tap of an output to the last, and to the next output's: programs look at each. */
+const MOST_REACH = 4096;
+const MOST_STRIDE = 64;
+
 /** Whether a convolution is to be planned so: one of each channel by itself, along rows and columns. */
 export function isPlainDepthwise({ geometry: g }: Pick<PlanRequest, "geometry">): boolean {
-  return !g.transposed && g.groups === g.inChannels &&
+  const isNear = ([1, 2] as const).every((axis) =>
+    (g.kernel[axis] - 1) * g.dilation[axis] <= MOST_REACH && g.stride[axis] <= MOST_STRIDE
+  );
+  return isNear && !g.transposed && g.groups === g.inChannels &&
     g.outChannels <= MOST_MULTIPLIER * g.groups && g.kernel[1] * g.kernel[2] <= MOST_TAPS &&
     g.kernel[0] === 1 && g.padBegin[0] === 0 && g.padEnd[0] === 0;
 }

@@ -296,11 +296,19 @@ export function directScratchBytes(
   if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
   // The last tile along an axis may have any smaller number of channels, and then more vectors of each;
   // a tile that the end of a row joins is half as wide again.
-  const sums = Array.from({ length: outChannels }, (_, i) => {
-    return (i + 1) * Math.floor(preferredVectors(target, i + 1) * 1.5);
-  });
-  return sums.reduce((a, b) => Math.max(a, b), 0) * vectorBytes;
+  const vectors = (channels: number) => Math.floor(preferredVectors(target, channels) * 1.5);
+  let sums = 0;
+  let most = 0;
+  for (let channels = 1; channels <= Math.min(outChannels, MANY_CHANNELS); channels++) {
+    sums = Math.max(sums, channels * vectors(channels));
+    if (channels > MANY_CHANNELS / 2) most = Math.max(most, vectors(channels));
+  }
+  if (outChannels > MANY_CHANNELS) sums = outChannels * most;
+  return sums * vectorBytes;
 }
+
+/** Of more channels the last register tile hardly matters: their vectors are those of some fewer. */
+const MANY_CHANNELS = 4096;
 
 /** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
 const WINDOW_BYTES = 20 * 1024;
