@@ -57,7 +57,7 @@ export const EXTREME_SIZES: Readonly<Record<string, LayerCase>> = {
   "100 thousand taps of one channel": conv([1, 1], 100_000, [200_000], { padding: "same" }),
   "100 thousand depthwise taps": conv([32, 32], 100_000, [200_000], { groups: 32 }),
   "100 thousand taps for one output": conv([16, 16], 100_000, [100_000]),
-  "100 thousand taps, 40 channels": conv([40, 40], 100_000, [200_000]),
+  "100 thousand taps, 16 channels": conv([16, 16], 100_000, [200_000]),
   "100 thousand taps of a row": conv([4, 4], [1, 100_000], [3, 200_000]),
   "100 thousand taps of a column": conv([4, 4], [100_000, 1], [200_000, 3]),
   "3 rows of 100 thousand taps": conv([4, 4], [3, 100_000], [9, 120_000]),
