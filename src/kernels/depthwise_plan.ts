@@ -29,11 +29,27 @@ const MOST_TAPS = 49;
 const MOST_REACH = 4096;
 const MOST_STRIDE = 64;
 
+/** Register tiles that see both the input and the padding, each with code of its own, and the inner one. */
+const MOST_KINDS = 64;
+
+/** Rows of a register tile, at least where there are many. */
+const TILE_ROWS = 4;
+
+/** About how many kinds of register tiles of some outputs there are along an axis. */
+function kindsOfTiles(g: Geometry, axis: 1 | 2, outputs: number): number {
+  const reach = (g.kernel[axis] - 1) * g.dilation[axis];
+  const kinds = (pad: number) => Math.ceil(Math.min(pad, reach) / g.stride[axis] / outputs);
+  return 1 + kinds(g.padBegin[axis]) + kinds(g.padEnd[axis]);
+}
+
 /** Whether a convolution is to be planned so: one of each channel by itself, along rows and columns. */
-export function isPlainDepthwise({ geometry: g }: Pick<PlanRequest, "geometry">): boolean {
-  const isNear = ([1, 2] as const).every((axis) =>
-    (g.kernel[axis] - 1) * g.dilation[axis] <= MOST_REACH && g.stride[axis] <= MOST_STRIDE
-  );
+export function isPlainDepthwise(
+  { geometry: g, target }: Pick<PlanRequest, "geometry" | "target">,
+): boolean {
+  const isNear =
+    ([1, 2] as const).every((axis) =>
+      (g.kernel[axis] - 1) * g.dilation[axis] <= MOST_REACH && g.stride[axis] <= MOST_STRIDE
+    ) && kindsOfTiles(g, 1, TILE_ROWS) * kindsOfTiles(g, 2, target.lanes) <= MOST_KINDS;
   return isNear && !g.transposed && g.groups === g.inChannels &&
     g.outChannels <= MOST_MULTIPLIER * g.groups && g.kernel[1] * g.kernel[2] <= MOST_TAPS &&
     g.kernel[0] === 1 && g.padBegin[0] === 0 && g.padEnd[0] === 0;

@@ -22,7 +22,7 @@ const LEAST_PIXELS = 32;
 const LEAST_MACHINE_CODE_PIXELS = 256;
 
 /** More taps than this make programs too long, and more terms the copy of a tile's pixels too large. */
-const MOST_TAPS = 1024;
+const MOST_TAPS = 512;
 const MOST_STEPS = 65_536;
 
 /** Whether a convolution, its axes collapsed, is computed as a product of matrices. */

@@ -16,12 +16,26 @@ export interface Repeat {
 }
 
 /** More terms than this are not listed. */
-export const MOST_LISTED = 8192;
+export const MOST_LISTED = 1024;
 
 /** `body`, `count` times, each a step further than the time before. */
 export function repeated(count: number, step: number, body: Terms): Terms {
   const repeat = { count, step, body };
-  return count * countTerms(body) <= MOST_LISTED ? listTerms([repeat]) : [repeat];
+  if (count * countTerms(body) <= MOST_LISTED) return listTerms([repeat]);
+  return [evenly(repeat) ?? repeat];
+}
+
+/** Terms that are evenly spaced throughout, one at a time; `null` if they are not. */
+function evenly({ count, step, body }: Repeat): Repeat | null {
+  const [first, ...others] = body;
+  if (typeof first === "object") {
+    const isOne = others.length === 0 && first.count * first.step === step;
+    return isOne ? { ...first, count: first.count * count } : null;
+  }
+  if (first === undefined) return null;
+  const each = step / body.length;
+  const isEven = body.every((term, i) => term === first + i * each);
+  return isEven ? { count: count * body.length, step: each, body: [first] } : null;
 }
 
 /** How many terms there are. */
