@@ -142,5 +142,12 @@ export const EXTREME_SIZES: Readonly<Record<string, LayerCase>> = {
   "32 channels of 100 million planes": conv([2, 2], [3, 1, 1], [3e7, 2, 2], { padding: [1, 0, 0] }),
 };
 
+/** Valid sizes that no engine with its default memory can compute. */
+export const TOO_LARGE_SIZES: Readonly<Record<string, LayerCase>> = {
+  "weights of 4 GB": conv([1000, 1000], 1000, [2000]),
+  "100 thousand taps of 400 x 400 channels": conv([400, 400], 1e5, [1e5]),
+  "a window of 300 million elements": conv([300, 1], [1000, 1000], [1000, 1000]),
+};
+
 /** The same for transposed convolutions. */
 export const EXTREME_TRANSPOSED_SIZES: Readonly<Record<string, LayerCase>> = {};

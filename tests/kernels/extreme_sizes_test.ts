@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertThrows } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import { encodeWasm } from "../../src/codegen/wasm.ts";
 import { encodeX64 } from "../../src/codegen/x64.ts";
@@ -8,11 +8,19 @@ import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { type Plan, planBytes, planFor } from "../../src/kernels/plan.ts";
 import { explain } from "../../src/layers/explain.ts";
 import { type Piece, piecesOf } from "../../src/layers/pieces.ts";
-import { geometryOf } from "../_arbitrary.ts";
-import { EXTREME_SIZES, EXTREME_TRANSPOSED_SIZES } from "./_extreme_sizes.ts";
+import { geometryOf, type LayerCase } from "../_arbitrary.ts";
+import { EXTREME_SIZES, EXTREME_TRANSPOSED_SIZES, TOO_LARGE_SIZES } from "./_extreme_sizes.ts";
 
-const CASES = Object.entries({ ...EXTREME_SIZES, ...EXTREME_TRANSPOSED_SIZES })
-  .map(([name, layerCase]) => ({ name, geometry: geometryOf(layerCase) }));
+interface Case {
+  readonly name: string;
+  readonly geometry: Geometry;
+}
+
+function casesOf(sizes: Readonly<Record<string, LayerCase>>): Case[] {
+  return Object.entries(sizes).map(([name, size]) => ({ name, geometry: geometryOf(size) }));
+}
+
+const CASES = casesOf({ ...EXTREME_SIZES, ...EXTREME_TRANSPOSED_SIZES });
 
 const FORM = { hasBias: true, epilogue: NO_EPILOGUE, algorithm: "auto" } as const;
 
@@ -30,8 +38,12 @@ const THREADS = 2;
 const PAGES = 2 ** 14;
 
 /** Runs something for every case; says which took longest. */
-function timeAll(what: string, work: (geometry: Geometry, name: string) => void): void {
-  const times = CASES.map(({ name, geometry }) => {
+function timeAll(
+  what: string,
+  work: (geometry: Geometry, name: string) => void,
+  cases: readonly Case[] = CASES,
+): void {
+  const times = cases.map(({ name, geometry }) => {
     const start = performance.now();
     work(geometry, name);
     return { name, milliseconds: performance.now() - start };
@@ -82,6 +94,17 @@ Deno.test("Every extreme size is explained at once", () => {
   timeAll("Explained", (geometry) => {
     assert(explain(engine, geometry, FORM, {}).pieces > 0);
   });
+});
+
+Deno.test("What is really too large is refused at once, and the error says what it would take", () => {
+  using engine = new Engine();
+  timeAll("Refused", (geometry) => {
+    assertThrows(
+      () => explain(engine, geometry, FORM, {}),
+      RangeError,
+      `bytes of shared memory, but the engine has`,
+    );
+  }, casesOf(TOO_LARGE_SIZES));
 });
 
 Deno.test("There are extreme sizes of every kind", () => {
