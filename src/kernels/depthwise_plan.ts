@@ -32,7 +32,7 @@ const MOST_STRIDE = 64;
 /** Register tiles that see both the input and the padding, each with code of its own, and the inner one. */
 const MOST_KINDS = 64;
 
-/** Rows of a register tile, at least where there are many. */
+/** Rows of a register tile at least where there are many, or vectors of a row where there are few. */
 const TILE_ROWS = 4;
 
 /** About how many kinds of register tiles of some outputs there are along an axis. */
@@ -46,10 +46,11 @@ function kindsOfTiles(g: Geometry, axis: 1 | 2, outputs: number): number {
 export function isPlainDepthwise(
   { geometry: g, target }: Pick<PlanRequest, "geometry" | "target">,
 ): boolean {
+  const tileColumns = target.lanes * Math.max(1, Math.floor(TILE_ROWS / g.output[1]));
   const isNear =
     ([1, 2] as const).every((axis) =>
       (g.kernel[axis] - 1) * g.dilation[axis] <= MOST_REACH && g.stride[axis] <= MOST_STRIDE
-    ) && kindsOfTiles(g, 1, TILE_ROWS) * kindsOfTiles(g, 2, target.lanes) <= MOST_KINDS;
+    ) && kindsOfTiles(g, 1, TILE_ROWS) * kindsOfTiles(g, 2, tileColumns) <= MOST_KINDS;
   return isNear && !g.transposed && g.groups === g.inChannels &&
     g.outChannels <= MOST_MULTIPLIER * g.groups && g.kernel[1] * g.kernel[2] <= MOST_TAPS &&
     g.kernel[0] === 1 && g.padBegin[0] === 0 && g.padEnd[0] === 0;

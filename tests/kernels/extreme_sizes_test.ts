@@ -25,7 +25,7 @@ const CASES = casesOf({ ...EXTREME_SIZES, ...EXTREME_TRANSPOSED_SIZES });
 const FORM = { hasBias: true, epilogue: NO_EPILOGUE, algorithm: "auto" } as const;
 
 /** A tenth of a second is the aim; the rest is for machines that are slow or shared. */
-const MOST_MILLISECONDS = 500;
+const MOST_MILLISECONDS = 1000;
 
 /** All programs of an ordinary layer take less than a tenth of it. */
 const MOST_CODE_BYTES = 2 ** 20;
