@@ -118,8 +118,8 @@ function convAxis(settings: ConvSettings, input: number, axis: number): Axis {
     return { output, ...halves(Math.max((output - 1) * stride + extent - input, 0)) };
   }
   const [padBegin, padEnd] = settings.padding[axis] ?? [0, 0];
-  const output = Math.floor((input + padBegin + padEnd - extent) / stride) + 1;
-  return { output, padBegin, padEnd };
+  const padded = checkExact(settings, axis, "the padded input", input + padBegin + padEnd);
+  return { output: Math.floor((padded - extent) / stride) + 1, padBegin, padEnd };
 }
 
 /** `(in - 1) * stride - pads + dilation * (k - 1) + outputPadding + 1`. */
@@ -132,7 +132,8 @@ function convTransposeAxis(
   const stride = settings.stride[axis] ?? 1;
   const most = Math.max(stride, settings.dilation[axis] ?? 1) - 1;
   const outputPadding = settings.outputPadding[axis] ?? 0;
-  const full = (input - 1) * stride + kernelExtent(settings, axis);
+  const size = (input - 1) * stride + kernelExtent(settings, axis);
+  const full = checkExact(settings, axis, "the full result", size);
   if (settings.padding === "same") {
     // The mirror of a "same" convolution: any output that one would take back to `input` will do.
     const least = (input - 1) * stride + 1;
@@ -149,7 +150,17 @@ function convTransposeAxis(
 
 /** How far a kernel reaches along an axis, the gaps of its dilation included. */
 function kernelExtent(settings: ConvSettings, axis: number): number {
-  return (settings.dilation[axis] ?? 1) * ((settings.kernel[axis] ?? 1) - 1) + 1;
+  const extent = (settings.dilation[axis] ?? 1) * ((settings.kernel[axis] ?? 1) - 1) + 1;
+  return checkExact(settings, axis, "the kernel", extent);
+}
+
+/** Checks that a size is one that numbers hold exactly: others would be rounded in silence. */
+function checkExact(settings: ConvSettings, axis: number, what: string, size: number): number {
+  if (Number.isSafeInteger(size)) return size;
+  throw new RangeError(
+    `${settings.name}: ${what} would span ${size} positions on spatial axis ${axis}, but sizes go up ` +
+      `to ${Number.MAX_SAFE_INTEGER}`,
+  );
 }
 
 /** Splits the padding of `"same"`: what is odd goes to the end. */

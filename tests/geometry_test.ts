@@ -228,6 +228,26 @@ Deno.test("convGeometry() refuses arrays that are too large and names the bytes"
   }
 });
 
+Deno.test("Sizes that numbers do not hold exactly are refused, not rounded", () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  assertThrows(
+    () => convGeometry(settings(false, 1, 3, { padding: most, dilation: most - 1 }), 0, [10]),
+    RangeError,
+    `Conv1d: the kernel would span 18014398509481980 positions on spatial axis 0, but sizes go up to ${most}`,
+  );
+  assertThrows(
+    () => convGeometry(settings(false, 1, 2, { padding: most, dilation: most - 1 }), 0, [10]),
+    RangeError,
+    "Conv1d: the padded input would span",
+  );
+  assertThrows(
+    () => convTranspose1d(3, 2, { stride: 2 ** 52, padding: 2 ** 52, dilation: 2 ** 52 }),
+    RangeError,
+    "ConvTranspose1d: the full result would span",
+  );
+  assertEquals(conv1d(10, 1, { stride: most, dilation: most }).output, [1, 1, 1]);
+});
+
 Deno.test("weightShape() is that of torch.nn", () => {
   assertEquals(weightShape(settings(false, 2, [3, 5], { groups: 2 })), [6, 2, 3, 5]);
   assertEquals(weightShape(settings(true, 2, [3, 5], { groups: 2 })), [4, 3, 3, 5]);

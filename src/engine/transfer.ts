@@ -158,17 +158,20 @@ function measure(phase: Phase, buffer: number): Int32Array {
   const MOST = 2 ** 31 - 1;
   const lengths = new Int32Array(unitsOf(phase)).fill(MOST);
   const perUnit = tilesPerUnit(phaseTiles(phase));
-  let tile = 0;
+  let first = 0;
   for (const grid of phase.grids) {
     const writes = writesOf(phase, grid, buffer);
-    const tiles = gridTiles(grid);
-    for (let index = 0; index < tiles; index++, tile++) {
-      const unit = Math.floor(tile / perUnit);
-      for (const { first, steps } of writes) {
-        const byte = first + displacement(grid.extents, steps, index);
+    const end = first + gridTiles(grid);
+    for (let from = first; from < end;) {
+      const unit = Math.floor(from / perUnit);
+      const to = Math.min(end, (unit + 1) * perUnit);
+      for (const { first: start, steps } of writes) {
+        const byte = start + leastDisplacement(grid.extents, steps, from - first, to - 1 - first);
         lengths[unit] = Math.min(lengths[unit] ?? MOST, Math.floor(byte / FLOAT_BYTES));
       }
+      from = to;
     }
+    first = end;
   }
   for (let unit = lengths.length - 2; unit >= 0; unit--) {
     lengths[unit] = Math.min(lengths[unit] ?? MOST, lengths[unit + 1] ?? MOST);
@@ -192,14 +195,33 @@ function writesOf(
   });
 }
 
-/** How far a tile's pointer is from the first tile's; the last axis runs fastest. */
-function displacement(extents: readonly number[], steps: readonly number[], tile: number): number {
-  let rest = tile;
-  let bytes = 0;
-  for (let axis = extents.length - 1; axis >= 0; axis--) {
-    const extent = extents[axis] ?? 1;
-    bytes += rest % extent * (steps[axis] ?? 0);
-    rest = Math.floor(rest / extent);
+/**
+ * How far the pointers of tiles `from .. to` are from the first tile's, at the least; the last axis runs
+ * fastest. The tiles of a unit are many where a phase has many: they are not looked at one by one.
+ */
+function leastDisplacement(
+  [extent = 1, ...extents]: readonly number[],
+  [step = 0, ...steps]: readonly number[],
+  from: number,
+  to: number,
+): number {
+  const inner = extents.reduce((product, extent) => product * extent, 1);
+  if (from === 0 && to === extent * inner - 1) {
+    return Math.min(0, (extent - 1) * step) + leastOfAll(extents, steps);
   }
-  return bytes;
+  const [first, last] = [Math.floor(from / inner), Math.floor(to / inner)];
+  const part = (index: number, from: number, to: number) =>
+    index * step + leastDisplacement(extents, steps, from, to);
+  if (first === last) return part(first, from % inner, to % inner);
+  const ends = Math.min(part(first, from % inner, inner - 1), part(last, 0, to % inner));
+  if (last === first + 1) return ends;
+  const between = (step < 0 ? last - 1 : first + 1) * step + leastOfAll(extents, steps);
+  return Math.min(ends, between);
+}
+
+/** The same of all tiles of a box. */
+function leastOfAll(extents: readonly number[], steps: readonly number[]): number {
+  return extents.reduce((sum, extent, axis) => {
+    return sum + Math.min(0, (extent - 1) * (steps[axis] ?? 0));
+  }, 0);
 }

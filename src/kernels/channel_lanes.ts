@@ -45,6 +45,7 @@ import {
 import { range } from "./numbers.ts";
 import { writeReduction } from "./reduction.ts";
 import { evenParts, mostRows, unrolledSteps, usableRegisters } from "./register_tile.ts";
+import { countTerms, listTerms } from "./terms.ts";
 import { transpose, transposeRegisters } from "./transpose.ts";
 
 const INPUT: Pointer = 0;
@@ -107,7 +108,7 @@ const PANEL_BYTES = 20 * 1024;
 
 /** Input channels of one part of a sum. */
 function inputChannelBlock({ target, inChannels, taps }: DirectShape): number {
-  const channelBytes = panelChannels(target) * taps.length * FLOAT_BYTES;
+  const channelBytes = panelChannels(target) * countTerms(taps) * FLOAT_BYTES;
   const most = Math.max(1, Math.floor(PANEL_BYTES / channelBytes));
   return most >= inChannels ? inChannels : Math.ceil(inChannels / Math.ceil(inChannels / most));
 }
@@ -306,7 +307,7 @@ function someSteps(
   channels: number,
 ): Step[] {
   return range(channels).flatMap((channel) =>
-    taps.map((tap, i) => ({
+    listTerms(taps).map((tap, i) => ({
       input: channel * channelPitch + tap,
       weight: (channel * of + (positions[i] ?? 0)) * panel.bytes,
     }))

@@ -52,6 +52,7 @@ export function unitSteps(phases: readonly PhaseTaps[]): UnitStep[] {
  * to the next, and `taps` has the input of each product in the order of the weights.
  */
 export interface PhasedShape extends DirectShape {
+  readonly taps: readonly number[];
   /** Pixels of a unit. */
   readonly phases: number;
   /** Pixels that the last unit of a row lacks. */

@@ -15,10 +15,11 @@ import { FOLD_COLUMNS, foldedLayout, foldPhase, isFoldable } from "./fold.ts";
 import { chooseLanes, type LaneUse, type LaneWork } from "./lane_choice.ts";
 import type { PadAxes, PadAxis, PaddedLayout } from "./pad.ts";
 import { competesForCache, isScattered, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
-import { product, range } from "./numbers.ts";
+import { greatestCommonDivisor, product, range } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
 import { type TapRun, tapRuns } from "./tap_regions.ts";
+import { listTerms, repeated, shiftedTerms, type Terms } from "./terms.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";
 
@@ -85,6 +86,7 @@ export function planConvolution(request: PlanRequest): PlanBody {
 
 /** What fills the lanes. */
 function lanesOf(g: Geometry, target: Target): LaneUse {
+  if (countResidues(g) > MOST_RESIDUES) return "channels";
   // A folded row is all that pixels ask for.
   if (isFoldable(g)) return "pixels";
   return chooseLanes(laneWork(g, target));
@@ -123,7 +125,7 @@ function weightLayout(g: Geometry): WeightLayout {
     groupPitch: outChannels * inChannels * kernel,
     inChannelPitch: kernel,
     outChannelPitch: inChannels * kernel,
-    taps: range(kernel),
+    taps: repeated(kernel, 1, [0]),
   };
 }
 
@@ -139,6 +141,7 @@ function tapSpaces(g: Geometry, space: TileSpace): TileSpace[] {
   const columns = tapRuns(g, 2);
   if (rows.length * columns.length === 1) return [space];
   const { shape } = space;
+  const offsets = listTerms(shape.taps);
   return rows.flatMap((row) =>
     columns.map((column) => {
       const positions = range(g.kernel[0]).flatMap((depth) =>
@@ -146,12 +149,12 @@ function tapSpaces(g: Geometry, space: TileSpace): TileSpace[] {
           tapsOf(column).map((width) => (depth * g.kernel[1] + height) * g.kernel[2] + width)
         )
       );
-      const taps = positions.map((position) => shape.taps[position] ?? 0);
+      const taps = positions.map((position) => offsets[position] ?? 0);
       const input = row.start * shape.rowStep + column.start * shape.inputPixelStep;
       const output = row.start * shape.outputRowStep + column.start * shape.pixelStep;
       return {
         ...space,
-        shape: { ...shape, taps, someTaps: { of: shape.taps.length, positions } },
+        shape: { ...shape, taps, someTaps: { of: offsets.length, positions } },
         rows: row.count,
         columns: column.count,
         input: { ...space.input, offset: space.input.offset + input },
@@ -188,7 +191,7 @@ interface InputView {
   readonly depthTap: number;
   readonly rowTap: number;
   /** Where each tap of a row finds its pixels. */
-  readonly columnTaps: readonly number[];
+  readonly columnTaps: Terms;
 }
 
 /** How the input is packed, if it is. */
@@ -230,12 +233,13 @@ function plainView(g: Geometry, lanes: LaneUse): InputView {
     pixelStep: lanes === "channels" ? g.stride[2] * FLOAT_BYTES : FLOAT_BYTES,
     depthTap: dilationD * plane,
     rowTap: dilationH * row,
-    columnTaps: range(g.kernel[2]).map((k) => k * dilationW * FLOAT_BYTES),
+    columnTaps: repeated(g.kernel[2], dilationW * FLOAT_BYTES, [0]),
   };
 }
 
 function packedAxes(g: Geometry, lanes: LaneUse): PadAxes {
-  const columns = lanes === "channels" ? [plainAxis(g, 2)] : columnAxes(g);
+  const isPlain = lanes === "channels" || countResidues(g) > MOST_RESIDUES;
+  const columns = isPlain ? [plainAxis(g, 2)] : columnAxes(g);
   return { depth: plainAxis(g, 0), height: plainAxis(g, 1), columns };
 }
 
@@ -258,12 +262,26 @@ function columnOf(g: Geometry, tap: number): { residue: number; column: number }
   return { residue: position % stride, column: Math.floor(position / stride) };
 }
 
+/** More residues than this are not sorted: elements are broadcast from where they lie. */
+const MOST_RESIDUES = 512;
+
+/** Taps after which the residues of the column stride come again. */
+function residuePeriod({ stride, dilation }: Geometry): number {
+  return stride[2] / greatestCommonDivisor(stride[2], dilation[2]);
+}
+
+/** How many residues of the column stride some tap falls on. */
+function countResidues(g: Geometry): number {
+  return Math.min(g.kernel[2], residuePeriod(g));
+}
+
 /** The residues of the column stride that some tap falls on, each with its last tap's column. */
 function residues(g: Geometry): Map<number, number> {
+  const period = residuePeriod(g);
   const lastColumns = new Map<number, number>();
-  for (const tap of range(g.kernel[2])) {
-    const { residue, column } = columnOf(g, tap);
-    lastColumns.set(residue, column);
+  for (const tap of range(countResidues(g))) {
+    const last = tap + Math.floor((g.kernel[2] - 1 - tap) / period) * period;
+    lastColumns.set(columnOf(g, tap).residue, columnOf(g, last).column);
   }
   return lastColumns;
 }
@@ -291,32 +309,32 @@ function packedView(g: Geometry, layout: PaddedLayout, lanes: LaneUse): InputVie
     return {
       ...view,
       pixelStep: g.stride[2] / packedStep(g, 2) * FLOAT_BYTES,
-      columnTaps: range(g.kernel[2]).map((tap) => tap * g.dilation[2] * FLOAT_BYTES),
+      columnTaps: repeated(g.kernel[2], g.dilation[2] * FLOAT_BYTES, [0]),
     };
   }
   return { ...view, pixelStep: FLOAT_BYTES, columnTaps: residueTaps(g, layout) };
 }
 
 /** Where each tap of a row finds its pixels, when residues of the column stride lie side by side. */
-function residueTaps(g: Geometry, layout: PaddedLayout): number[] {
+function residueTaps(g: Geometry, layout: PaddedLayout): Terms {
   const starts = new Map<number, number>();
   let start = 0;
   [...residues(g).keys()].forEach((residue, index) => {
     starts.set(residue, start);
     start += layout.columns[index]?.count ?? 0;
   });
-  return range(g.kernel[2]).map((tap) => {
+  const first = range(countResidues(g)).map((tap) => {
     const { residue, column } = columnOf(g, tap);
     return ((starts.get(residue) ?? 0) + column) * FLOAT_BYTES;
   });
+  const step = first.length * g.dilation[2] / g.stride[2] * FLOAT_BYTES;
+  const turns = Math.floor(g.kernel[2] / first.length);
+  const rest = first.slice(0, g.kernel[2] % first.length);
+  return [...repeated(turns, step, first), ...shiftedTerms(rest, turns * step)];
 }
 
 /** Input offset of every tap, in the order of the weights: depth, height, width. */
-function tapOffsets(g: Geometry, view: InputView): number[] {
+function tapOffsets(g: Geometry, view: InputView): Terms {
   const [depth, height] = g.kernel;
-  return range(depth).flatMap((kd) =>
-    range(height).flatMap((kh) =>
-      view.columnTaps.map((column) => kd * view.depthTap + kh * view.rowTap + column)
-    )
-  );
+  return repeated(depth, view.depthTap, repeated(height, view.rowTap, view.columnTaps));
 }

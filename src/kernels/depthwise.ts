@@ -28,6 +28,7 @@ import {
   tileVectors,
 } from "./direct.ts";
 import { depthwiseTile, inputUses } from "./depthwise_tile.ts";
+import { countTerms, listTerms } from "./terms.ts";
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
@@ -41,7 +42,7 @@ const ROWS = 4;
 
 /** Whether the family applies: one input channel, and taps few enough to be held. */
 export function isDepthwise({ inChannels, taps }: DirectShape): boolean {
-  return inChannels === 1 && taps.length >= 1 && taps.length <= MOST_TAPS;
+  return inChannels === 1 && taps.length >= 1 && countTerms(taps) <= MOST_TAPS;
 }
 
 /**
@@ -210,7 +211,7 @@ function writeTileByTaps(
 ): void {
   const sums = initialSums(code, shape, vectors.length);
   const [pixels, weight] = [code.register(), code.register()];
-  shape.taps.forEach((tapOffset, tap) => {
+  listTerms(shape.taps).forEach((tapOffset, tap) => {
     code.broadcast(weight, WEIGHT, tap * FLOAT_BYTES);
     vectors.forEach(({ input }, vector) => {
       const sum = sums[vector];

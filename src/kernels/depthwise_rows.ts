@@ -42,6 +42,7 @@ import type { Target } from "../codegen/target.ts";
 import { type Epilogue, writeOutput } from "./epilogue.ts";
 import { range } from "./numbers.ts";
 import { loadPositions } from "./positions.ts";
+import { listSources } from "./sources.ts";
 import { type AxisWindow, cut, type TileSpan } from "./spans.ts";
 import { forEachSpan, inputWalk, tileWalk } from "./walk.ts";
 
@@ -264,6 +265,8 @@ function classesOf(
   { weights }: Channel,
 ): TapClass[] {
   const { lanes } = target;
+  const rowSources = listSources(row.sources);
+  const columnSources = listSources(column.sources);
   const classes = new Map<number, { taps: Set<number>; inputs: Map<string, InputVector> }>();
   const vectors = Math.ceil(column.tiles / lanes);
   const classOf = (first: number) => {
@@ -277,12 +280,12 @@ function classesOf(
       const first = v * lanes * width.stride + kw * width.dilation;
       const count = Math.min(lanes, column.tiles - v * lanes);
       const { taps, inputs } = classOf(first);
-      const seen = range(count).map((i) => column.sources[first + i * width.stride] ?? null);
+      const seen = range(count).map((i) => columnSources[first + i * width.stride] ?? null);
       if (seen.every((source) => source === null)) continue;
       for (const r of range(row.tiles)) {
         for (const kh of range(height.taps)) {
           const position = r * height.stride + kh * height.dilation;
-          if ((row.sources[position] ?? null) === null) continue;
+          if ((rowSources[position] ?? null) === null) continue;
           const key = `${position} ${first}`;
           const known = inputs.get(key) ?? { position, first, count, uses: [] };
           known.count = Math.max(known.count, count);
@@ -306,12 +309,14 @@ type ColumnLoader = (position: number, first: number, count: number) => Register
 function columnLoader(
   code: ProgramBuilder,
   { target, height, width, input: { rowPitch } }: DepthwiseShape,
-  { row, column: { sources }, input }: Place,
+  { row, column, input }: Place,
   zero: Register,
 ): ColumnLoader {
   const { lanes } = target;
+  const rowSources = listSources(row.sources);
+  const sources = listSources(column.sources);
   const load = (position: number, columns: readonly (number | null)[]) =>
-    loadPositions(code, columns, sources, input, (row.sources[position] ?? 0) * rowPitch, zero);
+    loadPositions(code, columns, sources, input, (rowSources[position] ?? 0) * rowPitch, zero);
   if (width.stride !== 2) {
     return (position, first, count) =>
       load(position, range(count).map((i) => sources[first + i * width.stride] ?? null));

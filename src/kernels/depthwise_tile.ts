@@ -11,6 +11,7 @@
 import type { DirectShape, TileVector } from "./direct.ts";
 import { tileVectors } from "./direct.ts";
 import { usableRegisters } from "./register_tile.ts";
+import { listTerms } from "./terms.ts";
 
 /** One multiplication: which vector's sum an input vector goes to, and with which tap. */
 export interface Use {
@@ -24,8 +25,9 @@ export function inputUses(
   vectors: readonly TileVector[],
 ): [offset: number, uses: Use[]][] {
   const uses = new Map<number, Use[]>();
+  const offsets = listTerms(taps);
   vectors.forEach(({ input }, vector) => {
-    taps.forEach((tapOffset, tap) => {
+    offsets.forEach((tapOffset, tap) => {
       const known = uses.get(input + tapOffset);
       if (known === undefined) uses.set(input + tapOffset, [{ vector, tap }]);
       else known.push({ vector, tap });

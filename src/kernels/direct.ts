@@ -53,6 +53,7 @@ import {
   preferredVectors,
   unrolledSteps,
 } from "./register_tile.ts";
+import { countTerms, listTerms, MOST_LISTED, repeated, type Terms } from "./terms.ts";
 
 /** One convolution of one group of channels: what the program of a tile is made from. */
 export interface DirectShape {
@@ -62,7 +63,7 @@ export interface DirectShape {
   /** Output channels of a group. */
   readonly outChannels: number;
   /** For each tap, in the order of the weights: bytes from the pixel that tap 0 sees first. */
-  readonly taps: readonly number[];
+  readonly taps: Terms;
   /** Where those are not all taps of the kernel: how many it has, and which they are. */
   readonly someTaps?: { readonly of: number; readonly positions: readonly number[] };
   readonly hasBias: boolean;
@@ -146,7 +147,9 @@ export function tileBuilder(
   { groups, outChannels, rows, columns }: TileBlock,
 ): ProgramBuilder {
   return new ProgramBuilder(
-    `${family} ${groups}g x ${outChannels}oc x ${rows}x${columns}px, ${inChannels}ic x ${taps.length} taps`,
+    `${family} ${groups}g x ${outChannels}oc x ${rows}x${columns}px, ${inChannels}ic x ${
+      countTerms(taps)
+    } taps`,
     target.lanes,
     DIRECT_PARAMETERS.length,
   );
@@ -162,7 +165,7 @@ export function sweepGroups(
   const { inChannels, outChannels, channelPitch, taps, outputChannelPitch } = shape;
   code.sweep(groups, [
     [INPUT, inChannels * channelPitch],
-    [WEIGHT, outChannels * inChannels * taps.length * FLOAT_BYTES],
+    [WEIGHT, outChannels * inChannels * countTerms(taps) * FLOAT_BYTES],
     [BIAS, outChannels * FLOAT_BYTES],
     ...outputSteps(shape, outChannels * outputChannelPitch),
   ], body);
@@ -270,7 +273,7 @@ export function sweepInputChannels(
 ): void {
   const steps = [
     [INPUT, block * channelPitch],
-    [WEIGHT, block * taps.length * FLOAT_BYTES],
+    [WEIGHT, block * countTerms(taps) * FLOAT_BYTES],
   ] as const;
   const full = Math.floor(inChannels / block);
   const rest = inChannels % block;
@@ -293,11 +296,19 @@ export function directScratchBytes(
   if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
   // The last tile along an axis may have any smaller number of channels, and then more vectors of each;
   // a tile that the end of a row joins is half as wide again.
-  const sums = Array.from({ length: outChannels }, (_, i) => {
-    return (i + 1) * Math.floor(preferredVectors(target, i + 1) * 1.5);
-  });
-  return sums.reduce((a, b) => Math.max(a, b), 0) * vectorBytes;
+  const vectors = (channels: number) => Math.floor(preferredVectors(target, channels) * 1.5);
+  let sums = 0;
+  let most = 0;
+  for (let channels = 1; channels <= Math.min(outChannels, MANY_CHANNELS); channels++) {
+    sums = Math.max(sums, channels * vectors(channels));
+    if (channels > MANY_CHANNELS / 2) most = Math.max(most, vectors(channels));
+  }
+  if (outChannels > MANY_CHANNELS) sums = outChannels * most;
+  return sums * vectorBytes;
 }
+
+/** Of more channels the last register tile hardly matters: their vectors are those of some fewer. */
+const MANY_CHANNELS = 4096;
 
 /** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
 const WINDOW_BYTES = 20 * 1024;
@@ -317,9 +328,11 @@ function inputChannelBlock(
   vectors: readonly TileVector[],
 ): number {
   if (outChannels < LEAST_REUSE_CHANNELS) return inChannels;
+  // A window of so many taps is too much in any case.
+  if (countTerms(taps) > MOST_LISTED) return 1;
   const lines = new Set<number>();
   const pages = new Set<number>();
-  for (const tap of taps) {
+  for (const tap of listTerms(taps)) {
     for (const { input } of vectors) {
       for (const byte of [tap + input, tap + input + lanes * FLOAT_BYTES - 1]) {
         lines.add(Math.floor(byte / CACHE_LINE_BYTES));
@@ -392,7 +405,7 @@ function channelSteps(
 
 /** Bytes from the weights of one output channel to the next. */
 function weightPitch({ inChannels, taps }: DirectShape): number {
-  return inChannels * taps.length * FLOAT_BYTES;
+  return inChannels * countTerms(taps) * FLOAT_BYTES;
 }
 
 /** The sums of `channels` output channels by some vectors of pixels, in registers throughout. */
@@ -521,14 +534,13 @@ function writeInitialSum(
 }
 
 /** Input offsets of a sum, in the order of the weights: channels, then taps. */
-export function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): number[] {
-  return Array.from({ length: channels }, (_, c) => taps.map((tap) => c * channelPitch + tap))
-    .flat();
+export function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): Terms {
+  return repeated(channels, channelPitch, taps);
 }
 
 /** Taps that the weights of a kernel are for. */
 export function kernelTaps({ taps, someTaps }: Pick<DirectShape, "taps" | "someTaps">): number {
-  return someTaps?.of ?? taps.length;
+  return someTaps?.of ?? countTerms(taps);
 }
 
 /** Finishes a vector of pixels and stores it, `offset` bytes from the output's pointer. */

@@ -9,6 +9,7 @@
 import { FLOAT_BYTES, ProgramBuilder } from "../codegen/program.ts";
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
+import { least } from "./numbers.ts";
 import {
   columnSegments,
   PAD_PARAMETERS,
@@ -16,11 +17,13 @@ import {
   type PadAxis,
   type PaddedLayout,
   type PadSegment,
+  padSegments,
   rowMajorLayout,
   sweepCopies,
   writeSegment,
 } from "./pad.ts";
 import { BUFFER, type PlanRequest } from "./plan.ts";
+import { courseOf, joinRuns, type Sources } from "./sources.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";
 
 /** Outputs of a folded row. */
@@ -32,8 +35,12 @@ const LEAST_COLUMNS = 4 * FOLD_COLUMNS;
 /** Fewer channels than this are on few pages however they lie. */
 const LEAST_CHANNELS = 32;
 
+/** Columns that a folded row may have besides those of its own outputs. */
+const MOST_OVERLAP = 8 * FOLD_COLUMNS;
+
 /** Whether a convolution is one long row of sums over many channels. */
 export function isFoldable(g: Geometry): boolean {
+  if ((g.kernel[2] - 1) * g.dilation[2] > MOST_OVERLAP * g.stride[2]) return false;
   const oneRow = ([0, 1] as const).every((axis) =>
     g.input[axis] === 1 && g.kernel[axis] === 1 && g.padBegin[axis] + g.padEnd[axis] === 0
   );
@@ -56,36 +63,71 @@ export function foldedLayout(g: Geometry, columns: readonly PadAxis[]): PaddedLa
   return { ...layout, name: "[batch][folded row][channel][residue][column], padded" };
 }
 
-/** Folded rows that are made in the same way, each from `FOLD_COLUMNS` outputs further on. */
+/** Folded rows that are made in the same way. */
 interface RowGroup {
   readonly start: number;
+  readonly count: number;
+  /** Input positions from one row's sources to the next's. */
+  readonly step: number;
+  /** Sources of the first row, from `origin` on. */
   readonly segments: readonly PadSegment[];
-  count: number;
+  /** The input position that a row's sources count from. */
+  readonly origin: number;
 }
 
 function rowGroups(g: Geometry, { columns, height }: PaddedLayout): RowGroup[] {
   const groups: RowGroup[] = [];
-  let inner: RowGroup | null = null;
-  for (let row = 0; row < height.count; row++) {
+  const whole = columns.map((axis) => {
+    const count = axis.count - FOLD_COLUMNS + g.output[2];
+    return joinRuns(padSegments({ ...axis, count }, g.input[2], g.paddingMode));
+  });
+  for (let start = 0; start < height.count;) {
     const moved = columns.map((axis) => ({
       ...axis,
-      first: axis.first + row * FOLD_COLUMNS * g.stride[2],
+      first: axis.first + start * FOLD_COLUMNS * g.stride[2],
     }));
     // The last row has fewer outputs: what it would see beyond the padding has no source.
-    const missing = Math.max(0, (row + 1) * FOLD_COLUMNS - g.output[2]);
+    const missing = Math.max(0, (start + 1) * FOLD_COLUMNS - g.output[2]);
     const segments = columnSegments(moved, g.input[2], g.paddingMode, missing);
-    const isInner = segments.length === columns.length &&
-      moved.every(({ first, count, step }) =>
-        first >= 0 && first + (count - 1) * step < g.input[2]
-      );
-    if (isInner && inner !== null) inner.count++;
-    else {
-      const group = { start: row, segments, count: 1 };
-      groups.push(group);
-      inner = isInner ? group : null;
-    }
+    const { count, step } = alikeRows(g, columns, whole, start);
+    const sources = segments.flatMap(({ count, source, step }) =>
+      source === null ? [] : [Math.min(source, source + (count - 1) * step)]
+    );
+    // Going backward, a pointer must not pass the beginning of the input.
+    const origin = step < 0 ? least(sources) : 0;
+    const from = segments.map((segment) =>
+      segment.source === null ? segment : { ...segment, source: segment.source - origin }
+    );
+    groups.push({ start, count, step, segments: from, origin });
+    start += count;
   }
   return groups;
+}
+
+/** How many folded rows from one on are made in the same way. */
+function alikeRows(
+  g: Geometry,
+  columns: readonly PadAxis[],
+  whole: readonly Sources[],
+  start: number,
+): Pick<RowGroup, "count" | "step"> {
+  const first = start * FOLD_COLUMNS;
+  const steps = new Set<number>();
+  let more = Math.floor((g.output[2] - first) / FOLD_COLUMNS) - 1;
+  columns.forEach(({ count }, i) => {
+    const course = courseOf(whole[i] ?? [], first, count);
+    if (course === null) more = 0;
+    else {
+      if (course.step !== null) steps.add(course.step);
+      more = Math.min(more, Math.floor(course.left / FOLD_COLUMNS));
+    }
+  });
+  const [step = 0] = steps;
+  const isOne = more <= 0 || steps.size > 1;
+  return {
+    count: isOne ? 1 : 1 + more,
+    step: isOne ? g.stride[2] * FOLD_COLUMNS : step * FOLD_COLUMNS,
+  };
 }
 
 /** The phase that packs an input into folded rows. */
@@ -95,10 +137,10 @@ export function foldPhase({ geometry: g, target }: PlanRequest, layout: PaddedLa
   const steps = {
     item: [g.inChannels * g.input[2] * FLOAT_BYTES, layout.itemPitch * FLOAT_BYTES],
     channel: [g.input[2] * FLOAT_BYTES, layout.channelPitch * FLOAT_BYTES],
-    row: [FOLD_COLUMNS * g.stride[2] * FLOAT_BYTES, row],
   } as const;
   const most = Math.floor(PAD_TILE_BYTES / (layout.rowLength * FLOAT_BYTES));
-  for (const { start, segments, count } of rowGroups(g, layout)) {
+  for (const { start, segments, count, step, origin } of rowGroups(g, layout)) {
+    const rowSteps = [step * FLOAT_BYTES, row] as const;
     const rows = Math.min(count, most);
     phase.add(
       [
@@ -108,10 +150,10 @@ export function foldPhase({ geometry: g, target }: PlanRequest, layout: PaddedLa
           block: Math.min(g.inChannels, Math.max(1, Math.floor(most / rows))),
           steps: steps.channel,
         },
-        { count, block: rows, steps: steps.row },
+        { count, block: rows, steps: rowSteps },
       ],
       [
-        { buffer: BUFFER.input, offset: 0 },
+        { buffer: BUFFER.input, offset: origin * FLOAT_BYTES },
         { buffer: BUFFER.padded, offset: start * row },
       ],
       layout.rowLength / COPIES_PER_MICROSECOND,
@@ -119,7 +161,7 @@ export function foldPhase({ geometry: g, target }: PlanRequest, layout: PaddedLa
         const name = `fold ${channels}x${rows}x${layout.rowLength}`;
         const code = new ProgramBuilder(name, target.lanes, PAD_PARAMETERS.length);
         sweepCopies(code, channels, steps.channel, () => {
-          sweepCopies(code, rows, steps.row, () => {
+          sweepCopies(code, rows, rowSteps, () => {
             for (const segment of segments) writeSegment(code, segment);
           });
         });

@@ -14,6 +14,11 @@ export function clamp(value: number, low: number, high: number): number {
   return Math.max(Math.min(low, high), Math.min(high, value));
 }
 
+/** The greatest number that divides two. */
+export function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
 /** The product of sizes. */
 export function product(sizes: readonly number[]): number {
   return sizes.reduce((a, b) => a * b, 1);

@@ -12,6 +12,7 @@ import { packedChannels, panelChannels } from "./channel_lanes.ts";
 import { range } from "./numbers.ts";
 import { BUFFER } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
+import { countTerms, firstTerm, repeated, scaledTerms, shiftedTerms, type Terms } from "./terms.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "./tiles.ts";
 import { transpose } from "./transpose.ts";
 
@@ -28,13 +29,13 @@ export interface WeightLayout {
   readonly inChannelPitch: number;
   readonly outChannelPitch: number;
   /** Positions of the taps in a kernel. */
-  readonly taps: readonly number[];
+  readonly taps: Terms;
 }
 
 /** Elements that the packed weights take. */
 export function panelElements(target: Target, layout: WeightLayout): number {
   const { groups, inChannels, outChannels, taps } = layout;
-  return groups * packedChannels(target, outChannels) * inChannels * taps.length;
+  return groups * packedChannels(target, outChannels) * inChannels * countTerms(taps);
 }
 
 /** Vectors that are gathered without a loop. */
@@ -52,9 +53,9 @@ export function addPanelPacking(
   start: number,
 ): void {
   const { groups, inChannels, outChannels, groupPitch, outChannelPitch, taps } = layout;
-  const [first] = taps;
+  const first = firstTerm(taps);
   if (first === undefined) return;
-  const reduction = inChannels * taps.length;
+  const reduction = inChannels * countTerms(taps);
   phase.add(
     [
       {
@@ -77,7 +78,7 @@ export function addPanelPacking(
     ],
     reduction / COPIES_PER_MICROSECOND,
     ([, channels = 1]) => panelProgram(target, layout, channels),
-    JSON.stringify({ ...layout, taps: taps.map((tap) => tap - first) }),
+    JSON.stringify({ ...layout, taps: shiftedTerms(taps, -first) }),
   );
 }
 
@@ -87,11 +88,9 @@ function panelProgram(
   { inChannels, inChannelPitch, outChannelPitch, taps }: WeightLayout,
   channels: number,
 ): Program {
-  const first = taps[0] ?? 0;
-  const source = range(inChannels).flatMap((ic) =>
-    taps.map((tap) => (ic * inChannelPitch + tap - first) * FLOAT_BYTES)
-  );
-  const code = new ProgramBuilder(`pack panel ${channels}oc x ${source.length}`, lanes, 2);
+  const relative = scaledTerms(shiftedTerms(taps, -(firstTerm(taps) ?? 0)), FLOAT_BYTES);
+  const source = repeated(inChannels, inChannelPitch * FLOAT_BYTES, relative);
+  const code = new ProgramBuilder(`pack panel ${channels}oc x ${countTerms(source)}`, lanes, 2);
   const panel: Panel = { channels, channelPitch: outChannelPitch * FLOAT_BYTES };
   const weightStep = Math.ceil(channels / lanes) * lanes * FLOAT_BYTES;
   writeReduction(code, FROM, TO, source, (offsets) => {

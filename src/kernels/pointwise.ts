@@ -48,6 +48,7 @@ import { spread } from "./pad.ts";
 import { type PixelSource, writePixelPanels } from "./pointwise_pack.ts";
 import { writeReduction } from "./reduction.ts";
 import { channelsOf, mostRows, unrolledSteps } from "./register_tile.ts";
+import { repeated } from "./terms.ts";
 
 /** One convolution of one group of channels. */
 export interface PointwiseShape {
@@ -201,7 +202,7 @@ function writeProducts(
     ? broadcastWeights(code, weight)
     : laneWeights(code, weight);
   const options = { weightStep, unroll: unrolledSteps(sums.length * vectors) };
-  const offsets = range(steps).map((step) => step * vectors * vectorBytes);
+  const offsets = repeated(steps, vectors * vectorBytes, [0]);
   writeReduction(code, pixel, weight, offsets, (offsets) => {
     offsets.forEach((offset, step) => {
       inputs.forEach((input, v) => code.load(input, pixel, offset + v * vectorBytes));

@@ -21,8 +21,14 @@ const LEAST_CHANNELS = 12;
 const LEAST_PIXELS = 32;
 const LEAST_MACHINE_CODE_PIXELS = 256;
 
+/** More taps than this make programs too long, and more terms the copy of a tile's pixels too large. */
+const MOST_TAPS = 512;
+const MOST_STEPS = 65_536;
+
 /** Whether a convolution, its axes collapsed, is computed as a product of matrices. */
 export function isPointwise(g: Geometry, target: Target): boolean {
+  if (product(g.kernel) > MOST_TAPS) return false;
+  if (stepsOf(g.kernel, g.inChannels / g.groups) > MOST_STEPS) return false;
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
   if (g.transposed || padded && g.paddingMode !== "zeros") return false;
   if (g.outChannels / g.groups < LEAST_CHANNELS) return false;

@@ -20,8 +20,8 @@ import { clamp, range } from "./numbers.ts";
 export interface AxisWindow {
   /** Input positions from one output to the next. */
   readonly stride: number;
-  /** Position of each tap. */
-  readonly taps: readonly number[];
+  /** Position of each tap, `null` of one that sees nothing but padding. */
+  readonly taps: readonly (number | null)[];
   /** Positions before the input's first. */
   readonly skip: number;
   /** Positions up to the input's last; no more than the tile looks at. */
@@ -64,10 +64,18 @@ interface Piece {
 }
 
 /** The pieces of all pixels of a tile, as one tap sees them. */
-function piecesOf(source: PixelSource, taps: readonly number[], lanes: number): Piece[] {
-  const [depthTap = 0, rowTap = 0, columnTap = 0] = taps;
+function piecesOf(
+  source: PixelSource,
+  [depthTap, rowTap, columnTap]: readonly [number | null, number | null, number | null],
+  lanes: number,
+): Piece[] {
   const [depth, height, width] = source.windows;
   const { rows, columns } = source;
+  if (depthTap === null || rowTap === null || columnTap === null) {
+    return range(rows).flatMap((row) =>
+      cut({ pixel: row * columns, count: columns, source: null }, 0, lanes)
+    );
+  }
   const columnOf = (position: number) =>
     clamp(Math.ceil((position - columnTap) / width.stride), 0, columns);
   const [first, end] = [columnOf(width.skip), columnOf(width.room)];

@@ -81,7 +81,7 @@ function addTiles(
   const axisOf = (axis: 0 | 1 | 2, run: WindowRun) => ({
     count: run.tiles * run.block,
     block: run.block,
-    steps: argumentSteps(g.stride[axis] * pitches[axis], 0, 0, outPitches[axis]),
+    steps: argumentSteps(run.step / run.block * pitches[axis], 0, 0, outPitches[axis]),
   });
   for (const depth of runs(0, 1)) {
     for (const height of runs(1, block.rows)) {
@@ -148,6 +148,9 @@ const PANELS_BYTES = 256 * 1024;
 /** Longer runs of a channel's pixels are stored no faster. */
 const MOST_PIXELS = 512;
 
+/** Vectors of a channel's pixels that a tile copies: each is an instruction or several. */
+const MOST_COPIES = 2048;
+
 /** Fewer panels of pixels than these read the weights too often. */
 const LEAST_PANELS = 2;
 
@@ -164,7 +167,11 @@ const LEAST_CHANNELS = 64;
 function blockOf(shape: PointwiseShape, g: Geometry): PointwiseBlock {
   const { target, outChannels, steps } = shape;
   const panel = PANEL_VECTORS * target.lanes;
-  const most = clamp(PANELS_BYTES / FLOAT_BYTES / steps, LEAST_PANELS * panel, MOST_PIXELS);
+  const most = clamp(
+    Math.min(PANELS_BYTES / FLOAT_BYTES / steps, MOST_COPIES * target.lanes / product(g.kernel)),
+    LEAST_PANELS * panel,
+    MOST_PIXELS,
+  );
   const pixels = pixelBlock(g.output, panel, most);
   const parts = Math.ceil(g.output[1] / pixels.rows) * Math.ceil(g.output[2] / pixels.columns);
   const others = g.batch * g.groups * g.output[0] * parts;

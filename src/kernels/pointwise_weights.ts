@@ -10,6 +10,7 @@ import type { Target } from "../codegen/target.ts";
 import { range } from "./numbers.ts";
 import { BUFFER } from "./plan.ts";
 import { writeReduction } from "./reduction.ts";
+import { repeated } from "./terms.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "./tiles.ts";
 
 /** What is packed. */
@@ -50,7 +51,7 @@ function weightPanelProgram({ lanes }: Target, channels: number, steps: number):
   const code = new ProgramBuilder(`pack weights ${channels}oc x ${steps}`, lanes, 2);
   const value = code.register();
   const weightStep = channels * FLOAT_BYTES;
-  writeReduction(code, from, to, range(steps).map((step) => step * FLOAT_BYTES), (offsets) => {
+  writeReduction(code, from, to, repeated(steps, FLOAT_BYTES, [0]), (offsets) => {
     offsets.forEach((offset, index) => {
       code.gather(value, from, range(channels).map((c) => offset + c * steps * FLOAT_BYTES));
       code.store(value, to, index * weightStep, channels);

@@ -5,6 +5,7 @@
  */
 
 import { FLOAT_BYTES, type Pointer, type ProgramBuilder } from "../codegen/program.ts";
+import { leastTerm, listTerms, type Repeat, shiftedTerms, type Terms } from "./terms.ts";
 
 /** Steps that are written out without a loop: enough to hide a loop's overhead. */
 const UNROLL = 40;
@@ -21,14 +22,14 @@ export interface ReductionOptions {
 export type WriteSteps = (offsets: readonly number[]) => void;
 
 /**
- * Writes a sum over `offsets`, in their order. Repetitions with a constant step (over channels, over
- * kernel rows) become loops, found in the list itself, so that every kernel size, stride, dilation
- * and stride phase takes the same path.
+ * Writes a sum over `terms`, in their order. Repetitions with a constant step (over channels, over
+ * kernel rows) become loops. Where terms are listed they are found in the list itself, so that every
+ * kernel size, stride, dilation and stride phase takes the same path.
  *
  * @param code Where to write.
  * @param input Pointer that the offsets are relative to; left where it was.
  * @param weight Pointer to the weights of the first offset; left behind the last.
- * @param offsets Bytes from `input`, one for each term of the sum.
+ * @param terms Bytes from `input`, one offset for each term of the sum.
  * @param write Writes some consecutive terms, relative to the two pointers as they stand.
  * @param options What differs from the usual.
  */
@@ -36,9 +37,65 @@ export function writeReduction(
   code: ProgramBuilder,
   input: Pointer,
   weight: Pointer,
-  offsets: readonly number[],
+  terms: Terms,
   write: WriteSteps,
   options: ReductionOptions = {},
+): void {
+  let listed: number[] = [];
+  const flush = () => {
+    writeList(code, input, weight, listed, write, options);
+    listed = [];
+  };
+  for (const term of terms) {
+    if (typeof term === "number") {
+      listed.push(term);
+      continue;
+    }
+    flush();
+    writeRepeat(code, input, weight, term, write, options);
+  }
+  flush();
+}
+
+/** Writes terms that are not listed: as many repetitions a turn as may be written out. */
+function writeRepeat(
+  code: ProgramBuilder,
+  input: Pointer,
+  weight: Pointer,
+  { count, step, body }: Repeat,
+  write: WriteSteps,
+  options: ReductionOptions,
+): void {
+  const together = repetitionsOfTurn(body, options.unroll ?? UNROLL);
+  const turns = Math.floor(count / together);
+  const turn = together === 1 ? body : listTerms([{ count: together, step, body }]);
+  const lowest = leastTerm(turn);
+  code.displaced([[input, lowest]], 1, () => {
+    code.sweep(turns, [[input, together * step]], () => {
+      writeReduction(code, input, weight, shiftedTerms(turn, -lowest), write, options);
+    });
+  });
+  const rest = listTerms([{ count: count % together, step, body }]);
+  const passed = turns * together * step;
+  writeReduction(code, input, weight, shiftedTerms(rest, passed), write, options);
+}
+
+/** Repetitions of some terms that are written out together; whole fours of terms if possible. */
+function repetitionsOfTurn(body: Terms, unroll: number): number {
+  if (body.length > unroll || body.some((term) => typeof term === "object")) return 1;
+  const most = Math.max(1, Math.floor(unroll / body.length));
+  const even = Array.from({ length: most }, (_, i) => most - i)
+    .find((count) => count * body.length % 4 === 0);
+  return even ?? most;
+}
+
+function writeList(
+  code: ProgramBuilder,
+  input: Pointer,
+  weight: Pointer,
+  offsets: readonly number[],
+  write: WriteSteps,
+  options: ReductionOptions,
 ): void {
   if (offsets.length === 0) return;
   const { weightStep = FLOAT_BYTES, unroll = UNROLL } = options;
@@ -56,10 +113,10 @@ export function writeReduction(
   const turn = first.map((offset) => offset - lowest);
   code.displaced([[input, lowest]], 1, () => {
     code.sweep(turns, [[input, period.step]], () => {
-      writeReduction(code, input, weight, turn, write, options);
+      writeList(code, input, weight, turn, write, options);
     });
   });
-  writeReduction(code, input, weight, rest, write, options);
+  writeList(code, input, weight, rest, write, options);
 }
 
 /** A part that repeats: `offsets[i + length] = offsets[i] + step` throughout. */

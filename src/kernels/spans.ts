@@ -7,6 +7,17 @@
 import type { PaddingMode } from "../geometry.ts";
 import { least } from "./numbers.ts";
 import { padSegments } from "./pad.ts";
+import {
+  courseOf,
+  equalSources,
+  joinRuns,
+  leastSource,
+  listSources,
+  partOf,
+  type Sources,
+  sourcesFrom,
+  zerosLike,
+} from "./sources.ts";
 
 /** A tile along an axis. */
 export interface AxisWindow {
@@ -29,7 +40,7 @@ export interface TileSpan {
    * For every position of their windows, in order, where its value comes from, counted from the
    * origin; `null` for zero.
    */
-  readonly sources: readonly (number | null)[];
+  readonly sources: Sources;
 }
 
 /** Spans that are equal but for where they begin. */
@@ -71,19 +82,15 @@ export function wholeAxis(
   const { outputs, inputs, stride = 1 } = window;
   const tiles = Math.ceil(output / outputs);
   const count = Math.max(0, (output - outputs) * stride + inputs - missing);
-  const positions = { count, step, first };
-  const sources = new Array<number | null>(windowOf(window, tiles)).fill(null);
-  for (const { count, start, source, step } of padSegments(positions, size, mode)) {
-    if (source === null) continue;
-    for (let i = 0; i < count; i++) sources[start + i] = source + i * step;
-  }
-  sources.fill(sources[count - 1] ?? null, count, count + missing);
+  const segments = padSegments({ count, step, first }, size, mode);
+  const [last = null] = listSources(partOf(joinRuns(segments), count - 1, 1));
+  const sources = joinRuns([...segments, { count: missing, source: last, step: 0 }]);
   return { tiles, outputs: output, origin: 0, sources };
 }
 
 /** The same tiles, all of whose inputs are zero. */
 export function zeroSpan(span: TileSpan): TileSpan {
-  return { ...span, origin: 0, sources: span.sources.map(() => null) };
+  return { ...span, origin: 0, sources: zerosLike(span.sources) };
 }
 
 /** The same tiles, for who is only concerned with their outputs. */
@@ -122,19 +129,52 @@ export function cutTerms(
 ): TermsRun[] {
   const runs: TermsRun[] = [];
   const tiles = wholes[0]?.tiles ?? 0;
-  for (let start = 0; start < tiles; start += block) {
-    const run = termsRun(wholes, window, start, Math.min(block, tiles - start));
+  for (let start = 0; start < tiles;) {
+    const size = Math.min(block, tiles - start);
+    const run = { ...termsRun(wholes, window, start, size), ...alike(wholes, window, start, size) };
+    start += run.count * block;
     const last = runs.at(-1);
-    if (last !== undefined && equalTerms(last.spans, run.spans)) {
-      const step = (run.origin - last.origin) / last.count;
-      if (last.count === 1 || step === last.step) {
-        runs[runs.length - 1] = { ...last, count: last.count + 1, step };
-        continue;
-      }
-    }
-    runs.push(run);
+    const joined = last === undefined ? null : joinedTerms(last, run);
+    if (joined === null) runs.push(run);
+    else runs[runs.length - 1] = joined;
   }
   return runs;
+}
+
+/** Two runs, one behind the other, as one; `null` where they are not alike. */
+function joinedTerms(last: TermsRun, run: TermsRun): TermsRun | null {
+  if (!equalTerms(last.spans, run.spans)) return null;
+  const step = (run.origin - last.origin) / last.count;
+  const isEven = (last.count === 1 || last.step === step) && (run.count === 1 || run.step === step);
+  return isEven ? { ...last, count: last.count + run.count, step } : null;
+}
+
+/**
+ * How many spans of a block of tiles are alike from `start` on, without a look at each: those whose terms
+ * stay in the same run of sources, and move on by the same step.
+ */
+function alike(
+  wholes: readonly TileSpan[],
+  window: AxisWindow,
+  start: number,
+  block: number,
+): Pick<TermsRun, "count" | "step"> {
+  const ONE = { count: 1, step: 0 };
+  const { outputs, stride = 1 } = window;
+  const first = start * outputs;
+  const steps = new Set<number>();
+  // The last span may have fewer outputs.
+  let more = Math.floor(((wholes[0]?.outputs ?? 0) - first) / (block * outputs)) - 1;
+  for (const { sources } of wholes) {
+    const course = courseOf(sources, first * stride, windowOf(window, block));
+    if (course === null) return ONE;
+    if (course.step !== null) steps.add(course.step);
+    more = Math.min(more, Math.floor(course.left / (block * outputs * stride)));
+  }
+  const [step = 0] = steps;
+  return more > 0 && steps.size <= 1
+    ? { count: 1 + more, step: step * block * outputs * stride }
+    : ONE;
 }
 
 function termsRun(
@@ -156,7 +196,7 @@ function termsRun(
 }
 
 function isSeeing({ sources }: TileSpan): boolean {
-  return sources.some((source) => source !== null);
+  return sources.some(({ source }) => source !== null);
 }
 
 function equalTerms(a: readonly TileSpan[], b: readonly TileSpan[]): boolean {
@@ -178,19 +218,16 @@ function part(
   tiles: number,
 ): TileSpan {
   const first = start * window.outputs;
-  const firstInput = first * (window.stride ?? 1);
-  const seen = sources.slice(firstInput, firstInput + windowOf(window, tiles));
-  const origin = seen.reduce<number>((least, s) => Math.min(least, s ?? Infinity), Infinity);
-  const base = origin === Infinity ? 0 : origin;
+  const seen = partOf(sources, first * (window.stride ?? 1), windowOf(window, tiles));
+  const origin = leastSource(seen) ?? 0;
   return {
     tiles,
     outputs: Math.min(tiles * window.outputs, outputs - first),
-    origin: base,
-    sources: seen.map((source) => source === null ? null : source - base),
+    origin,
+    sources: sourcesFrom(seen, origin),
   };
 }
 
 function equalShape(a: TileSpan, b: TileSpan): boolean {
-  return a.tiles === b.tiles && a.outputs === b.outputs &&
-    a.sources.length === b.sources.length && a.sources.every((s, i) => s === b.sources[i]);
+  return a.tiles === b.tiles && a.outputs === b.outputs && equalSources(a.sources, b.sources);
 }

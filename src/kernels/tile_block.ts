@@ -9,6 +9,7 @@ import { MOST_PIXELS, panelChannels, tilePixels } from "./channel_lanes.ts";
 import { directRows, type TileBlock } from "./direct.ts";
 import { clamp } from "./numbers.ts";
 import { channelsOf, evenParts, preferredVectors } from "./register_tile.ts";
+import { countTerms } from "./terms.ts";
 import type { TileSpace } from "./tile_phase.ts";
 
 /** Sizes of a tile of about the work that is wanted. */
@@ -36,7 +37,7 @@ const COLUMN_VECTORS = 8;
 /** Outputs of a tile of about the work that is wanted. */
 function tileOutputs({ shape, batch, groups, depth, rows, columns }: TileSpace): number {
   const { outChannels, inChannels, taps } = shape;
-  const reduction = Math.max(1, inChannels * taps.length);
+  const reduction = Math.max(1, inChannels * countTerms(taps));
   const total = batch * groups * outChannels * depth * rows * columns * reduction;
   return clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK) / reduction;
 }
@@ -52,9 +53,9 @@ const CHANNEL_STEP = 12;
 function pixelLanesBlock(space: TileSpace): TileBlock {
   const { shape, rows, columns } = space;
   const { target, outChannels, inChannels, taps } = shape;
-  const reduction = Math.max(1, inChannels * taps.length);
+  const reduction = Math.max(1, inChannels * countTerms(taps));
   const outputs = tileOutputs(space);
-  const pixels = Math.sqrt(outputs * Math.max(1, taps.length));
+  const pixels = Math.sqrt(outputs * Math.max(1, countTerms(taps)));
   const columnStep = COLUMN_VECTORS * target.lanes;
   const cut = columns >= 2 * Math.max(columnStep, pixels);
   const blockColumns = cut ? roundTo(columnStep, pixels) : columns;
@@ -91,10 +92,10 @@ function filledBlock(space: TileSpace, least: Omit<TileBlock, "groups">): TileBl
 function wideBlock(space: TileSpace): TileBlock {
   const { shape, rows, columns } = space;
   const { target, outChannels, inChannels, taps } = shape;
-  const reduction = Math.max(1, inChannels * taps.length);
+  const reduction = Math.max(1, inChannels * countTerms(taps));
   const outputs = tileOutputs(space);
   const strip = preferredVectors(target, outChannels) * target.lanes * STRIPS;
-  const cut = columns >= (taps.length === 1 ? LONG_ROW : LONG_ROW_OF_TAPS) * strip;
+  const cut = columns >= (countTerms(taps) === 1 ? LONG_ROW : LONG_ROW_OF_TAPS) * strip;
   const blockColumns = cut ? strip : columns;
   const together = Math.min(rows, directRows(target, outChannels, blockColumns));
   const wanted = Math.min(

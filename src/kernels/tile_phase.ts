@@ -16,6 +16,7 @@ import {
 } from "./direct.ts";
 import type { LaneUse } from "./lane_choice.ts";
 import { BUFFER, type Family } from "./plan.ts";
+import { countTerms } from "./terms.ts";
 import { tileBlock } from "./tile_block.ts";
 import { multiplyAddsPerMicrosecond, type PhaseBuilder } from "./tiles.ts";
 
@@ -118,7 +119,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
       { buffer: BUFFER.scratch, offset: 0, threadStep: space.scratchBytes },
       { buffer: BUFFER.add, offset: space.outputOffset },
     ],
-    (inChannels * taps.length + 1) / multiplyAddsPerMicrosecond(shape.target),
+    (inChannels * countTerms(taps) + 1) / multiplyAddsPerMicrosecond(shape.target),
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
       write({ groups, outChannels, rows, columns }),
     JSON.stringify([space.lanes, shape]),

@@ -219,7 +219,7 @@ function shapeOf(
   { request: { geometry: g, target, hasBias, epilogue }, layout }: RowPhases,
   pixelStep: number,
   taps: readonly number[],
-): DirectShape {
+): DirectShape & Pick<PhasedShape, "taps"> {
   const [outDepth, outHeight, outWidth] = g.output;
   const outRow = outWidth * FLOAT_BYTES;
   return {

@@ -104,7 +104,7 @@ import { directCycles } from "./lane_choice.ts";
 import { product } from "./numbers.ts";
 import type { PlanRequest } from "./plan.ts";
 import { seenShare } from "./tap_regions.ts";
-import { type AxisUses, type PartKernel, partKernels } from "./winograd_parts.ts";
+import { type AxisUse, type AxisUses, type PartKernel, partKernels } from "./winograd_parts.ts";
 import {
   channelTerms,
   partsOfBlock,
@@ -157,6 +157,9 @@ export interface AlgorithmSizes {
 /** Parts of a dilated convolution: each has programs of its own. */
 const MOST_PARTS = 64;
 
+/** Terms of the sums, and depth taps: each has programs, or a part of them, of its own. */
+const MOST_TERMS = 16;
+
 /** Whether a convolution can be computed by the algorithm. */
 export function allowsWinograd(sizes: AlgorithmSizes): boolean {
   return axisUses(sizes).length > 0;
@@ -166,6 +169,7 @@ export function allowsWinograd(sizes: AlgorithmSizes): boolean {
 export function axisUses(sizes: AlgorithmSizes): AxisUses[] {
   const { transposed, kernel, stride } = sizes;
   if (transposed && kernel.length > 2 && (kernel[0] !== 1 || stride[0] !== 1)) return [];
+  if (kernel.length > 2 && (kernel[0] ?? 1) > MOST_TERMS) return [];
   const [height, width] = [axisOf(sizes, -2), axisOf(sizes, -1)];
   // Every stride phase of a transposed convolution needs a tap.
   if (transposed && [height, width].some(({ kernel, stride }) => kernel < stride)) return [];
@@ -173,6 +177,9 @@ export function axisUses(sizes: AlgorithmSizes): AxisUses[] {
     // One tap apart is no other than one tap transformed.
     if (uses.height === "apart" && height.kernel === 1) return false;
     if (uses.width === "apart" && width.kernel === 1) return false;
+    if (!transposed && termsOf(height, uses.height) * termsOf(width, uses.width) > MOST_TERMS) {
+      return false;
+    }
     const transformed = [
       ...uses.height === "transformed" ? [height] : [],
       ...uses.width === "transformed" ? [width] : [],
@@ -206,6 +213,12 @@ function axisOf({ kernel, stride, dilation }: AlgorithmSizes, index: -1 | -2): A
 function isTransformable({ kernel, stride, dilation }: Axis, transposed: boolean): boolean {
   const even = dilation === 1 || stride === 1 && !transposed;
   return even && kernel > stride && kernel <= MOST_TAPS * stride;
+}
+
+/** Terms of the sums along an axis. */
+function termsOf({ kernel, stride }: Axis, use: AxisUse): number {
+  if (use === "apart") return kernel;
+  return stride === 1 ? 1 : Math.min(stride, kernel);
 }
 
 /** Parts with the same weights along an axis. */

@@ -13,6 +13,7 @@ import {
 import { deinterleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import { loadPositions } from "./positions.ts";
+import { listSources } from "./sources.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";
 import { cut, type TileSpan } from "./spans.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./winograd_stage.ts";
@@ -141,10 +142,11 @@ function aroundColumn(column: number, columns: number) {
  * Where the inputs of some tiles come from. Those that no output sees are as the last that one does: zeros
  * would differ from the others by more than these do from each other.
  */
-function seenSources({ sources, outputs }: TileSpan, { taps }: AxisTransform): TileSpan["sources"] {
+function seenSources({ sources, outputs }: TileSpan, { taps }: AxisTransform): (number | null)[] {
   const seen = outputs + taps - 1;
-  const last = sources[seen - 1] ?? null;
-  return sources.map((source, i) => i < seen ? source : last);
+  const listed = listSources(sources);
+  const last = listed[seen - 1] ?? null;
+  return listed.map((source, i) => i < seen ? source : last);
 }
 
 /** Positions side by side whose sources are evenly spaced. */
@@ -181,7 +183,7 @@ function evenRuns(sources: readonly (number | null)[]): EvenRun[] {
 function loadWindows(
   code: ProgramBuilder,
   { outputs, inputs }: AxisTransform,
-  sources: TileSpan["sources"],
+  sources: readonly (number | null)[],
   ptr: Pointer,
   offset: number,
   zero: Register,

@@ -10,6 +10,7 @@ import type { Geometry } from "../geometry.ts";
 import { range } from "./numbers.ts";
 import { spread } from "./pad.ts";
 import type { PlanRequest } from "./plan.ts";
+import { leastSource } from "./sources.ts";
 import { cut, cutTerms, type SpanRun, type TermsRun, wholeAxis, zeroSpan } from "./spans.ts";
 import { evenBlock, type TileAxis } from "./tiles.ts";
 import {
@@ -254,7 +255,7 @@ export function forEachInputBlock(
 ): void {
   const plane = input[1] * layout.shape.input.rowPitch;
   for (const planes of layout.planes) {
-    const isPadding = planes.span.sources[0] === null;
+    const isPadding = leastSource(planes.span.sources) === null;
     forEachBlock(layout, (part, rows, columns) => {
       const seen = isPadding ? zeroRun(rows) : rows;
       const along = isPadding ? zeroRun(columns) : columns;

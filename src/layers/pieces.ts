@@ -1,11 +1,12 @@
 /**
- * Work larger than the shared memory, cut into pieces that fit: by batch, then by rows of the
- * outermost spatial axis.
+ * Work larger than the shared memory, cut into pieces that fit: by batch, then along the outermost spatial
+ * axis, and where not even one row of that fits, along the next ones.
  *
  * @module
  */
 
 import type { Geometry, Triple } from "../geometry.ts";
+import { product } from "../kernels/numbers.ts";
 import { type PadSegment, padSegments } from "../kernels/pad.ts";
 
 /** A part of a convolution that is a convolution itself. */
@@ -26,73 +27,144 @@ export interface Piece {
   readonly collectOutput: (output: Float32Array, result: Float32Array) => void;
 }
 
+/** More pieces than this are not worth beginning with. */
+const MOST_PIECES = 2 ** 20;
+
 /**
  * Cuts a convolution into pieces.
  *
  * @param geometry The whole.
  * @param bytesOf What a convolution takes of the shared memory.
  * @param capacity What there is.
- * @throws {RangeError} If not even one row of one batch item fits.
+ * @throws {RangeError} If not even single positions of one batch item fit, or there would be too many pieces.
  */
 export function piecesOf(
   geometry: Geometry,
   bytesOf: (geometry: Geometry) => number,
   capacity: number,
 ): Piece[] {
-  const fits = (part: Geometry) => bytesOf(part) <= capacity;
-  if (fits(geometry)) return [batchPiece(geometry, 0, geometry.batch)];
-  const batchesOf = (items: number) =>
-    starts(geometry.batch, items).map((start) => Math.min(items, geometry.batch - start));
-  // The last batch may be smaller than the others, and computed in another way that takes more.
-  let items = largest(geometry.batch, (batch) => fits({ ...geometry, batch }));
-  while (items > 0 && !batchesOf(items).every((batch) => fits({ ...geometry, batch }))) items--;
-  if (items > 0) {
-    return starts(geometry.batch, items).map((start) =>
-      batchPiece(geometry, start, Math.min(items, geometry.batch - start))
-    );
+  const memory = new Memory(bytesOf, capacity);
+  if (memory.fits(geometry)) return [batchPiece(geometry, 0, geometry.batch)];
+  const batches = batchSize(geometry, memory);
+  if (batches > 0) {
+    const cut = cutEvenly(geometry.batch, batches);
+    return cut.map(({ start, count }) => batchPiece(geometry, start, count));
   }
-  const axis = outermostAxis(geometry);
-  const size = geometry.output[axis];
-  const slab = (start: number, count: number) =>
-    slabGeometry(geometry, axis, start, count).geometry;
-  const cutsInto = (count: number) =>
-    starts(size, count).map((start) => slab(start, Math.min(count, size - start)));
-  // Inner rows may see more of the input than the first ones, and a smaller slab be packed otherwise.
-  let rows = largest(size, (count) => fits(slab(0, count)));
-  while (rows > 0 && !cutsInto(rows).every(fits)) rows--;
-  if (rows === 0) {
-    throw new RangeError(
-      `One row of the output needs ${bytesOf(slab(0, 1))} bytes of shared memory, but the engine ` +
-        `has ${capacity}; give it more with new Engine({ memory })`,
-    );
-  }
-  return Array.from(
-    { length: geometry.batch },
-    (_, n) =>
-      starts(size, rows).map((start) =>
-        slabPiece(geometry, axis, n, start, Math.min(rows, size - start))
-      ),
-  ).flat();
+  const boxes = boxesOf(cutAxes(geometry, memory));
+  if (boxes.length * geometry.batch > MOST_PIECES) throw tooManyPieces(memory);
+  const shared = new Map<string, Geometry>();
+  return Array.from({ length: geometry.batch }, (_, item) =>
+    boxes.map((box) => {
+      // Equal pieces have one geometry: plans are found by it.
+      const key = keyOf(box);
+      const part = shared.get(key) ?? boxGeometry(geometry, box);
+      shared.set(key, part);
+      return boxPiece(geometry, part, item, box);
+    })).flat();
 }
 
-/** The largest of `1 .. most` that fits, by halving; 0 if none does. */
-function largest(most: number, fits: (count: number) => boolean): number {
-  let low = 0;
-  let high = most;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (fits(middle)) low = middle;
-    else high = middle - 1;
+/** Says what a position of the output needs, and what would help. */
+function doesNotFit(position: Geometry, { capacity, bytesOf }: Memory): RangeError {
+  const { inChannels, outChannels, groups, kernel, input } = position;
+  const weights = outChannels * inChannels / groups * product(kernel);
+  return new RangeError(
+    `One position of the output needs ${
+      bytesOf(position)
+    } bytes of shared memory, but the engine has ` +
+      `${capacity}; give it more with new Engine({ memory }). The position sees ` +
+      `${inChannels * product(input)} elements of the padded input, and the weights alone take ` +
+      `${weights * Float32Array.BYTES_PER_ELEMENT} bytes`,
+  );
+}
+
+function tooManyPieces({ capacity }: Memory): RangeError {
+  return new RangeError(
+    `More than ${MOST_PIECES} pieces would have to be computed one after the other, as the engine has ` +
+      `${capacity} bytes of shared memory; give it more with new Engine({ memory })`,
+  );
+}
+
+/** What convolutions take of the shared memory, each looked at once. */
+class Memory {
+  readonly capacity: number;
+  readonly #bytesOf: (geometry: Geometry) => number;
+  readonly #known = new Map<string, number>();
+
+  constructor(bytesOf: (geometry: Geometry) => number, capacity: number) {
+    this.#bytesOf = bytesOf;
+    this.capacity = capacity;
   }
-  return low;
+
+  readonly bytesOf = (geometry: Geometry): number => {
+    const { batch, input, output, padBegin, padEnd } = geometry;
+    const key = [batch, ...input, ...output, ...padBegin, ...padEnd].join();
+    const bytes = this.#known.get(key) ?? this.#bytesOf(geometry);
+    this.#known.set(key, bytes);
+    return bytes;
+  };
+
+  fits(geometry: Geometry): boolean {
+    return this.bytesOf(geometry) <= this.capacity;
+  }
+
+  /**
+   * About the largest of `1 .. most - 1` whose geometry fits, 0 if none does: bytes grow nearly evenly with
+   * the size, so few are looked at.
+   */
+  largest(most: number, geometryOf: (size: number) => Geometry): number {
+    let [low, lowBytes] = [0, 0];
+    let [high, highBytes] = [most, Math.max(this.bytesOf(geometryOf(most)), this.capacity + 1)];
+    for (let look = 0; look < MOST_LOOKS && high - low > 1; look++) {
+      const slope = (highBytes - lowBytes) / (high - low);
+      // What does not depend on the size is not known before something fits.
+      const isLost = look === LOOKS_BEFORE_ONE && low === 0;
+      if (low > 0 && lowBytes + slope > this.capacity) break;
+      const guess = isLost ? 1 : low + Math.floor((this.capacity - lowBytes) / slope);
+      const size = Math.min(high - 1, Math.max(low + 1, guess));
+      const bytes = this.bytesOf(geometryOf(size));
+      if (bytes <= this.capacity) [low, lowBytes] = [size, bytes];
+      else if (isLost) return 0;
+      else [high, highBytes] = [size, bytes];
+    }
+    return low;
+  }
 }
 
-function starts(total: number, step: number): number[] {
-  return Array.from({ length: Math.ceil(total / step) }, (_, i) => i * step);
+/** Sizes that are looked at, and those before it is asked whether any fits at all. */
+const MOST_LOOKS = 10;
+const LOOKS_BEFORE_ONE = 2;
+
+/** The sizes to try where the largest one leaves a rest that does not fit: a little less, then much less. */
+function* smallerSizes(size: number): Generator<number> {
+  for (let less = 0; less < NEAR_SIZES && size > 0; less++) yield size--;
+  for (; size > 0; size = Math.floor(size * 3 / 4)) yield size;
 }
 
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((a, b) => a * b, 1);
+const NEAR_SIZES = 8;
+
+/** Batch items of a piece, 0 if not even one fits. */
+function batchSize(geometry: Geometry, memory: Memory): number {
+  if (geometry.batch === 1) return 0;
+  const of = (batch: number) => ({ ...geometry, batch });
+  for (const items of smallerSizes(memory.largest(geometry.batch, of))) {
+    // The last batch may be smaller than the others, and computed in another way that takes more.
+    const rest = geometry.batch % items;
+    if (memory.fits(of(items)) && (rest === 0 || memory.fits(of(rest)))) return items;
+  }
+  return 0;
+}
+
+/** Some consecutive outputs along an axis, or batch items. */
+interface Run {
+  readonly start: number;
+  readonly count: number;
+}
+
+function cutEvenly(total: number, step: number): Run[] {
+  return Array.from({ length: Math.ceil(total / step) }, (_, i) => {
+    const start = i * step;
+    return { start, count: Math.min(step, total - start) };
+  });
 }
 
 /** Some batch items: contiguous in input and output. */
@@ -112,101 +184,268 @@ function batchPiece(whole: Geometry, start: number, batch: number): Piece {
   };
 }
 
-type Axis = 0 | 1 | 2;
+const AXES = [0, 1, 2] as const;
+type Axis = (typeof AXES)[number];
 
-/** The first axis along which there is more than one output. */
-function outermostAxis({ output }: Geometry): Axis {
-  if (output[0] > 1) return 0;
-  return output[1] > 1 ? 1 : 2;
+/** Outputs of a piece along an axis, and the input positions that it takes for them. */
+interface AxisPart extends Run {
+  readonly first: number;
+  readonly length: number;
+  readonly padBegin: number;
+  readonly padEnd: number;
 }
 
-function withAxis(sizes: Triple, axis: Axis, size: number): Triple {
-  const [depth, height, width] = sizes;
-  if (axis === 0) return [size, height, width];
-  return axis === 1 ? [depth, size, width] : [depth, height, size];
+/** Outputs of a piece along depth, height and width. */
+type Box = readonly [AxisPart, AxisPart, AxisPart];
+
+/** An axis as it is. */
+function wholePart(whole: Geometry, axis: Axis): AxisPart {
+  return {
+    start: 0,
+    count: whole.output[axis],
+    first: 0,
+    length: whole.input[axis],
+    padBegin: whole.padBegin[axis],
+    padEnd: whole.padEnd[axis],
+  };
 }
 
 /** Outputs `start .. start + count - 1` along an axis, as a convolution of part of the input. */
-function slabGeometry(
-  whole: Geometry,
-  axis: Axis,
-  start: number,
-  count: number,
-): { geometry: Geometry; first: number } {
+function axisPart(whole: Geometry, axis: Axis, { start, count }: Run): AxisPart {
   const stride = whole.stride[axis];
   const reach = (whole.kernel[axis] - 1) * whole.dilation[axis];
   const pad = whole.padBegin[axis];
   const size = whole.input[axis];
-  // Padding along the axis is part of the staged input (convolution), or an offset (transposed).
-  let first = start * stride - pad;
-  let length = (count - 1) * stride + reach + 1;
-  let padBegin = 0;
-  if (whole.transposed) {
-    const least = Math.max(0, Math.ceil((start + pad - reach) / stride));
-    first = Math.min(least, Math.floor((start + pad) / stride), size - 1);
-    const last = Math.min(size - 1, Math.floor((start + count - 1 + pad) / stride));
-    length = Math.max(1, last - first + 1);
-    padBegin = pad + start - first * stride;
+  if (!whole.transposed) {
+    // Padding along the axis is part of the staged input.
+    const length = (count - 1) * stride + reach + 1;
+    return { start, count, first: start * stride - pad, length, padBegin: 0, padEnd: 0 };
   }
-  const geometry: Geometry = {
-    ...whole,
-    batch: 1,
-    input: withAxis(whole.input, axis, length),
-    output: withAxis(whole.output, axis, count),
-    padBegin: withAxis(whole.padBegin, axis, padBegin),
-    padEnd: withAxis(whole.padEnd, axis, 0),
-  };
-  return { geometry, first };
+  const least = Math.max(0, Math.ceil((start + pad - reach) / stride));
+  const first = Math.min(least, Math.floor((start + pad) / stride), size - 1);
+  const last = Math.min(size - 1, Math.floor((start + count - 1 + pad) / stride));
+  const length = Math.max(1, last - first + 1);
+  return { start, count, first, length, padBegin: pad + start - first * stride, padEnd: 0 };
 }
 
-function slabPiece(whole: Geometry, axis: Axis, item: number, start: number, count: number): Piece {
-  const { geometry, first } = slabGeometry(whole, axis, start, count);
-  const size = whole.input[axis];
-  const positions = { count: geometry.input[axis], step: 1, first };
-  const segments = padSegments(positions, size, whole.paddingMode);
-  const inputInner = product(whole.input.slice(axis + 1));
-  const inputOuter = whole.inChannels * product(whole.input.slice(0, axis));
-  const outputInner = product(whole.output.slice(axis + 1));
-  const outputOuter = whole.outChannels * product(whole.output.slice(0, axis));
-  const length = count * outputInner;
-  /** Each run of the slab's outputs: where it begins in the slab and in the whole. */
-  const forEachRun = (each: (run: number, place: number) => void) => {
-    for (let outer = 0; outer < outputOuter; outer++) {
-      const row = (item * outputOuter + outer) * whole.output[axis] + start;
-      each(outer * length, row * outputInner);
-    }
+/** One output of the middle: those at the borders may see less. */
+function onePosition(whole: Geometry): Box {
+  const one = (axis: Axis) =>
+    axisPart(whole, axis, { start: Math.floor(whole.output[axis] / 2), count: 1 });
+  return [one(0), one(1), one(2)];
+}
+
+function boxGeometry(whole: Geometry, box: Box): Geometry {
+  const sizes = (of: (part: AxisPart) => number): Triple => [of(box[0]), of(box[1]), of(box[2])];
+  return {
+    ...whole,
+    batch: 1,
+    input: sizes(({ length }) => length),
+    output: sizes(({ count }) => count),
+    padBegin: sizes(({ padBegin }) => padBegin),
+    padEnd: sizes(({ padEnd }) => padEnd),
   };
+}
+
+/** Equal for boxes with the same geometry. */
+function keyOf(box: Box): string {
+  return box.map(partKey).join();
+}
+
+function partKey({ count, length, padBegin, padEnd }: AxisPart): string {
+  return [count, length, padBegin, padEnd].join();
+}
+
+/** The parts along each axis. */
+type AxisParts = readonly [readonly AxisPart[], readonly AxisPart[], readonly AxisPart[]];
+
+function boxesOf([depth, height, width]: AxisParts): Box[] {
+  return depth.flatMap((d) => height.flatMap((h) => width.map((w): Box => [d, h, w])));
+}
+
+/**
+ * Cuts the axes until the boxes fit: the outermost one along which there is more than one output, and
+ * where not even one row of that fits, the next one as well.
+ *
+ * @throws {RangeError} If not even single positions fit, or there would be too many pieces.
+ */
+function cutAxes(whole: Geometry, memory: Memory): AxisParts {
+  let axes: AxisParts = [[wholePart(whole, 0)], [wholePart(whole, 1)], [wholePart(whole, 2)]];
+  const geometriesOf = (axes: AxisParts) =>
+    boxesOf([different(axes[0]), different(axes[1]), different(axes[2])])
+      .map((box) => boxGeometry(whole, box));
+  for (const axis of AXES) {
+    const size = whole.output[axis];
+    if (size === 1) continue;
+    const cut = (count: number) =>
+      withAxis(axes, axis, cutEvenly(size, count).map((run) => axisPart(whole, axis, run)));
+    // Boxes in the middle may see more of the input than the first ones.
+    const inner = (count: number) => {
+      const part = axisPart(whole, axis, { start: Math.floor((size - count) / 2), count });
+      const [[depth], [height], [width]] = withAxis(middles(axes), axis, [part]);
+      return boxGeometry(whole, [depth ?? part, height ?? part, width ?? part]);
+    };
+    for (const count of smallerSizes(evenSize(whole, axis, memory.largest(size, inner)))) {
+      if (size / count > MOST_PIECES) break;
+      const parts = cut(count);
+      if (geometriesOf(parts).every((part) => memory.fits(part))) return parts;
+    }
+    if (boxesOf(axes).length * size > MOST_PIECES) {
+      const position = boxGeometry(whole, onePosition(whole));
+      throw memory.fits(position) ? tooManyPieces(memory) : doesNotFit(position, memory);
+    }
+    axes = cut(1);
+  }
+  const [first = whole, ...others] = geometriesOf(axes);
+  const largest = others.reduce((a, b) => memory.bytesOf(b) > memory.bytesOf(a) ? b : a, first);
+  throw doesNotFit(largest, memory);
+}
+
+/** Pieces of a transposed convolution are alike where they begin with the same remainder of the stride. */
+function evenSize({ transposed, stride }: Geometry, axis: Axis, count: number): number {
+  const step = transposed ? stride[axis] : 1;
+  return count > step ? count - count % step : count;
+}
+
+function withAxis([depth, height, width]: AxisParts, axis: Axis, parts: AxisPart[]): AxisParts {
+  if (axis === 0) return [parts, height, width];
+  return axis === 1 ? [depth, parts, width] : [depth, height, parts];
+}
+
+/** Of each axis the part in the middle. */
+function middles(axes: AxisParts): AxisParts {
+  const middle = (parts: readonly AxisPart[]) => {
+    const index = Math.floor(parts.length / 2);
+    return parts.slice(index, index + 1);
+  };
+  return [middle(axes[0]), middle(axes[1]), middle(axes[2])];
+}
+
+/** One of each kind. */
+function different(parts: readonly AxisPart[]): AxisPart[] {
+  return [...new Map(parts.map((part) => [partKey(part), part])).values()];
+}
+
+function boxPiece(whole: Geometry, geometry: Geometry, item: number, box: Box): Piece {
+  const segments = AXES.map((axis) => {
+    const { length, first } = box[axis];
+    // Padding that is not staged is left to the piece.
+    const positions = { count: length, step: 1, first };
+    return padSegments(positions, whole.input[axis], whole.paddingMode);
+  });
+  const inputPiece = product(geometry.input);
+  const inputWhole = product(whole.input);
   return {
     geometry,
     seesOneRun: false,
     stageInput: (target, input) => {
-      for (let outer = 0; outer < inputOuter; outer++) {
-        const to = target.subarray(outer * positions.count * inputInner);
-        const from = input.subarray((item * inputOuter + outer) * size * inputInner);
-        for (const segment of segments) copySegment(to, from, segment, inputInner);
+      for (let channel = 0; channel < whole.inChannels; channel++) {
+        const from = (item * whole.inChannels + channel) * inputWhole;
+        copySegments(
+          segments,
+          { data: target, offset: channel * inputPiece, sizes: geometry.input },
+          { data: input, offset: from, sizes: whole.input },
+        );
       }
     },
     stageAdd: (target, add) =>
-      forEachRun((run, place) => target.set(add.subarray(place, place + length), run)),
+      forEachRun(whole, item, box, (run, place, length) => {
+        target.set(add.subarray(place, place + length), run);
+      }),
     collectOutput: (output, result) =>
-      forEachRun((run, place) => output.set(result.subarray(run, run + length), place)),
+      forEachRun(whole, item, box, (run, place, length) => {
+        output.set(result.subarray(run, run + length), place);
+      }),
   };
 }
 
-/** Copies the rows of a segment, each of `inner` elements. */
-function copySegment(
-  target: Float32Array,
-  source: Float32Array,
-  { count, start, source: from, step }: PadSegment,
+/** Each run of a box's outputs: where it begins in the box and in the whole, and how long it is. */
+function forEachRun(
+  { outChannels, output }: Geometry,
+  item: number,
+  [depth, height, width]: Box,
+  each: (run: number, place: number, length: number) => void,
+): void {
+  const [, outHeight, outWidth] = output;
+  // Whole rows lie side by side, and whole planes.
+  const isWhole = (part: AxisPart, size: number) => part.count === size;
+  const rows = isWhole(width, outWidth) ? height.count : 1;
+  const planes = rows === outHeight ? depth.count : 1;
+  const length = planes * rows * width.count;
+  let run = 0;
+  for (let channel = 0; channel < outChannels; channel++) {
+    const plane = (item * outChannels + channel) * output[0] + depth.start;
+    for (let d = 0; d < depth.count; d += planes) {
+      const row = (plane + d) * outHeight + height.start;
+      for (let h = 0; h < height.count; h += rows) {
+        each(run, (row + h) * outWidth + width.start, length);
+        run += length;
+      }
+    }
+  }
+}
+
+/** A part of an array that has axes. */
+interface Place {
+  readonly data: Float32Array;
+  readonly offset: number;
+  readonly sizes: readonly number[];
+}
+
+/** Copies the segments of the first axis, each with those of the axes behind it. */
+function copySegments(
+  [segments = [], ...others]: readonly (readonly PadSegment[])[],
+  target: Place,
+  source: Place,
+): void {
+  const [, ...targetSizes] = target.sizes;
+  const [, ...sourceSizes] = source.sizes;
+  const [targetInner, sourceInner] = [product(targetSizes), product(sourceSizes)];
+  const isPlain = others.every(([segment, ...more], axis) =>
+    more.length === 0 && segment?.source === 0 && segment.step === 1 &&
+    segment.count === sourceSizes[axis]
+  );
+  for (const segment of segments) {
+    const { count, start, source: from, step } = segment;
+    const to = target.offset + start * targetInner;
+    if (from === null) target.data.fill(0, to, to + count * targetInner);
+    else if (isPlain) {
+      copyRows(segment, { ...target, offset: to }, source, targetInner);
+    } else {
+      for (let row = 0; row < count; row++) {
+        copySegments(
+          others,
+          { ...target, offset: to + row * targetInner, sizes: targetSizes },
+          {
+            ...source,
+            offset: source.offset + (from + row * step) * sourceInner,
+            sizes: sourceSizes,
+          },
+        );
+      }
+    }
+  }
+}
+
+/** Copies the rows of a segment, each of `inner` elements that lie side by side. */
+function copyRows(
+  { count, source: from, step }: PadSegment,
+  target: Place,
+  source: Place,
   inner: number,
 ): void {
-  if (from === null) {
-    target.fill(0, start * inner, (start + count) * inner);
-    return;
-  }
-  const [run, rows] = step === 1 ? [count, 1] : [1, count];
-  for (let row = 0; row < rows; row++) {
-    const first = from + row * step;
-    target.set(source.subarray(first * inner, (first + run) * inner), (start + row) * inner);
+  if (from === null) return;
+  const first = source.offset + from * inner;
+  if (step === 1) {
+    target.data.set(source.data.subarray(first, first + count * inner), target.offset);
+  } else if (inner === 1) {
+    for (let row = 0; row < count; row++) {
+      target.data[target.offset + row] = source.data[first + row * step] ?? 0;
+    }
+  } else {
+    for (let row = 0; row < count; row++) {
+      const at = first + row * step * inner;
+      target.data.set(source.data.subarray(at, at + inner), target.offset + row * inner);
+    }
   }
 }

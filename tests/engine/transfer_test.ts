@@ -100,6 +100,50 @@ Deno.test("Emptying copies an element once, and not before its unit and all that
   );
 });
 
+Deno.test("Emptying knows what units of many tiles leave alone", () => {
+  const extents = [5, 4, 11, 100];
+  const tiles = extents.reduce((a, b) => a * b, 1);
+  // Outer axes run forward and backward; the innermost steps back within what the others leave apart.
+  const strides = [4 * 11 * 100, 11 * 100, 100, 1];
+  const program = copyProgram(1);
+  const step = lanes * FLOAT_BYTES;
+  for (const signs of [[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, 1]]) {
+    const steps = strides.map((stride, axis) => stride * (signs[axis] ?? 1) * step);
+    const offset = steps.reduce(
+      (sum, bytes, axis) => sum + Math.max(0, -bytes) * ((extents[axis] ?? 1) - 1),
+      0,
+    );
+    const args = [SOURCE, TARGET].map((buffer) => ({ buffer, offset, threadStep: 0, steps }));
+    const phase: Phase = {
+      name: "copy",
+      programs: [program],
+      grids: [{ program: 0, extents, args }],
+      cost: 1e6,
+    };
+    const places = Array.from({ length: tiles }, (_, tile) => {
+      let rest = tile;
+      let place = offset;
+      for (let axis = extents.length - 1; axis >= 0; axis--) {
+        place += rest % (extents[axis] ?? 1) * (steps[axis] ?? 0);
+        rest = Math.floor(rest / (extents[axis] ?? 1));
+      }
+      return place / FLOAT_BYTES;
+    });
+    const perUnit = Math.ceil(tiles / unitsOf(phase));
+    assert(perUnit > 1);
+    const { transfer, parts } = transferOf(tiles * lanes);
+    let done = 0;
+    const emptying = Emptying.of(transfer, phase, (unit) => unit < done);
+    if (emptying === null) throw new Error("It is not thought worth it");
+    for (; done < unitsOf(phase); done += 500) {
+      emptying.advance();
+      const left = places.slice(done * perUnit).reduce((a, b) => Math.min(a, b), Infinity);
+      const copied = parts.at(-1)?.[1] ?? 0;
+      assert(copied <= left && left - copied < 4096, `${copied} copied, ${left} final`);
+    }
+  }
+});
+
 Deno.test("Emptying is not worth it where nothing is final before the end", () => {
   const TILES = 60;
   const forwards = Array.from({ length: TILES }, (_, tile) => tile);

@@ -3,13 +3,23 @@ import * as fc from "fast-check";
 import { interpret } from "../../src/codegen/interpret.ts";
 import { FLOAT_BYTES, type Instruction, ProgramBuilder } from "../../src/codegen/program.ts";
 import { writeReduction } from "../../src/kernels/reduction.ts";
+import {
+  countTerms,
+  firstTerm,
+  leastTerm,
+  listTerms,
+  repeated as repeatedTerms,
+  scaledTerms,
+  shiftedTerms,
+  type Terms,
+} from "../../src/kernels/terms.ts";
 
 const INPUT = 0;
 const WEIGHT = 1;
 const LOG = 2;
 
 /** A program that notes the element of the input and of the weights that each step sees. */
-function reductionProgram(offsets: readonly number[]) {
+function reductionProgram(terms: Terms) {
   const code = new ProgramBuilder("reduction", 1, 3);
   const seen = code.register();
   const note = (pointer: number, offset: number) => {
@@ -17,7 +27,7 @@ function reductionProgram(offsets: readonly number[]) {
     code.store(seen, LOG);
     code.advance(LOG, FLOAT_BYTES);
   };
-  writeReduction(code, INPUT, WEIGHT, offsets, (steps) => {
+  writeReduction(code, INPUT, WEIGHT, terms, (steps) => {
     steps.forEach((offset, index) => {
       note(INPUT, offset);
       note(WEIGHT, index * FLOAT_BYTES);
@@ -30,7 +40,8 @@ function reductionProgram(offsets: readonly number[]) {
 }
 
 /** The elements of input and weights that a sum visits, and last those that the pointers stand on. */
-function visited(offsets: readonly number[]): [input: number, weight: number][] {
+function visited(terms: Terms): [input: number, weight: number][] {
+  const offsets = listTerms(terms);
   const elements = offsets.reduce((most, offset) => Math.max(most, offset), 0) / FLOAT_BYTES + 1;
   const numbers = Float32Array.from(
     { length: Math.max(elements, offsets.length + 1) },
@@ -38,7 +49,7 @@ function visited(offsets: readonly number[]): [input: number, weight: number][] 
   );
   const log = new Float32Array(2 * (offsets.length + 1)).fill(NaN);
   const readable = { region: { name: "numbers", data: numbers, writable: false }, offset: 0 };
-  interpret(reductionProgram(offsets), [
+  interpret(reductionProgram(terms), [
     readable,
     readable,
     { region: { name: "log", data: log, writable: true }, offset: 0 },
@@ -49,9 +60,9 @@ function visited(offsets: readonly number[]): [input: number, weight: number][] 
   );
 }
 
-function assertVisitsInOrder(elements: readonly number[]): void {
-  const offsets = elements.map((element) => element * FLOAT_BYTES);
-  assertEquals(visited(offsets), [
+function assertVisitsInOrder(terms: Terms): void {
+  const elements = listTerms(terms);
+  assertEquals(visited(scaledTerms(terms, FLOAT_BYTES)), [
     ...elements.map((element, step) => [element, step]),
     [0, elements.length],
   ]);
@@ -124,5 +135,59 @@ Deno.test("writeReduction() turns repetitions into loops", () => {
     const size = countInstructions(reductionProgram(offsets).body);
     // Seven instructions a step would be 8400 for 16 channels, if all were written out.
     assert(size < 1500, `${size} instructions for ${channels} channels`);
+  }
+});
+
+/** Terms that are not listed, at any depth, whose least is 0. */
+function nestedTerms(): fc.Arbitrary<Terms> {
+  const { terms } = fc.letrec<{ terms: Terms; term: Terms[number] }>((tie) => ({
+    terms: fc.array(tie("term"), { minLength: 1, maxLength: 6 }),
+    term: fc.oneof(
+      { depthSize: "small" },
+      fc.nat(50),
+      fc.record({
+        count: fc.integer({ min: 1, max: 50 }),
+        step: fc.integer({ min: -40, max: 60 }),
+        body: tie("terms"),
+      }),
+    ),
+  }));
+  return terms.filter((terms) => countTerms(terms) <= 2000)
+    .map((terms) => shiftedTerms(terms, -leastTerm(terms)));
+}
+
+Deno.test("writeReduction() visits terms that are not listed in their order", () => {
+  fc.assert(fc.property(nestedTerms(), assertVisitsInOrder), { seed: 44, numRuns: 400 });
+});
+
+Deno.test("Terms that are not listed are those of their list", () => {
+  fc.assert(
+    fc.property(nestedTerms(), (terms) => {
+      const list = listTerms(terms);
+      assertEquals(countTerms(terms), list.length);
+      assertEquals(firstTerm(terms), list[0]);
+      assertEquals(leastTerm(terms), Math.min(...list));
+      assertEquals(listTerms(shiftedTerms(terms, 3)), list.map((term) => term + 3));
+      assertEquals(listTerms(scaledTerms(terms, 4)), list.map((term) => term * 4));
+    }),
+    { seed: 45, numRuns: 200 },
+  );
+});
+
+Deno.test("repeated() keeps few terms as a list, and evenly spaced ones as one loop", () => {
+  assertEquals(repeatedTerms(3, 10, [0, 1]), [0, 1, 10, 11, 20, 21]);
+  const even = { count: 9000, step: 2, body: [5] };
+  assertEquals(repeatedTerms(9000, 2, [5]), [even]);
+  assertEquals(repeatedTerms(3000, 6, [5, 7, 9]), [even]);
+  assertEquals(repeatedTerms(3, 18_000, [even]), [{ ...even, count: 27_000 }]);
+  const uneven = { count: 3000, step: 7, body: [5, 7, 9] };
+  assertEquals(repeatedTerms(3000, 7, [5, 7, 9]), [uneven]);
+  assertEquals(repeatedTerms(2, 50_000, [uneven]), [{ count: 2, step: 50_000, body: [uneven] }]);
+});
+
+Deno.test("writeReduction() writes little for sums of any length", () => {
+  for (const count of [1e4, 1e6, 1e9]) {
+    const size = countInstructions(reductionProgram(repeatedTerms(count, 4, [0])).body);
+    assert(size < 1500, `${size} instructions for ${count} terms`);
   }
 });

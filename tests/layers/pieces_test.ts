@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { Engine } from "../../src/engine/engine.ts";
-import type { Geometry } from "../../src/geometry.ts";
+import type { Geometry, Triple } from "../../src/geometry.ts";
 import { multiplyAdds } from "../../src/geometry.ts";
 import { planBytes } from "../../src/kernels/plan.ts";
 import { reference } from "../../src/kernels/reference.ts";
@@ -39,13 +39,13 @@ function cutCases(): fc.Arbitrary<[LayerCase, number]> {
   return fc.tuple(small, fc.double({ min: 0.02, max: 1.1, noNaN: true }));
 }
 
-/** The pieces of a case, or `null` where not even one row fits. */
+/** The pieces of a case, or `null` where not even one position fits. */
 function cut(geometry: Geometry, capacity: number) {
   try {
     return piecesOf(geometry, bytesOf, capacity);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    assert(error.message.startsWith("One row of the output needs "), error.message);
+    assert(error.message.startsWith("One position of the output needs "), error.message);
     return null;
   }
 }
@@ -124,7 +124,7 @@ Deno.test("piecesOf() leaves whole what fits, and cuts a batch before it cuts an
   assertEquals(new Set(rows.map(([batch]) => batch)), new Set([1]));
 });
 
-Deno.test("piecesOf() says so where not even one row fits", () => {
+Deno.test("piecesOf() cuts rows where not even one fits, and says so where not even a position does", () => {
   const geometry = geometryOf({
     transposed: false,
     rank: 2,
@@ -137,19 +137,44 @@ Deno.test("piecesOf() says so where not even one row fits", () => {
     options: {},
     seed: 0,
   });
+  const bytesOfPart = (input: Triple, output: Triple) =>
+    bytesOf({ ...geometry, batch: 1, input, output });
   // A row of outputs sees three rows of inputs.
-  const least = bytesOf({
-    ...geometry,
-    batch: 1,
-    input: [1, 3, 90],
-    output: [1, 1, 88],
-  });
-  assertStrictEquals(piecesOf(geometry, bytesOf, least).length, 2 * 88);
+  const row = bytesOfPart([1, 3, 90], [1, 1, 88]);
+  assertStrictEquals(piecesOf(geometry, bytesOf, row).length, 2 * 88);
+  const parts = piecesOf(geometry, bytesOf, row - 1);
+  assert(parts.length > 2 * 88);
+  for (const { geometry: { output } } of parts) assertStrictEquals(output[1], 1);
+  const position = bytesOfPart([1, 3, 3], [1, 1, 1]);
+  assertStrictEquals(piecesOf(geometry, bytesOf, position).length, 2 * 88 * 88);
   assertThrows(
-    () => piecesOf(geometry, bytesOf, least - 1),
+    () => piecesOf(geometry, bytesOf, position - 1),
     RangeError,
-    `One row of the output needs ${least} bytes of shared memory, but the engine has ${least - 1}`,
+    `One position of the output needs ${position} bytes of shared memory, but the engine has ` +
+      `${
+        position - 1
+      }; give it more with new Engine({ memory }). The position sees 18 elements of the ` +
+      "padded input, and the weights alone take 216 bytes",
   );
+});
+
+Deno.test("piecesOf() says so where pieces would be too many", () => {
+  const geometry = geometryOf({ ...WHOLE_BATCH, spatial: [1e8] });
+  const bytes = ({ output }: Geometry) => output[2];
+  assertThrows(() => piecesOf(geometry, bytes, 10), RangeError, "More than 1048576 pieces");
+});
+
+Deno.test("piecesOf() looks at few sizes, however long an axis is", () => {
+  const geometry = geometryOf({ ...WHOLE_BATCH, batch: 2, spatial: [1e9] });
+  let looks = 0;
+  const bytes = ({ batch, output }: Geometry) => {
+    looks++;
+    return 1e6 + batch * output[2];
+  };
+  const pieces = piecesOf(geometry, bytes, 5e6);
+  assert(looks < 30, `${looks} sizes`);
+  assert(pieces.length < 600, `${pieces.length} pieces`);
+  assertStrictEquals(new Set(pieces.map(({ geometry }) => geometry)).size, 2);
 });
 
 Deno.test("The inner rows of a transposed convolution count when it is cut", () => {
@@ -226,6 +251,26 @@ const LARGE: Record<string, [(engine?: Engine) => Layer, readonly number[]]> = {
       new Conv3d(1, 1, [3, 2, 4], { ...common(engine), padding: 2, paddingMode: "circular" }),
     [1, 50, 90, 100],
   ],
+  "rows that do not fit": [
+    (engine) => new Conv2d(8, 8, 3, { ...common(engine), padding: 1 }),
+    [2, 8, 4, 20_000],
+  ],
+  "mirrored rows that do not fit": [
+    (engine) => new Conv2d(4, 6, 5, { ...common(engine), padding: 3, paddingMode: "reflect" }),
+    [1, 4, 5, 40_000],
+  ],
+  "planes that do not fit": [
+    (engine) => new Conv3d(2, 2, 3, { ...common(engine), padding: 1, paddingMode: "circular" }),
+    [1, 2, 3, 300, 301],
+  ],
+  "a volume of rows that do not fit": [
+    (engine) => new Conv3d(1, 4, 3, { ...common(engine), stride: [1, 2, 1], padding: [1, 0, 2] }),
+    [1, 1, 3, 5, 90_000],
+  ],
+  "a transposed image of rows that do not fit": [
+    (engine) => new ConvTranspose2d(4, 4, 4, { ...transposed(engine), stride: 2, padding: 1 }),
+    [1, 4, 3, 30_000],
+  ],
   "a transposed image": [
     (engine) => new ConvTranspose2d(2, 3, 4, { ...transposed(engine), stride: 2, padding: 1 }),
     [1, 2, 200, 201],
@@ -277,14 +322,15 @@ function assertSameBits(actual: Tensor, expected: Tensor): void {
   assertStrictEquals(wrong, -1, `Element ${wrong}`);
 }
 
-Deno.test("An engine with little memory refuses a row that does not fit, and works on", async () => {
+Deno.test("An engine with little memory refuses weights that do not fit, and works on", async () => {
   using engine = new Engine({ memory: SMALL_MEMORY, threads: THREADS });
-  const layer = new Conv2d(8, 8, 3, { engine, seed: 1 });
-  const tooWide = Tensor.zeros([1, 8, 4, 20_000]);
-  const message = "One row of the output needs ";
-  assertThrows(() => layer.forwardSync(tooWide), RangeError, message);
-  const error = await layer.forward(tooWide).catch((error: unknown) => error);
+  const tooLarge = new Conv2d(600, 600, 1, { engine, seed: 1 });
+  const wide = Tensor.zeros([1, 600, 2, 20]);
+  const message = "One position of the output needs ";
+  assertThrows(() => tooLarge.forwardSync(wide), RangeError, message);
+  const error = await tooLarge.forward(wide).catch((error: unknown) => error);
   assert(error instanceof RangeError);
+  const layer = new Conv2d(8, 8, 3, { engine, seed: 1 });
   const input = Tensor.randn([1, 8, 20, 20], { seed: 2 });
   const expected = new Conv2d(8, 8, 3, { seed: 1 }).forwardSync(input);
   assertSameBits(layer.forwardSync(input), expected);
