@@ -185,8 +185,14 @@ function addBox(phase: PhaseBuilder, plan: Planned, box: Box): void {
     ],
     outputWork(shape) / multiplyAddsPerMicrosecond(target),
     (sizes) => interleavedProgram(shape, blockFrom((_, i) => sizes[i] ?? 1)),
-    JSON.stringify([shape.taps, shape.lanes, shape.steps]),
+    keyOf(shape, box),
   );
+}
+
+/** What programs depend on that is not the same in all boxes of a plan, besides their blocks. */
+function keyOf({ taps, lanes }: InterleavedShape, box: Box): string {
+  const skipped = lanes.of === "taps" ? lanes.skipped : 0;
+  return `${taps} ${skipped} ${box.map(({ residueStep }) => residueStep)}`;
 }
 
 function blockFrom(sizeOf: (axis: InterleavedAxis, index: number) => number): InterleavedBlock {
