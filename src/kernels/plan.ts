@@ -13,6 +13,8 @@ import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
 import { planConvolution } from "./convolution.ts";
 import { isPlainDepthwise, planDepthwise } from "./depthwise_plan.ts";
+import { isInterleaved } from "./interleaved_choice.ts";
+import { planInterleaved } from "./interleaved_plan.ts";
 import { isPointwise } from "./pointwise_choice.ts";
 import { planPointwise } from "./pointwise_plan.ts";
 import { singlePosition } from "./single_position.ts";
@@ -102,9 +104,10 @@ function makePlan(request: PlanRequest, id: string): Plan {
 }
 
 function planBody(request: PlanRequest): PlanBody {
+  const collapsed = { ...request, geometry: collapse(request.geometry) };
+  if (isInterleaved(request)) return planInterleaved(collapsed);
   const winograd = chooseWinograd(request);
   if (winograd !== null) return planWinograd(request, winograd);
-  const collapsed = { ...request, geometry: collapse(request.geometry) };
   if (isPlainDepthwise(collapsed)) return planDepthwise(collapsed);
   if (isPointwise(collapsed.geometry, collapsed.target)) return planPointwise(collapsed);
   return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);

@@ -48,7 +48,33 @@ const EVERY_OPTION: Record<string, ConvTransposeOptions> = {
   "groups with a stride and a dilation": { groups: 2, stride: 2, dilation: 3, padding: 1 },
 };
 
+/** The least stride along every axis that makes 64 stride phases. */
+const MANY_PHASES = { 1: 64, 2: 8, 3: 4 } as const;
+
+const WITH_MANY_PHASES: Record<string, ConvTransposeOptions> = {
+  "no other option": {},
+  "a padding at one end": { padding: [[1, 0], [1, 0], [1, 0]] },
+  "an output padding": { outputPadding: 3 },
+  "a dilation and two groups": { dilation: 2, groups: 2 },
+};
+
 for (const rank of RANKS) {
+  for (const [name, { padding = 0, ...others }] of Object.entries(WITH_MANY_PHASES)) {
+    Deno.test(`ConvTranspose${rank}d computes the formula for many stride phases with ${name}`, () => {
+      const stride = MANY_PHASES[rank];
+      const ends = Array.isArray(padding) ? padding.slice(3 - rank) : padding;
+      for (const kernelSize of [1, stride - 1, stride, stride + 1, 2 * stride]) {
+        const options = { ...others, stride, padding: kernelSize > 1 ? ends : 0 };
+        const layerCase = convTranspose(rank, options, { kernelSize });
+        const { forwardSync, outputShape } = prepare(layerCase);
+        const output = forwardSync();
+        const expected = reference(geometryOf(layerCase), operandsOf(layerCase));
+        assertEquals(output.shape, outputShape);
+        assert(relativeError(output.data, expected) <= 1e-5);
+      }
+    });
+  }
+
   for (const [name, options] of Object.entries(EVERY_OPTION)) {
     Deno.test(`ConvTranspose${rank}d computes the formula with ${name}`, () => {
       const layerCase = convTranspose(rank, options);
