@@ -26,6 +26,7 @@ export class CodeCache {
   readonly #workbench: Workbench;
   readonly #compiled = new Map<Phase, CompiledPhase>();
   #nextId = 1;
+  #isRetired = false;
 
   constructor(shared: SharedMemory, workbench: Workbench) {
     this.#shared = shared;
@@ -54,6 +55,11 @@ export class CodeCache {
   /** Gives back the memory of all code; what is needed again is copied again. */
   evict(): void {
     for (const compiled of this.#compiled.values()) this.#unpublish(compiled);
+  }
+
+  /** From now on no code is freed: a thread that got lost may be running it. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   /** Frees all code for good. No thread may be running any. */
@@ -89,7 +95,7 @@ export class CodeCache {
     const [phase, compiled] = oldest;
     this.#compiled.delete(phase);
     this.#unpublish(compiled);
-    compiled.release();
+    if (!this.#isRetired) compiled.release();
     return true;
   }
 

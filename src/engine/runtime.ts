@@ -354,6 +354,7 @@ interface ActiveTurn {
 function loseThread(workshop: Workshop): void {
   workshop.lostThread = true;
   workshop.shared.heap.retire();
+  workshop.code.retire();
 }
 
 /** Ends the workers, with nothing in flight. A thread that got lost may still run the code. */

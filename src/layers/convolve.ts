@@ -6,11 +6,12 @@
  */
 
 import { Buffer } from "node:buffer";
+import { describeBytes } from "../checks.ts";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { PhaseRun } from "../engine/dispatcher.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
-import { type Copy, Copying, type EarlyCopy, type Filling } from "../engine/transfer.ts";
+import type { EarlyCopy, Filling } from "../engine/transfer.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
@@ -28,6 +29,7 @@ import {
   type Loans,
   NO_LOANS,
 } from "./loans.ts";
+import { copyBetween, copySpans, writable } from "./copies.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
@@ -135,8 +137,16 @@ function* planned(
   return yield* convolution(runtime, geometry, pieces, { ...operands, algorithm });
 }
 
+/** @throws {RangeError} If the host has no such array to give. */
 function newOutput(geometry: Geometry): Float32Array {
-  return new Float32Array(outputLength(geometry));
+  const length = outputLength(geometry);
+  try {
+    return new Float32Array(length);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const bytes = describeBytes(length * Float32Array.BYTES_PER_ELEMENT);
+    throw new RangeError(`The output takes ${bytes}, and there is no such array to be had`);
+  }
 }
 
 function inputLength({ batch, inChannels, input }: Geometry): number {
@@ -259,7 +269,7 @@ function* runPieces(
     try {
       yield* runPiece(runtime, piece, operands, withOutput(room, block));
       const result = runtime.floats(block.address, outputLength(piece.geometry));
-      yield { steps: atOnce(() => piece.collectOutput(writable(output), result)) };
+      yield { steps: copySpans(piece.outputSpans(), output, result) };
     } finally {
       runtime.release(block);
     }
@@ -333,6 +343,8 @@ function* runIntoMemory(
     runtime.release(block);
     throw error;
   }
+  // What a lost thread may still write to is not what is given away.
+  if (runtime.lostThread) return new ArrayValues(copy.array ?? copyOf(source));
   return results.keep(block, length, weightKey, copy.array);
 }
 
@@ -397,36 +409,10 @@ class OutputCopy implements EarlyCopy {
   /** Makes the copy now, unless it has been made. */
   *rest(): Task<void> {
     if (this.#array !== null) return;
-    this.open();
-    yield { steps: partsOf(this) };
+    const array = this.#target();
+    this.#array = array;
+    yield { steps: copyBetween(this.#source, array) };
   }
-}
-
-/** Makes a copy part by part. */
-function* partsOf(copy: Copy): Iterable<void> {
-  const copying = new Copying(copy);
-  while (!copying.isDone) yield copying.advance();
-}
-
-/** Copies an array to another part by part. */
-function copyBetween(source: Float32Array, target: Float32Array): Iterable<void> {
-  return partsOf({
-    length: source.length,
-    copy: (from, to) => writable(target).set(source.subarray(from, to), from),
-  });
-}
-
-/**
- * An array that is about to be written to, after the event loop has gone round perhaps.
- *
- * @throws {TypeError} If its values are gone: only an array of the user's can have lost them.
- */
-function writable(array: Float32Array): Float32Array {
-  if (array.length > 0) return array;
-  throw new TypeError(
-    "forward(): out has lost its values while the call was in flight: the buffer behind its data was " +
-      "transferred or resized",
-  );
 }
 
 /** A buffer that lies somewhere already. */
@@ -522,11 +508,11 @@ function* runPiece(
     const target = placeOperand(BUFFER.input);
     const addend = add === null ? null : placeOperand(BUFFER.add);
     if (add !== null && addend !== null) {
-      yield* stage(call, atOnce(() => piece.stageAdd(addend, add.elements)));
+      yield* stage(call, copySpans(piece.addSpans(), addend, add.elements));
     }
     const filling = target && (yield* stageInput(piece, target, input.elements, call));
     // Weights come last: taking memory may cost the copy of them that is kept.
-    const preparation = stageWeights(runtime, plan, operands, bases, blocks);
+    const preparation = stageWeights(runtime, { plan, threads }, operands, bases, blocks);
     const phases = phasesOf(plan.phases, { bases, threads }, outputCopy);
     // The input is read as the first phase begins: what comes after may run when the call has returned.
     yield* whileFilling(filling, inTurn(preparation, phases));
@@ -558,15 +544,16 @@ function* stageInput(
   input: Float32Array,
   call: CallKind,
 ): Task<Filling | null> {
-  if (!piece.seesOneRun) {
-    yield* stage(call, atOnce(() => piece.stageInput(target, input)));
+  const { firstInput } = piece;
+  if (firstInput === null) {
+    yield* stage(call, copySpans(piece.inputSpans(), target, input));
     return null;
   }
   return {
     buffer: BUFFER.input,
     length: inputLength(piece.geometry),
     isLive: call === "started",
-    copy: (from, to) => piece.stageInput(target, input, from, to),
+    copy: (from, to) => target.set(input.subarray(firstInput + from, firstInput + to), from),
   };
 }
 
@@ -575,7 +562,7 @@ const WEIGHTS = [BUFFER.weight, BUFFER.bias, BUFFER.packedWeight];
 /** Brings the weights to where the kernels read them, unless they are known to be there. */
 function* stageWeights(
   runtime: Runtime,
-  plan: Plan,
+  { plan, threads }: Pick<Room, "plan" | "threads">,
   { weight, bias, frozenKey, weightKey, call }: StagedOperands,
   bases: number[],
   blocks: Block[],
@@ -602,7 +589,7 @@ function* stageWeights(
   const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
   if (kept === undefined || !hasSameBytes(staged, weight)) {
     yield* stage(call, copyBetween(weight, staged));
-    yield* phasesOf(plan.preparation, { bases });
+    yield* phasesOf(plan.preparation, { bases, threads });
   }
   if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
@@ -624,7 +611,7 @@ function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
  */
 function* phasesOf(
   phases: readonly Phase[],
-  where: Pick<PhaseRun, "bases" | "threads">,
+  where: Required<Pick<PhaseRun, "bases" | "threads">>,
   emptying: EarlyCopy | null = null,
 ): Task<void> {
   const last = phases.at(-1);

@@ -8,23 +8,19 @@
 import type { Geometry, Triple } from "../geometry.ts";
 import { product } from "../kernels/numbers.ts";
 import { type PadSegment, padSegments } from "../kernels/pad.ts";
+import type { Span } from "./copies.ts";
 
 /** A part of a convolution that is a convolution itself. */
 export interface Piece {
   readonly geometry: Geometry;
-  /** Whether the part of the input that the piece needs is one run of elements. */
-  readonly seesOneRun: boolean;
-  /** Copies that part. Of one run the elements `from .. to - 1` can be copied by themselves. */
-  readonly stageInput: (
-    target: Float32Array,
-    input: Float32Array,
-    from?: number,
-    to?: number,
-  ) => void;
-  /** Copies the part of a tensor of the output's shape that the piece computes. */
-  readonly stageAdd: (target: Float32Array, add: Float32Array) => void;
-  /** Copies the piece's result to its place in the output. */
-  readonly collectOutput: (output: Float32Array, result: Float32Array) => void;
+  /** Where the part of the input that it needs begins, if that is one run of elements; otherwise `null`. */
+  readonly firstInput: number | null;
+  /** That part, as it is copied from the input. */
+  readonly inputSpans: () => Iterable<Span>;
+  /** The part of a tensor of the output's shape that it computes, as it is copied from there. */
+  readonly addSpans: () => Iterable<Span>;
+  /** Its result, as it is copied to its place in the output. */
+  readonly outputSpans: () => Iterable<Span>;
 }
 
 /** More pieces than this are not worth beginning with. */
@@ -173,14 +169,15 @@ function batchPiece(whole: Geometry, start: number, batch: number): Piece {
   const geometry = batch === whole.batch ? whole : { ...whole, batch };
   const inputItem = whole.inChannels * product(whole.input);
   const outputItem = whole.outChannels * product(whole.output);
+  const firstInput = start * inputItem;
+  const firstOutput = start * outputItem;
+  const outputs = { count: batch * outputItem, step: 1 };
   return {
     geometry,
-    seesOneRun: true,
-    stageInput: (target, input, from = 0, to = batch * inputItem) =>
-      target.set(input.subarray(start * inputItem + from, start * inputItem + to), from),
-    stageAdd: (target, add) =>
-      target.set(add.subarray(start * outputItem, (start + batch) * outputItem)),
-    collectOutput: (output, result) => output.set(result, start * outputItem),
+    firstInput,
+    inputSpans: () => [{ count: batch * inputItem, to: 0, from: firstInput, step: 1 }],
+    addSpans: () => [{ ...outputs, to: 0, from: firstOutput }],
+    outputSpans: () => [{ ...outputs, to: firstOutput, from: 0 }],
   };
 }
 
@@ -337,49 +334,59 @@ function boxPiece(whole: Geometry, geometry: Geometry, item: number, box: Box): 
   const inputWhole = product(whole.input);
   return {
     geometry,
-    seesOneRun: false,
-    stageInput: (target, input) => {
+    firstInput: null,
+    *inputSpans() {
       for (let channel = 0; channel < whole.inChannels; channel++) {
         const from = (item * whole.inChannels + channel) * inputWhole;
-        copySegments(
+        yield* segmentSpans(
           segments,
-          { data: target, offset: channel * inputPiece, sizes: geometry.input },
-          { data: input, offset: from, sizes: whole.input },
+          { offset: channel * inputPiece, sizes: geometry.input },
+          { offset: from, sizes: whole.input },
         );
       }
     },
-    stageAdd: (target, add) =>
-      forEachRun(whole, item, box, (run, place, length) => {
-        target.set(add.subarray(place, place + length), run);
-      }),
-    collectOutput: (output, result) =>
-      forEachRun(whole, item, box, (run, place, length) => {
-        output.set(result.subarray(run, run + length), place);
-      }),
+    *addSpans() {
+      for (const { run, place, count } of runsOf(whole, item, box)) {
+        yield { count, to: run, from: place, step: 1 };
+      }
+    },
+    *outputSpans() {
+      for (const { run, place, count } of runsOf(whole, item, box)) {
+        yield { count, to: place, from: run, step: 1 };
+      }
+    },
   };
 }
 
-/** Each run of a box's outputs: where it begins in the box and in the whole, and how long it is. */
-function forEachRun(
+/** Outputs that lie side by side in a box and in the whole. */
+interface OutputRun {
+  /** Where it begins in the box. */
+  readonly run: number;
+  /** Where it begins in the whole. */
+  readonly place: number;
+  readonly count: number;
+}
+
+/** Each run of a box's outputs. */
+function* runsOf(
   { outChannels, output }: Geometry,
   item: number,
   [depth, height, width]: Box,
-  each: (run: number, place: number, length: number) => void,
-): void {
+): Iterable<OutputRun> {
   const [, outHeight, outWidth] = output;
   // Whole rows lie side by side, and whole planes.
   const isWhole = (part: AxisPart, size: number) => part.count === size;
   const rows = isWhole(width, outWidth) ? height.count : 1;
   const planes = rows === outHeight ? depth.count : 1;
-  const length = planes * rows * width.count;
+  const count = planes * rows * width.count;
   let run = 0;
   for (let channel = 0; channel < outChannels; channel++) {
     const plane = (item * outChannels + channel) * output[0] + depth.start;
     for (let d = 0; d < depth.count; d += planes) {
       const row = (plane + d) * outHeight + height.start;
       for (let h = 0; h < height.count; h += rows) {
-        each(run, (row + h) * outWidth + width.start, length);
-        run += length;
+        yield { run, place: (row + h) * outWidth + width.start, count };
+        run += count;
       }
     }
   }
@@ -387,17 +394,16 @@ function forEachRun(
 
 /** A part of an array that has axes. */
 interface Place {
-  readonly data: Float32Array;
   readonly offset: number;
   readonly sizes: readonly number[];
 }
 
-/** Copies the segments of the first axis, each with those of the axes behind it. */
-function copySegments(
+/** The segments of the first axis, each with those of the axes behind it. */
+function* segmentSpans(
   [segments = [], ...others]: readonly (readonly PadSegment[])[],
   target: Place,
   source: Place,
-): void {
+): Iterable<Span> {
   const [, ...targetSizes] = target.sizes;
   const [, ...sourceSizes] = source.sizes;
   const [targetInner, sourceInner] = [product(targetSizes), product(sourceSizes)];
@@ -405,47 +411,20 @@ function copySegments(
     more.length === 0 && segment?.source === 0 && segment.step === 1 &&
     segment.count === sourceSizes[axis]
   );
-  for (const segment of segments) {
-    const { count, start, source: from, step } = segment;
+  for (const { count, start, source: first, step } of segments) {
     const to = target.offset + start * targetInner;
-    if (from === null) target.data.fill(0, to, to + count * targetInner);
-    else if (isPlain) {
-      copyRows(segment, { ...target, offset: to }, source, targetInner);
+    if (first === null) yield { count: count * targetInner, to, from: null, step: 0 };
+    else if (isPlain && (step === 1 || targetInner === 1)) {
+      const from = source.offset + first * targetInner;
+      yield { count: count * targetInner, to, from, step };
     } else {
       for (let row = 0; row < count; row++) {
-        copySegments(
+        yield* segmentSpans(
           others,
-          { ...target, offset: to + row * targetInner, sizes: targetSizes },
-          {
-            ...source,
-            offset: source.offset + (from + row * step) * sourceInner,
-            sizes: sourceSizes,
-          },
+          { offset: to + row * targetInner, sizes: targetSizes },
+          { offset: source.offset + (first + row * step) * sourceInner, sizes: sourceSizes },
         );
       }
-    }
-  }
-}
-
-/** Copies the rows of a segment, each of `inner` elements that lie side by side. */
-function copyRows(
-  { count, source: from, step }: PadSegment,
-  target: Place,
-  source: Place,
-  inner: number,
-): void {
-  if (from === null) return;
-  const first = source.offset + from * inner;
-  if (step === 1) {
-    target.data.set(source.data.subarray(first, first + count * inner), target.offset);
-  } else if (inner === 1) {
-    for (let row = 0; row < count; row++) {
-      target.data[target.offset + row] = source.data[first + row * step] ?? 0;
-    }
-  } else {
-    for (let row = 0; row < count; row++) {
-      const at = first + row * step * inner;
-      target.data.set(source.data.subarray(at, at + inner), target.offset + row * inner);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
 import type { Layer } from "../../src/layers/layer.ts";
 import { WASM_TARGET } from "../../src/codegen/target.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { copySpans } from "../../src/layers/copies.ts";
 import { piecesOf } from "../../src/layers/pieces.ts";
 import { Tensor } from "../../src/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
@@ -63,10 +64,10 @@ function assemble(layerCase: LayerCase, capacity: number): Float32Array | null {
     const { batch, inChannels, input } = piece.geometry;
     const size = batch * inChannels * product(input);
     const staged = new Float32Array(size + 16).fill(NaN);
-    piece.stageInput(staged, operands.input);
+    for (const _ of copySpans(piece.inputSpans(), staged, operands.input));
     assert(staged.subarray(size).every(Number.isNaN), "Nothing is staged behind the input");
     const result = reference(piece.geometry, { ...operands, input: staged.subarray(0, size) });
-    piece.collectOutput(output, Float32Array.from(result));
+    for (const _ of copySpans(piece.outputSpans(), output, Float32Array.from(result)));
   }
   return output;
 }
