@@ -8,6 +8,7 @@
 import { copyOf, type Values } from "../values.ts";
 import type { Block } from "./heap.ts";
 import type { SharedMemory } from "./shared_memory.ts";
+import { Copying } from "./transfer.ts";
 
 /** A block with several users, given back when the last of them is done with it. */
 class Lease {
@@ -87,6 +88,23 @@ class Place {
     this.#data ??= copyOf(shared.floats(block.address, this.length));
     this.#lease.disown();
     this.#lease = null;
+  }
+
+  /** The same bit by bit; whoever reads it meanwhile ends it. */
+  *movingOut(): Iterable<void> {
+    const lease = this.#lease;
+    if (lease === null) return;
+    if (this.#data === null) {
+      const source = lease.shared.floats(lease.block.address, this.length);
+      const data = new Float32Array(this.length);
+      const copy = (from: number, to: number) => data.set(source.subarray(from, to), from);
+      for (const copying = new Copying({ length: this.length, copy }); !copying.isDone;) {
+        yield copying.advance();
+        if (this.#lease !== lease) return;
+      }
+      this.#data = data;
+    }
+    this.moveOut();
   }
 
   liesIn(buffer: ArrayBufferLike): boolean {
@@ -210,6 +228,14 @@ export class Results {
   /** Moves every result out of the shared memory. */
   evict(): void {
     this.#makeRoom(0);
+  }
+
+  /** Moves results out bit by bit, the oldest first, as long as it is needed. */
+  *evicting(isNeeded: () => boolean): Iterable<void> {
+    for (const place of this.#places.values()) {
+      if (!isNeeded()) return;
+      yield* place.movingOut();
+    }
   }
 
   /** Moves the oldest results out until the others hold no more than some bytes. */

@@ -150,6 +150,14 @@ export class Runtime {
     return heap.largestFree >= bytes;
   }
 
+  /** Gets ready for {@linkcode Runtime.makeRoom} bit by bit. */
+  *makingRoom(bytes: number): Iterable<void> {
+    const { shared: { heap }, residents, results } = this.#workshop;
+    if (heap.largestFree >= bytes) return;
+    residents.evict();
+    yield* results.evicting(() => heap.largestFree < bytes);
+  }
+
   /** Size of the largest block that can be had as it is. */
   get largestFree(): number {
     return this.#workshop.shared.heap.largestFree;

@@ -264,6 +264,7 @@ function* runPieces(
   for (const piece of pieces) {
     runtime.renew();
     const plan = planOf(runtime, piece.geometry, formOf(operands));
+    if (operands.call === "queued") yield { steps: runtime.makingRoom(bytesWanted(runtime, plan)) };
     const room = { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan, planBytes(plan, 1)) };
     const block = placeOutput(runtime, plan);
     try {
@@ -280,6 +281,7 @@ function* runPieces(
 /** A convolution in one piece: what goes in and what comes out may stay where it is. */
 function* runWhole(runtime: Runtime, piece: Piece, operands: StagedOperands): Task<Values> {
   const plan = planOf(runtime, piece.geometry, formOf(operands));
+  if (operands.call === "queued") yield { steps: runtime.makingRoom(bytesWanted(runtime, plan)) };
   const room = borrow(runtime, plan, operands);
   try {
     if (operands.out !== null) {
@@ -438,6 +440,12 @@ function withOutput({ plan, threads, loans }: Room, output: Placed): FurnishedRo
 
 function placeOutput(runtime: Runtime, plan: Plan): Block {
   return place(runtime, plan, [BUFFER.output], 1, []);
+}
+
+/** What a plan takes with all threads, however its buffers are placed. */
+function bytesWanted(runtime: Runtime, plan: Plan): number {
+  const gaps = plan.buffers.length + runtime.threads;
+  return planBytes(plan, runtime.threads) + gaps * CACHE_LINE_BYTES;
 }
 
 /**
