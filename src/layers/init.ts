@@ -1,3 +1,5 @@
+import { describeBytes, describeShape } from "../checks.ts";
+import { MOST_MEMORY_BYTES } from "../engine/shared_memory.ts";
 import type { ConvSettings } from "../settings.ts";
 import { weightShape } from "../geometry.ts";
 import { createRandom, fillUniform } from "../random.ts";
@@ -19,7 +21,8 @@ export interface InitialValues {
  * @param seed A non-negative integer that fixes the values, or `undefined`.
  * @returns The values.
  * @throws {TypeError} If the seed is not a number.
- * @throws {RangeError} If the seed is not a non-negative integer, or the weight too large for an array.
+ * @throws {RangeError} If the seed is not a non-negative integer, or the weight larger than the memory of any
+ * engine.
  */
 export function drawInitialValues(
   settings: ConvSettings,
@@ -29,6 +32,15 @@ export function drawInitialValues(
   const random = createRandom(settings.name, seed);
   const shape = weightShape(settings);
   const size = countElements(settings.name, "the weight", shape);
+  const bytes = size * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes > MOST_MEMORY_BYTES) {
+    throw new RangeError(
+      `${settings.name}: the weight of shape ${describeShape(shape)} takes ${
+        describeBytes(bytes)
+      }, ` +
+        `but an engine has at most ${describeBytes(MOST_MEMORY_BYTES)}`,
+    );
+  }
   const bound = Math.sqrt((shape[0] ?? 1) / size);
   const draw = (size: number) => fillUniform(new Float32Array(size), -bound, bound, random);
   return {

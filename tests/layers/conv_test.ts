@@ -211,3 +211,11 @@ Deno.test("Deno.inspect() shows a convolution as the expression that builds it",
       'paddingMode="replicate")',
   );
 });
+
+Deno.test("A layer whose weight no engine can hold is refused before it takes any memory", () => {
+  assertThrows(
+    () => new Conv1d(63_000, 63_000, 1),
+    RangeError,
+    "Conv1d: the weight of shape [63000, 63000, 1] takes 14.8 GiB",
+  );
+});
