@@ -180,8 +180,8 @@ class PublishedPhase implements RunningStep {
     }
     this.#emptying?.open();
     claimTiles(this.#job, CALLING_THREAD, (job, unit) => this.#run(job, unit), () => {
-      this.#emptying?.advance();
-      return mayGoOn();
+      while (mayGoOn()) if (!this.#emptying?.advance()) return true;
+      return false;
     });
     while (this.#isComputed() && this.#emptying?.isDone === false && mayGoOn()) {
       this.#emptying.advance();

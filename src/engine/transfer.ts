@@ -120,16 +120,17 @@ export class Emptying {
     return this.#copied >= this.#transfer.length;
   }
 
-  /** Copies a part of what has become final, if that is worth a copy. */
-  advance(): void {
+  /** Copies a part of what has become final, if that is worth a copy; whether it did. */
+  advance(): boolean {
     while (this.#unit < this.#settled.length && this.#isUnitDone(this.#unit)) this.#unit++;
     const settled = this.#settled[this.#unit] ?? Infinity;
     const end = Math.min(settled, this.#transfer.length);
     const isWorthIt = settled === Infinity || end - this.#copied >= LEAST_ELEMENTS;
-    if (!isWorthIt || this.isDone) return;
+    if (!isWorthIt || this.isDone) return false;
     const to = Math.min(this.#copied + PART_ELEMENTS, end);
     this.#transfer.copy(this.#copied, to);
     this.#copied = to;
+    return true;
   }
 }
 
