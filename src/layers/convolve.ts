@@ -15,7 +15,7 @@ import type { EarlyCopy, Filling } from "../engine/transfer.ts";
 import { bufferBytes, type Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
-import { BUFFER, type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
+import { BUFFER, type Form, type Plan, planBytes } from "../kernels/plan.ts";
 import { copyBiases } from "../kernels/single_position.ts";
 import type { ActivationSettings } from "./activation.ts";
 import { ArrayValues, copyOf, type Values } from "../values.ts";
@@ -30,7 +30,8 @@ import {
   NO_LOANS,
 } from "./loans.ts";
 import { copyBetween, copySpans, writable } from "./copies.ts";
-import { type Piece, piecesOf } from "./pieces.ts";
+import type { Piece } from "./pieces.ts";
+import { knownPiece, type PlannedPiece, plannedPieces } from "./plans.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
 export interface Operands {
@@ -85,8 +86,8 @@ const IS_ENDED_BY_OTHERS = canBeEndedByOthers();
 export function convolveSync(engine: Engine, geometry: Geometry, operands: Operands): Values {
   const runtime = runtimeOf(engine);
   if (geometry.batch === 0) return new ArrayValues(operands.out ?? newOutput(geometry));
-  const { pieces, algorithm } = cut(runtime, geometry, formOf(operands));
-  const staged = { ...operands, algorithm, call: "sync" } as const;
+  const pieces = plannedPieces(runtime, geometry, formOf(operands));
+  const staged = { ...operands, call: "sync" } as const;
   return runtime.runSync(convolution(runtime, geometry, pieces, staged));
 }
 
@@ -112,14 +113,12 @@ export function convolve(
   return runtime.run(convolution(runtime, geometry, [whole], staged));
 }
 
-/** A convolution as one piece, if it can begin at once: it is planned, it fits, and the code is there. */
-function readyPiece(runtime: Runtime, geometry: Geometry, form: Form): Piece | null {
-  const plan = plansByGeometry.get(geometry)?.get(planKey(runtime, form));
-  if (plan === undefined || !runtime.hasCode([...plan.preparation, ...plan.phases])) return null;
-  const { pieces, algorithm } = cut(runtime, geometry, form);
-  const [whole, ...others] = pieces;
-  const isOne = whole !== undefined && others.length === 0 && algorithm === form.algorithm;
-  return isOne ? whole : null;
+/** A convolution as one piece, if it can begin at once: it is planned, and the code is there. */
+function readyPiece(runtime: Runtime, geometry: Geometry, form: Form): PlannedPiece | null {
+  const whole = knownPiece(runtime, geometry, form);
+  if (whole === null) return null;
+  const { plan } = whole;
+  return runtime.hasCode(plan.preparation) && runtime.hasCode(plan.phases) ? whole : null;
 }
 
 /** A convolution that is planned first, while the event loop goes round. */
@@ -128,13 +127,12 @@ function* planned(
   geometry: Geometry,
   operands: StagedOperands,
 ): Task<Values> {
-  let pieces: readonly Piece[] = [];
-  let { algorithm } = operands;
+  let pieces: readonly PlannedPiece[] = [];
   const steps = atOnce(() => {
-    ({ pieces, algorithm } = cut(runtime, geometry, formOf(operands)));
+    pieces = plannedPieces(runtime, geometry, formOf(operands));
   });
   yield { steps };
-  return yield* convolution(runtime, geometry, pieces, { ...operands, algorithm });
+  return yield* convolution(runtime, geometry, pieces, operands);
 }
 
 /** @throws {RangeError} If the host has no such array to give. */
@@ -186,53 +184,10 @@ function frozenWeights(key: object, operands: Weights): Weights {
   return copies;
 }
 
-/** The rest of the memory is for code, job descriptions and what is kept between calls. */
-const USABLE_SHARE = 0.9;
-
-/** The pieces that a convolution is done in. */
-interface Pieces {
-  readonly pieces: readonly Piece[];
-  /** How each is computed; what was asked for, unless that was to choose and left no other choice. */
-  readonly algorithm: Algorithm;
-}
-
-/**
- * Cuts a convolution into pieces that fit into the memory. The formula takes least of it: where nothing
- * else is asked for, it is what is left.
- */
-export function cut(runtime: Runtime, geometry: Geometry, form: Form): Pieces {
-  // How many threads there are must not change what is computed: they get what is left.
-  const bytesOf = (part: Geometry) => planBytes(planOf(runtime, part, form), 1);
-  try {
-    const pieces = piecesOf(geometry, bytesOf, Math.floor(runtime.capacity * USABLE_SHARE));
-    return { pieces, algorithm: form.algorithm };
-  } catch (error) {
-    if (form.algorithm !== "auto" || !(error instanceof RangeError)) throw error;
-    return cut(runtime, geometry, { ...form, algorithm: "direct" });
-  }
-}
-
-/** Plans by the object that describes their sizes: a layer uses the same one while shapes repeat. */
-const plansByGeometry = new WeakMap<Geometry, Map<string, Plan>>();
-
-/** The plan for a convolution on what the runtime computes with. */
-export function planOf(runtime: Runtime, geometry: Geometry, form: Form): Plan {
-  const key = planKey(runtime, form);
-  const plans = plansByGeometry.get(geometry) ?? new Map<string, Plan>();
-  const plan = plans.get(key) ?? planFor({ geometry, ...form, target: runtime.target });
-  plansByGeometry.set(geometry, plans.set(key, plan));
-  return plan;
-}
-
-function planKey({ target }: Runtime, form: Form): string {
-  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
-  return `${target.name} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
-}
-
 function* convolution(
   runtime: Runtime,
   geometry: Geometry,
-  pieces: readonly Piece[],
+  pieces: readonly PlannedPiece[],
   operands: StagedOperands,
 ): Task<Values> {
   const { out } = operands;
@@ -255,7 +210,7 @@ function isRead(buffer: ArrayBufferLike, { input, add, weight, bias }: Operands)
 function* runPieces(
   runtime: Runtime,
   geometry: Geometry,
-  pieces: readonly Piece[],
+  pieces: readonly PlannedPiece[],
   operands: StagedOperands,
 ): Task<Values> {
   const [whole, ...others] = pieces;
@@ -263,7 +218,7 @@ function* runPieces(
   const output = operands.out ?? newOutput(geometry);
   for (const piece of pieces) {
     runtime.renew();
-    const plan = planOf(runtime, piece.geometry, formOf(operands));
+    const { plan } = piece;
     if (operands.call === "queued") yield { steps: runtime.makingRoom(bytesWanted(runtime, plan)) };
     const room = { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan, planBytes(plan, 1)) };
     const block = placeOutput(runtime, plan);
@@ -279,8 +234,8 @@ function* runPieces(
 }
 
 /** A convolution in one piece: what goes in and what comes out may stay where it is. */
-function* runWhole(runtime: Runtime, piece: Piece, operands: StagedOperands): Task<Values> {
-  const plan = planOf(runtime, piece.geometry, formOf(operands));
+function* runWhole(runtime: Runtime, piece: PlannedPiece, operands: StagedOperands): Task<Values> {
+  const { plan } = piece;
   if (operands.call === "queued") yield { steps: runtime.makingRoom(bytesWanted(runtime, plan)) };
   const room = borrow(runtime, plan, operands);
   try {
@@ -596,7 +551,8 @@ function* stageWeights(
   }
   const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
   if (kept === undefined || !hasSameBytes(staged, weight)) {
-    yield* stage(call, copyBetween(weight, staged));
+    if (call === "queued") yield { steps: copyBetween(weight, staged) };
+    else staged.set(weight);
     yield* phasesOf(plan.preparation, { bases, threads });
   }
   if (owner === null) return;

@@ -14,7 +14,7 @@ import { type Phase, phaseTiles } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Family, Form } from "../kernels/plan.ts";
 import { planBytes } from "../kernels/plan.ts";
-import { cut, planOf } from "./convolve.ts";
+import { plannedPieces } from "./plans.ts";
 
 /** Options of {@linkcode Layer.explain}. */
 export interface ExplainOptions {
@@ -98,8 +98,10 @@ export function explain(
   if (geometry.batch === 0) {
     return { family: "none", ...means, pieces: 0, bytes: 0, inputLayout: "", phases: [] };
   }
-  const { pieces, algorithm } = cut(runtime, geometry, form);
-  const plan = planOf(runtime, pieces[0]?.geometry ?? geometry, { ...form, algorithm });
+  const pieces = plannedPieces(runtime, geometry, form);
+  const [first] = pieces;
+  if (first === undefined) throw new Error("There are no pieces");
+  const { plan } = first;
   const phases = [...plan.preparation, ...plan.phases];
   return {
     family: plan.family,

@@ -39,8 +39,8 @@ export function piecesOf(
   bytesOf: (geometry: Geometry) => number,
   capacity: number,
 ): Piece[] {
+  if (bytesOf(geometry) <= capacity) return [batchPiece(geometry, 0, geometry.batch)];
   const memory = new Memory(bytesOf, capacity);
-  if (memory.fits(geometry)) return [batchPiece(geometry, 0, geometry.batch)];
   const batches = batchSize(geometry, memory);
   if (batches > 0) {
     const cut = cutEvenly(geometry.batch, batches);

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { Engine, runtimeOf } from "../../src/engine/engine.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import { planOf } from "../../src/layers/convolve.ts";
+import { plannedPieces } from "../../src/layers/plans.ts";
 import { geometryOf } from "../_arbitrary.ts";
 
-Deno.test("planOf() tells algorithms apart where the sizes are the same object", () => {
+Deno.test("plannedPieces() tells algorithms apart where the sizes are the same object", () => {
   using engine = new Engine({ threads: 1 });
   const geometry = geometryOf({
     transposed: false,
@@ -18,8 +18,9 @@ Deno.test("planOf() tells algorithms apart where the sizes are the same object",
     options: {},
     seed: 0,
   });
-  const families = (["direct", "winograd", "direct"] as const).map((algorithm) =>
-    planOf(runtimeOf(engine), geometry, { hasBias: true, epilogue: NO_EPILOGUE, algorithm }).family
-  );
+  const families = (["direct", "winograd", "direct"] as const).map((algorithm) => {
+    const form = { hasBias: true, epilogue: NO_EPILOGUE, algorithm };
+    return plannedPieces(runtimeOf(engine), geometry, form)[0]?.plan.family;
+  });
   assertEquals(families, ["direct", "winograd", "direct"]);
 });
