@@ -4,7 +4,7 @@
  * @module
  */
 
-import { startThread } from "../platform/threads.ts";
+import { startThread, type Thread } from "../platform/threads.ts";
 import {
   claimTiles,
   machineCodeLoader,
@@ -50,8 +50,8 @@ export class Pool {
   readonly #start: Omit<WorkerStart, "thread">;
   readonly #source: string;
   readonly #count: number;
-  /** Thread numbers of those that run, or will. */
-  readonly #workers = new Set<number>();
+  /** Those that run, or will, by thread number. */
+  readonly #workers = new Map<number, Thread>();
   /** Thread number of the next worker to be started for the first time. */
   #next = 1;
   #work = 0;
@@ -92,6 +92,11 @@ export class Pool {
     return true;
   }
 
+  /** Lets all workers begin although this thread's event loop is not going to go round. */
+  handOver(): void {
+    for (const worker of this.#workers.values()) worker.handOver();
+  }
+
   /** Threads that can ever be at work at once, the calling one included. */
   get threads(): number {
     return this.#count + 1;
@@ -113,8 +118,8 @@ export class Pool {
 
   #spawn(thread: number): void {
     try {
-      startThread(this.#source, { ...this.#start, thread }, () => this.#replace(thread));
-      this.#workers.add(thread);
+      const start = { ...this.#start, thread };
+      this.#workers.set(thread, startThread(this.#source, start, () => this.#replace(thread)));
     } catch {
       // No worker can be had here: the calling thread does the work.
     }

@@ -405,7 +405,9 @@ class Turn<T> {
 
   /** Works and waits until the task is over. */
   finish(): void {
-    while (this.#workshop().pool.startDeserved());
+    const { pool } = this.#workshop();
+    while (pool.startDeserved());
+    pool.handOver();
     while (!this.over) {
       if (this.#isStepComplete((step) => step.complete())) this.#next();
     }

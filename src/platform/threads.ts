@@ -14,6 +14,15 @@ export function canBeEndedByOthers(): boolean {
   return "WorkerGlobalScope" in globalThis || !isMainThread;
 }
 
+/** A thread that has been started. */
+export interface Thread {
+  /**
+   * Gives it its data now. Otherwise it gets them when it asks for them and this thread's event loop goes
+   * round: what is on its way to a thread that never takes it is never freed.
+   */
+  handOver(): void;
+}
+
 /**
  * Starts a thread that does not keep the process alive. It ends with the thread that started it, at the next
  * turn of its event loop.
@@ -25,10 +34,10 @@ export function canBeEndedByOthers(): boolean {
  * @param onFailure Called when it has ended by an error.
  * @throws If no thread can be had here.
  */
-export function startThread(module: string, workerData: unknown, onFailure: () => void): void {
+export function startThread(module: string, workerData: unknown, onFailure: () => void): Thread {
   const unref = webWorkerUnref();
-  if (unref === null) startNodeWorker(module, workerData, onFailure);
-  else startWebWorker(module, workerData, onFailure, unref);
+  if (unref === null) return startNodeWorker(module, workerData, onFailure);
+  return startWebWorker(module, workerData, onFailure, unref);
 }
 
 type Unref = (worker: Worker) => void;
@@ -64,20 +73,30 @@ function startWebWorker(
   workerData: unknown,
   onFailure: () => void,
   unref: Unref,
-): void {
-  const receiving = "await new Promise((resolve) => self.onmessage = ({ data }) => resolve(data))";
-  const text = `const workerData = ${receiving};\n${module}\nself.close();`;
+): Thread {
+  const text = `const workerData = await new Promise((resolve) => {
+  self.onmessage = ({ data }) => resolve(data);
+  self.postMessage("ready");
+});
+${module}
+self.close();`;
   const worker = new Worker(urlOf(text), { type: "module" });
   worker.onerror = (event) => {
     // Otherwise it would be an error of this thread.
     event.preventDefault();
     onFailure();
   };
-  worker.postMessage(workerData);
+  let isHandedOver = false;
+  const handOver = () => {
+    if (!isHandedOver) worker.postMessage(workerData);
+    isHandedOver = true;
+  };
+  worker.onmessage = handOver;
   unref(worker);
+  return { handOver };
 }
 
-function startNodeWorker(module: string, workerData: unknown, onFailure: () => void): void {
+function startNodeWorker(module: string, workerData: unknown, onFailure: () => void): Thread {
   const text = `import { workerData } from "node:worker_threads";\n${module}`;
   // Without an environment of its own it would copy this one, for which the user would be asked.
   const worker = new NodeWorker(urlOf(text), { workerData, env: {} });
@@ -86,4 +105,5 @@ function startNodeWorker(module: string, workerData: unknown, onFailure: () => v
   worker.on("exit", (code) => {
     if (code !== 0) onFailure();
   });
+  return { handOver() {} };
 }
