@@ -59,8 +59,8 @@ const CALLS: Record<string, (engine: Engine) => () => Given> = {
     };
   },
   "whose output is always read": (engine) => {
-    const layer = new Conv2d(32, 32, 3, { engine, seed: 1, padding: 1, groups: 32 });
-    const input = Tensor.randn([1, 32, 24, 24], { seed: 2 });
+    const layer = new Conv2d(64, 64, 3, { engine, seed: 1, padding: 1, groups: 64 });
+    const input = Tensor.randn([2, 64, 40, 40], { seed: 2 });
     return () => {
       layer.forwardSync(input).data.at(0);
       return { layer, input, options: {} };
@@ -122,6 +122,8 @@ function failingStep(
   const { begin } = Dispatcher.prototype;
   let seen = 0;
   Dispatcher.prototype.begin = function (run, workers) {
+    // However little work it is, the workers are to have a part in it.
+    if ("phase" in run) Object.assign(run.phase, { cost: 1e6 });
     const failing = fail(run);
     return begin.call(this, failing !== null && seen++ === at ? failing : run, workers);
   };
@@ -282,8 +284,8 @@ for (const options of ENGINES) {
           failed += await failEverywhere(engine, call, way, injectAt, `${callName}, ${wayName}`);
         }
       }
-      // Outputs are copied early where others compute, and not in pieces.
-      const isCopiedEarly = options.threads === 3;
+      // Outputs are copied early where others compute many small tiles, and not in pieces.
+      const isCopiedEarly = options.threads === 3 && options.backend === "wasm";
       assert(failed > 0 || faultName === "an output that cannot be copied" && !isCopiedEarly);
     });
   }
