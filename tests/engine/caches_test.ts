@@ -14,6 +14,8 @@ import type { Workbench } from "../../src/engine/compiler.ts";
 import { Dispatcher } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { libc } from "../../src/engine/libc.ts";
+import { Heap } from "../../src/engine/heap.ts";
+import { Residents } from "../../src/engine/residents.ts";
 import { Results } from "../../src/engine/results.ts";
 import {
   CONTROL,
@@ -283,6 +285,31 @@ Deno.test("Weights that are prepared for ever new sizes leave where memory is ne
   }
   const runtime = runtimeOf(engine);
   runtime.release(runtime.allocate(runtime.capacity));
+});
+
+Deno.test("Residents give back what is kept, and nothing of what has been taken", () => {
+  const heap = new Heap(0, 4096);
+  const residents = new Residents(heap);
+  const owner = {};
+  for (const name of ["a", "b", "c"]) {
+    const block = heap.allocate(1024);
+    if (block !== null) residents.keep(owner, name, block);
+  }
+  const taken = residents.take(owner, "b");
+  assertEquals(taken?.bytes, 1024);
+  assertEquals([residents.get(owner, "b"), residents.take(owner, "b")], [undefined, undefined]);
+  assertEquals(residents.get(owner, "a")?.bytes, 1024);
+  for (let round = 0; round < 2; round++) {
+    residents.evict();
+    assertEquals(heap.freeBytes, 3072);
+    assertEquals(residents.get(owner, "a"), undefined);
+  }
+  if (taken === undefined) return;
+  residents.keep(owner, "b", taken);
+  assertEquals(residents.get(owner, "b"), taken);
+  residents.evict();
+  assertEquals(heap.freeBytes, 4096);
+  assertEquals(residents.take({}, "a"), undefined);
 });
 
 Deno.test("Results beyond their share leave the memory, the oldest first, and keep their values", () => {

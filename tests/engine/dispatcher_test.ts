@@ -1,43 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/program.ts";
+import { FLOAT_BYTES, ProgramBuilder } from "../../src/codegen/program.ts";
 import { WASM_TARGET } from "../../src/codegen/target.ts";
 import { CodeCache } from "../../src/engine/code_cache.ts";
 import { Dispatcher, type PhaseRun, type RunningStep } from "../../src/engine/dispatcher.ts";
 import { CONTROL, LEAST_MEMORY_BYTES, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { EarlyCopy } from "../../src/engine/transfer.ts";
 import { WASM_COMPILER } from "../../src/engine/wasm_compiler.ts";
-import type { Phase } from "../../src/engine/work.ts";
+import { MOST_UNITS, unitsOf } from "../../src/engine/job.ts";
+import { fillingPhase, TILE_ELEMENTS, UNITS } from "./_filling_phase.ts";
 
-const { lanes } = WASM_TARGET;
-const UNITS = 12;
-const VECTOR_BYTES = lanes * FLOAT_BYTES;
-/** Elements that a tile writes: enough for a copy of its own. */
-const TILE_ELEMENTS = 4096;
 const GO_ON = () => true;
-
-/** Fills some vectors with ones. */
-function onesProgram(): Program {
-  const code = new ProgramBuilder("ones", lanes, 1);
-  const [one = 0] = code.registers(1);
-  code.constant(one, 1);
-  code.loop(TILE_ELEMENTS / lanes, () => {
-    code.store(one, 0, 0);
-    code.advance(0, VECTOR_BYTES);
-  });
-  return code.build();
-}
-
-/** Fills a buffer, tile after tile, and is thought worth sharing. */
-function fillingPhase(units = UNITS): Phase {
-  const step = TILE_ELEMENTS * FLOAT_BYTES;
-  const argument = { buffer: 0, offset: 0, threadStep: 0, steps: [step] };
-  return {
-    name: "ones",
-    programs: [onesProgram()],
-    grids: [{ program: 0, extents: [units], args: [argument] }],
-    cost: 1e6,
-  };
-}
 
 /** A dispatcher that believes in a worker: the test itself is it. */
 function newDispatcher() {
@@ -199,4 +171,24 @@ Deno.test("A phase is not shared where only the calling thread has memory, or wh
   assertEquals(generation(), before);
   begin(1).complete();
   assert(generation() > before);
+});
+
+Deno.test("The states of as many units as there can be touch nothing of what lies in the memory", () => {
+  const { shared, begin } = newDispatcher();
+  const all = { program: 0, extents: [MOST_UNITS], args: [] };
+  const programs = [new ProgramBuilder("nothing", WASM_TARGET.lanes, 0).build()];
+  const phase = { name: "nothing", programs, grids: [all], cost: 1e6 };
+  assertEquals(unitsOf(phase), MOST_UNITS);
+  const { heap } = shared;
+  // All there is, but for the code and the description.
+  const lowest = heap.allocate(64);
+  if (lowest === null) throw new Error("There is no memory");
+  const words = shared.words.subarray(shared.controlWords, lowest.address / 4);
+  words.fill(7);
+  const step = begin(1, { phase });
+  assertEquals(words.findIndex((word) => word !== 7), -1);
+  step.complete();
+  assertEquals(words.findIndex((word) => word !== 7), -1);
+  assert(!step.lostThread);
+  step.release();
 });

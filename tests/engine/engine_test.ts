@@ -187,15 +187,17 @@ for (const { name, memory, layer: build, shape } of READINGS) {
     const input = Tensor.randn([...shape], { seed: 0 });
     const weights = layer.weight.data.slice();
     const bias = layer.bias?.data.slice() ?? [];
-    const expected = layer.forwardSync(input).data;
+    const addend = Tensor.randn(layer.outputShape(shape), { seed: 9 });
+    const expected = layer.forwardSync(input, { add: addend }).data;
     // The second finds an idle engine, the third and the fourth one that is at work.
     for (const inFlight of [1, 1, 2]) {
       const outputs = Array.from({ length: inFlight }, () => {
         layer.weight.data.set(weights);
         layer.bias?.data.set(bias);
         const given = new Tensor(input.data.slice(), input.shape);
-        const output = layer.forward(given);
-        for (const data of [given.data, layer.weight.data, layer.bias?.data]) data?.fill(NaN);
+        const add = new Tensor(addend.data.slice(), addend.shape);
+        const output = layer.forward(given, { add });
+        for (const { data } of [given, add, ...layer.parameters()]) data.fill(NaN);
         return output;
       });
       for (const output of outputs) assert(sameBits((await output).data, expected));

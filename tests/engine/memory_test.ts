@@ -8,12 +8,16 @@ import {
   type Layer,
   Tensor,
 } from "../../mod.ts";
+import { FLOAT_BYTES } from "../../src/codegen/program.ts";
 import { type CopyRun, Dispatcher, type PhaseRun } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { Heap } from "../../src/engine/heap.ts";
 import { Pool } from "../../src/engine/pool.ts";
+import { Runtime, type Task } from "../../src/engine/runtime.ts";
+import { CONTROL } from "../../src/engine/shared_memory.ts";
 import type { EarlyCopy } from "../../src/engine/transfer.ts";
 import { runProgram } from "../_program.ts";
+import { fillingPhase, TILE_ELEMENTS, UNITS } from "./_filling_phase.ts";
 import { sameBits } from "./_same.ts";
 
 /** What a call is made with, made anew for each. */
@@ -34,6 +38,17 @@ const CALLS: Record<string, (engine: Engine) => () => Given> = {
     const layer = new Conv2d(16, 16, 3, { engine, seed: 1, algorithm: "winograd" });
     const input = Tensor.randn([1, 16, 22, 22], { seed: 2 });
     return () => ({ layer, input, options: {} });
+  },
+  "with weights that have changed and are prepared again": (engine) => {
+    const layer = new Conv2d(16, 16, 3, { engine, seed: 1, algorithm: "winograd" });
+    const input = Tensor.randn([1, 16, 22, 22], { seed: 2 });
+    // What its weights are makes no difference to the sums.
+    input.data.fill(0, 0, 22 * 22);
+    let changes = 0;
+    return () => {
+      layer.weight.data[0] = ++changes;
+      return { layer, input, options: {} };
+    };
   },
   "with prepared weights that stay, into an array": (engine) => {
     const layer = new Conv2d(16, 16, 3, { engine, seed: 1, algorithm: "winograd" }).freeze();
@@ -438,6 +453,112 @@ for (const options of ENGINES) {
   }
 }
 
+/** A thread that is lost. */
+interface Loss extends Disposable {
+  /** How many phases were shared in the memory that it was lost in. */
+  readonly shared: () => number;
+}
+
+/** Has a thread claim a unit of the first phase that is shared, and never come back. */
+function lostThread(engine: Engine): Loss {
+  const { begin } = Dispatcher.prototype;
+  const { control } = runtimeOf(engine).shared;
+  let shared = 0;
+  Dispatcher.prototype.begin = function (run, workers) {
+    const before = Atomics.load(control, CONTROL.generation);
+    if ("phase" in run) Object.assign(run.phase, { cost: 1e6 });
+    const step = begin.call(this, run, workers);
+    const isShared = Atomics.load(control, CONTROL.generation) !== before;
+    if (isShared && shared++ === 0) Atomics.add(control, CONTROL.claim, 1);
+    return step;
+  };
+  return {
+    shared: () => shared,
+    [Symbol.dispose]() {
+      Dispatcher.prototype.begin = begin;
+    },
+  };
+}
+
+/** The buffers of all arrays that programs can reach, until it is disposed of. */
+function reachedBuffers(): Set<ArrayBufferLike> & Disposable {
+  const { addressOf } = Runtime.prototype;
+  const buffers = new Set<ArrayBufferLike>();
+  Runtime.prototype.addressOf = function (array) {
+    const address = addressOf.call(this, array);
+    if (address !== null) buffers.add(array.buffer);
+    return address;
+  };
+  return Object.assign(buffers, {
+    [Symbol.dispose]() {
+      Runtime.prototype.addressOf = addressOf;
+    },
+  });
+}
+
+for (const backend of ["wasm", "auto"] as const) {
+  Deno.test(`An engine leaves its memory to a thread that is lost, and goes on, ${backend}`, async () => {
+    using _ = withoutWorkers();
+    let lost = 0;
+    for (const [name, build] of Object.entries(CALLS)) {
+      for (const wayName of ["sync", "waiting"]) {
+        const way = WAYS[wayName];
+        const where = `${name}, ${wayName}`;
+        using engine = new Engine({ threads: 2, backend, memory: 2 ** 23 });
+        const runtime = runtimeOf(engine);
+        const call = build(engine);
+        const { layer, input, options } = call();
+        const expected = layer.forwardSync(input, options).data.slice();
+        const given = call();
+        // Nothing is kept: weights are prepared in the call.
+        assertEmpty(engine, "before");
+        const { shared } = runtime;
+        using reached = reachedBuffers();
+        {
+          using loss = lostThread(engine);
+          const output = await way?.(given);
+          if (loss.shared() === 0) continue;
+          lost++;
+          assertEquals(loss.shared(), 1, `${where}: others keep out`);
+          assert(sameBits(output?.data ?? new Float32Array(), expected), where);
+          // It may still write to where the output was made: there is a copy.
+          const isCopy = !reached.has(output?.data.buffer ?? new ArrayBuffer(0));
+          assert(isCopy || options.out !== undefined, where);
+        }
+        while (!runtime.idle) await new Promise((resolve) => setTimeout(resolve, 0));
+        const { data } = await layer.forward(call().input, call().options);
+        assert(sameBits(data, expected), where);
+        assert(runtime.shared !== shared && !runtime.lostThread);
+        assertEmpty(engine, where);
+        assertEquals(runtime.workers, 1);
+      }
+    }
+    assert(lost > 4, `${lost} calls have lost a thread`);
+  });
+}
+
+Deno.test("What a lost thread may write to is not handed out again by the task that it was lost in", () => {
+  using _ = withoutWorkers();
+  using engine = new Engine({ threads: 2, backend: "wasm", memory: 2 ** 22 });
+  const runtime = runtimeOf(engine);
+  const { heap } = runtime.shared;
+  const { programs, grids } = fillingPhase();
+  const phase = { name: "ones", programs, grids, cost: 1e6 };
+  function* task(): Task<void> {
+    const block = runtime.allocate(UNITS * TILE_ELEMENTS * FLOAT_BYTES);
+    yield { phase, bases: [block.address] };
+    assert(runtime.lostThread);
+    const free = heap.freeBytes;
+    runtime.release(block);
+    assertEquals(heap.freeBytes, free);
+    runtime.renew();
+    runtime.release(runtime.allocate(runtime.capacity));
+  }
+  using loss = lostThread(engine);
+  runtime.runSync(task());
+  assertEquals(loss.shared(), 1);
+});
+
 const ROOT = new URL("../../", import.meta.url);
 
 /** What a program needs to see what is collected. */
@@ -446,7 +567,7 @@ import { Conv2d, Engine, Tensor } from "${new URL("mod.ts", ROOT)}";
 import { Dispatcher } from "${new URL("src/engine/dispatcher.ts", ROOT)}";
 import { runtimeOf } from "${new URL("src/engine/engine.ts", ROOT)}";
 const collect = async (isOver: () => boolean) => {
-  for (let tries = 0; tries < 1000 && !isOver(); tries++) {
+  for (let tries = 0; tries < 10 || tries < 1000 && !isOver(); tries++) {
     (globalThis as unknown as { gc(): void }).gc();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -462,7 +583,7 @@ let collected = 0;
 const registry = new FinalizationRegistry(() => collected++);
 const noted = (array: Float32Array) => {
   seen++;
-  registry.register(array, null);
+  registry.register(array.buffer, null);
   return new Tensor(array, [2, 8, 32, 32]);
 };
 for (const threads of [1, 2]) {
@@ -527,4 +648,41 @@ console.log(kept.every(({ data }) => data.every((value, i) => value === first?.d
 `;
   const ending = await runProgram(source, ["-A", "--v8-flags=--expose-gc"]);
   assertEquals(ending, { code: 0, out: "true 40 true\ntrue true\ntrue\n", err: "" });
+});
+
+Deno.test("An array that a lost thread may read is never freed, one that it may not read is", async () => {
+  const source = `${PREAMBLE}
+import { CONTROL } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
+import { Pool } from "${new URL("src/engine/pool.ts", ROOT)}";
+const { begin } = Dispatcher.prototype;
+Pool.prototype.startNext = () => {};
+Pool.prototype.startDeserved = () => false;
+let collected = 0;
+const registry = new FinalizationRegistry(() => collected++);
+const ROUNDS = 3;
+let reaches = true;
+const compute = (isLosing: boolean) => {
+  using engine = new Engine({ threads: 2 });
+  const runtime = runtimeOf(engine);
+  reaches &&= engine.backend === "native";
+  const layer = new Conv2d(64, 64, 1, { engine });
+  const array = new Float32Array(64 * 64 * 64);
+  registry.register(array.buffer, null);
+  const x = new Tensor(array, [64, 64, 64]);
+  Dispatcher.prototype.begin = function (run, workers) {
+    const step = begin.call(this, run, workers);
+    if (isLosing) Atomics.add(runtime.shared.control, CONTROL.claim, 1);
+    return step;
+  };
+  layer.forwardSync(x);
+};
+for (let round = 0; round < ROUNDS; round++) compute(false);
+// The last one may still lie on the stack.
+console.log(await collect(() => collected >= ROUNDS - 1));
+for (let round = 0; round < ROUNDS; round++) compute(true);
+for (let tries = 0; tries < 3; tries++) await collect(() => true);
+console.log(!reaches || collected <= ROUNDS);
+`;
+  const ending = await runProgram(source, ["-A", "--v8-flags=--expose-gc"]);
+  assertEquals(ending, { code: 0, out: "true\ntrue\n", err: "" });
 });
