@@ -283,6 +283,13 @@ Deno.test("convGeometry() refuses arrays that are too large and names the bytes"
     RangeError,
     "Conv2d: the padded input",
   );
+  for (const pair of [[0, 2 ** 40], [2 ** 40, 0]] as const) {
+    assertThrows(
+      () => conv1d(8, 3, { padding: [pair], stride: 2 ** 40 }),
+      RangeError,
+      "Conv1d: the padded input",
+    );
+  }
   for (const padding of [2 ** 52, Number.MAX_SAFE_INTEGER]) {
     assertThrows(() => conv1d(8, 3, { padding }), RangeError);
     assertThrows(() => convTranspose1d(2, 3, { stride: padding }), RangeError);
