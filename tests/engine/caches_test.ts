@@ -287,6 +287,51 @@ Deno.test("Weights that are prepared for ever new sizes leave where memory is ne
   runtime.release(runtime.allocate(runtime.capacity));
 });
 
+/** Layers and inputs for which their weights are laid out in different ways, by turns. */
+const BY_TURNS: readonly [(engine: Engine) => Layer, readonly (readonly number[])[]][] = [
+  [
+    (engine) => new Conv2d(40, 48, 3, { engine, seed: 1, padding: 1, algorithm: "winograd" }),
+    [[1, 40, 3, 3], [1, 40, 14, 14], [2, 40, 33, 60], [1, 40, 4, 300]],
+  ],
+  [
+    (engine) => new Conv2d(40, 48, 3, { engine, seed: 1, padding: 1 }),
+    [[1, 40, 1, 1], [1, 40, 3, 5], [1, 40, 56, 56], [4, 40, 7, 7]],
+  ],
+  [
+    (engine) => new ConvTranspose2d(5, 3, 4, { engine, seed: 1 }),
+    [[1, 5, 1, 1], [1, 5, 4, 4], [3, 5, 1, 1], [1, 5, 30, 30]],
+  ],
+  [
+    (engine) => new ConvTranspose2d(40, 24, 4, { engine, seed: 1, stride: 2 }),
+    [[1, 40, 1, 1], [1, 40, 4, 4], [2, 40, 20, 20]],
+  ],
+  [
+    (engine) => new Conv2d(40, 24, 1, { engine, seed: 1 }),
+    [[1, 40, 2, 2], [1, 40, 40, 40], [1, 40, 1, 200]],
+  ],
+];
+
+for (const backend of ["wasm", "auto"] as const) {
+  Deno.test(`Weights that are kept serve the plans that they were made for, ${backend}`, () => {
+    using engine = new Engine({ threads: 2, backend });
+    for (const [build, shapes] of BY_TURNS) {
+      const inputs = shapes.map((shape) => Tensor.randn(shape, { seed: 2 }));
+      // Each by a layer of its own, which keeps nothing yet.
+      const expected = inputs.map((input) => build(engine).forwardSync(input).data);
+      const kept = [build(engine), build(engine).freeze()];
+      for (let round = 0; round < 3; round++) {
+        for (const [index, input] of inputs.entries()) {
+          for (const layer of kept) {
+            const { data } = layer.forwardSync(input);
+            const where = `${layer} of ${shapes[index]}, frozen: ${layer.frozen}`;
+            assert(sameBits(data, expected[index] ?? new Float32Array()), where);
+          }
+        }
+      }
+    }
+  });
+}
+
 Deno.test("Residents give back what is kept, and nothing of what has been taken", () => {
   const heap = new Heap(0, 4096);
   const residents = new Residents(heap);

@@ -568,6 +568,26 @@ for (const backend of ["wasm", "auto"] as const) {
   });
 }
 
+Deno.test("Work in pieces leaves its memory to a thread that is lost in one of them", async () => {
+  using _ = withoutWorkers();
+  for (const [name, build] of Object.entries(CALLS_IN_PIECES)) {
+    using engine = new Engine({ threads: 2, backend: "wasm", memory: 2 ** 20 });
+    const runtime = runtimeOf(engine);
+    const call = build(engine);
+    const { layer, input, options } = call();
+    const expected = layer.forwardSync(input, options).data.slice();
+    const { shared } = runtime;
+    using loss = lostThread(engine);
+    const given = call();
+    assert(sameBits(layer.forwardSync(given.input, given.options).data, expected), name);
+    assertEquals(loss.shared(), 1, name);
+    assert(runtime.shared !== shared && !runtime.lostThread);
+    const next = call();
+    assert(sameBits((await layer.forward(next.input, next.options)).data, expected), name);
+    assertEmpty(engine, name);
+  }
+});
+
 Deno.test("What a lost thread may write to is not handed out again by the task that it was lost in", () => {
   using _ = withoutWorkers();
   using engine = new Engine({ threads: 2, backend: "wasm", memory: 2 ** 22 });
