@@ -157,6 +157,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "CodeMemory keeps nothing of code that the host does not let be run",
+  ignore: missingForNative() !== null,
+  fn() {
+    const PROT_EXEC = 4;
+    let isAllowed = false;
+    const real = libc();
+    const mprotect: typeof real.mprotect = (start, bytes, protection) =>
+      isAllowed || (protection & PROT_EXEC) === 0 ? real.mprotect(start, bytes, protection) : -1;
+    const memory = new CodeMemory({ ...real, mprotect }, PAGE_BYTES);
+    for (let tries = 0; tries < 2 * PAGE_BYTES / 4096; tries++) {
+      assertEquals(memory.place(new Uint8Array(4096)), null);
+    }
+    isAllowed = true;
+    const most = memory.place(new Uint8Array(PAGE_BYTES));
+    assert(most !== null);
+    most?.release();
+  },
+});
+
 /** Widths of inputs, each with a plan of its own. */
 function widths(count: number): number[] {
   return Array.from({ length: count }, (_, index) => 60 + index);
