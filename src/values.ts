@@ -33,12 +33,17 @@ export class ArrayValues implements Values {
   }
 
   liesIn(buffer: ArrayBufferLike): boolean {
-    return this.elements.buffer === buffer;
+    return mayShare(this.elements.buffer, buffer);
   }
 
   copy(): Float32Array {
     return copyOf(this.elements);
   }
+}
+
+/** Whether two buffers may be one memory. Shared memory has as many buffers as it has been posted or grown. */
+export function mayShare(a: ArrayBufferLike, b: ArrayBufferLike): boolean {
+  return a === b || a instanceof SharedArrayBuffer && b instanceof SharedArrayBuffer;
 }
 
 /** The properties that every typed array inherits, whatever a subclass or the array itself says. */

@@ -133,6 +133,68 @@ Deno.test('convTransposeGeometry() undoes the sizes of convGeometry() with "same
   );
 });
 
+/** Transposed axes with "same", with what widens or fixes their outputs. */
+const SAME_AXES = fc.record({
+  input: fc.integer({ min: 1, max: 12 }),
+  kernel: fc.integer({ min: 1, max: 7 }),
+  stride: fc.integer({ min: 1, max: 5 }),
+  dilation: fc.integer({ min: 1, max: 4 }),
+  extension: fc.nat(4),
+});
+
+Deno.test('convTransposeGeometry() cuts off what "same" leaves over, an output padding included', () => {
+  fc.assert(
+    fc.property(SAME_AXES, ({ input, kernel, stride, dilation, extension }) => {
+      const outputPadding = extension % Math.max(stride, dilation);
+      const options: SizeOptions = { stride, dilation, outputPadding };
+      const { output, padBegin, padEnd } = convTranspose1d(input, kernel, {
+        ...options,
+        padding: "same",
+      });
+      assertEquals(output[2], input * stride);
+      const full = convTranspose1d(input, kernel, options).output[2];
+      const total = Math.max(0, full - input * stride);
+      assertEquals([padBegin[2], padEnd[2]], [Math.floor(total / 2), Math.ceil(total / 2)]);
+      if (full < input * stride) return;
+      const padding = [[padBegin[2], padEnd[2]] as const];
+      const explicit = convTranspose1d(input, kernel, { ...options, padding });
+      assertEquals(explicit.output, output);
+    }),
+    { seed: 44, numRuns: 500 },
+  );
+});
+
+Deno.test('convTransposeGeometry() takes with "same" whatever a convolution makes the input of, and nothing else', () => {
+  fc.assert(
+    fc.property(SAME_AXES, ({ input, kernel, stride, dilation, extension }) => {
+      const most = Math.max(stride, dilation) - 1;
+      const options: SizeOptions = { padding: "same", stride, dilation };
+      const withPadding = { ...options, outputPadding: extension % (most + 1) };
+      const least = (input - 1) * stride + 1;
+      const full = (input - 1) * stride + dilation * (kernel - 1) + 1;
+      for (let size = least; size <= input * stride + most; size++) {
+        const geometry = convTranspose1d(input, kernel, options, size);
+        const total = Math.max(0, full - size);
+        assertEquals(geometry.output[2], size);
+        assertEquals([geometry.padBegin[2], geometry.padEnd[2]], [
+          Math.floor(total / 2),
+          Math.ceil(total / 2),
+        ]);
+        // It takes the place of an output padding.
+        assertEquals(convTranspose1d(input, kernel, withPadding, size), geometry);
+      }
+      for (const size of [least - 1, input * stride + most + 1]) {
+        assertThrows(
+          () => convTranspose1d(input, kernel, options, size),
+          RangeError,
+          `outputSize must be from ${least} to ${input * stride + most}`,
+        );
+      }
+    }),
+    { seed: 45, numRuns: 200 },
+  );
+});
+
 Deno.test("convTransposeGeometry() takes an outputSize within outputPadding's range", () => {
   for (const [stride, dilation] of [[3, 1], [1, 3], [2, 2], [1, 1]]) {
     const options: SizeOptions = { stride: stride ?? 1, dilation: dilation ?? 1, padding: 1 };
@@ -221,6 +283,13 @@ Deno.test("convGeometry() refuses arrays that are too large and names the bytes"
     RangeError,
     "Conv2d: the padded input",
   );
+  for (const pair of [[0, 2 ** 40], [2 ** 40, 0]] as const) {
+    assertThrows(
+      () => conv1d(8, 3, { padding: [pair], stride: 2 ** 40 }),
+      RangeError,
+      "Conv1d: the padded input",
+    );
+  }
   for (const padding of [2 ** 52, Number.MAX_SAFE_INTEGER]) {
     assertThrows(() => conv1d(8, 3, { padding }), RangeError);
     assertThrows(() => convTranspose1d(2, 3, { stride: padding }), RangeError);

@@ -101,6 +101,20 @@ Deno.test("resolveSettings() refuses sizes that are no sizes", () => {
   }
 });
 
+Deno.test("resolveSettings() wants both numbers of channels divisible by groups", () => {
+  const resolve = (inChannels: number, outChannels: number, transposed: boolean) => () =>
+    resolveSettings(
+      { name: "Conv", transposed, rank: 1, inChannels, outChannels, kernelSize: 1 },
+      { groups: 3 },
+      NAMES,
+    );
+  for (const transposed of [false, true]) {
+    assertEquals(resolve(6, 9, transposed)().groups, 3);
+    assertThrows(resolve(5, 9, transposed), RangeError, "inChannels must be divisible by groups");
+    assertThrows(resolve(6, 8, transposed), RangeError, "outChannels must be divisible by groups");
+  }
+});
+
 Deno.test("resolveSettings() says how to write a pair for one axis", () => {
   assertThrows(
     () => convTranspose1d({ padding: [1, 2] }),

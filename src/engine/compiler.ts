@@ -40,6 +40,8 @@ export interface Compiler {
 export interface Workbench {
   /** What the code lies in, for the threads that run it to hold; `null` if it needs nothing to be held. */
   readonly codeMemory: WebAssembly.Memory | null;
+  /** Whether the functions reach arrays outside of the shared memory. */
+  readonly reachesArrays: boolean;
   /** The programs' code; `null` if there is no room for more. */
   compile(programs: readonly Program[]): CompiledPrograms | null;
   /**

@@ -67,12 +67,19 @@ export interface RunningStep {
   help(mayGoOn: () => boolean): void;
   /** Whether everything is done. */
   isComplete(): boolean;
-  /** Blocks until everything is done. */
-  complete(): void;
+  /** Blocks until everything is done; `between` is called now and then. */
+  complete(between: () => void): void;
   /** Ends the step unfinished, after an error: blocks until nobody is at work in it any more. */
   abandon(): void;
   /** Gives back what the step needed beyond its buffers. */
   release(): void;
+}
+
+function goingOn(between: () => void): () => boolean {
+  return () => {
+    between();
+    return true;
+  };
 }
 
 /** Work between two phases. */
@@ -93,8 +100,8 @@ class LocalSteps implements RunningStep {
     return this.#isDone;
   }
 
-  complete(): void {
-    this.help(() => true);
+  complete(between: () => void): void {
+    this.help(goingOn(between));
   }
 
   abandon(): void {}
@@ -127,8 +134,8 @@ class LocalPhase implements RunningStep {
     return this.#nextUnit >= this.#units;
   }
 
-  complete(): void {
-    this.help(() => true);
+  complete(between: () => void): void {
+    this.help(goingOn(between));
   }
 
   abandon(): void {}
@@ -194,11 +201,12 @@ class PublishedPhase implements RunningStep {
   }
 
   isComplete(): boolean {
-    return this.#isComputed() && (this.#emptying?.isDone ?? true);
+    // The buffer is filled to its end although nobody may wait for it in this phase: the next one reads it.
+    return !this.#isFilling() && this.#isComputed() && (this.#emptying?.isDone ?? true);
   }
 
-  complete(): void {
-    const goOn = () => true;
+  complete(between: () => void): void {
+    const goOn = goingOn(between);
     this.help(goOn);
     for (let spin = 0; spin < SPINS && !this.isComplete(); spin++) this.#emptying?.advance();
     while (!this.#isComputed()) {

@@ -45,6 +45,7 @@ export class NativeCompiler implements Compiler {
     const start = addressOf(new Uint8Array(memory.buffer));
     return {
       codeMemory: codeMemory.memory,
+      reachesArrays: true,
       compile: (programs) => compile(programs, this.target, codeMemory, load),
       addressOf: (array) => addressOf(array) - start,
     };

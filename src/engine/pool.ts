@@ -50,8 +50,10 @@ export class Pool {
   readonly #start: Omit<WorkerStart, "thread">;
   readonly #source: string;
   readonly #count: number;
-  /** Those that run, or will, by thread number. */
-  readonly #workers = new Map<number, Thread>();
+  /** Thread numbers of those that run, or will. */
+  readonly #workers = new Set<number>();
+  /** Those of them that have not been seen to have their data. */
+  readonly #waiting = new Set<Thread>();
   /** Thread number of the next worker to be started for the first time. */
   #next = 1;
   #work = 0;
@@ -92,9 +94,9 @@ export class Pool {
     return true;
   }
 
-  /** Lets all workers begin although this thread's event loop is not going to go round. */
+  /** Lets workers that are there begin, although this thread's event loop does not go round. */
   handOver(): void {
-    for (const worker of this.#workers.values()) worker.handOver();
+    for (const worker of this.#waiting) if (worker.handOver()) this.#waiting.delete(worker);
   }
 
   /** Threads that can ever be at work at once, the calling one included. */
@@ -114,12 +116,18 @@ export class Pool {
   close(): void {
     this.#open = false;
     this.#workers.clear();
+    this.#waiting.clear();
   }
 
   #spawn(thread: number): void {
     try {
       const start = { ...this.#start, thread };
-      this.#workers.set(thread, startThread(this.#source, start, () => this.#replace(thread)));
+      const worker = startThread(this.#source, start, () => {
+        this.#waiting.delete(worker);
+        this.#replace(thread);
+      });
+      this.#workers.add(thread);
+      this.#waiting.add(worker);
     } catch {
       // No worker can be had here: the calling thread does the work.
     }

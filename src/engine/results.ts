@@ -5,7 +5,7 @@
  * @module
  */
 
-import { copyOf, type Values } from "../values.ts";
+import { ArrayValues, copyOf, type Values } from "../values.ts";
 import type { Block } from "./heap.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import { Copying } from "./transfer.ts";
@@ -62,59 +62,66 @@ interface Habit {
  * It knows nothing of who uses the result, so that this may be collected while it is still listed.
  */
 class Place {
-  readonly length: number;
+  readonly #length: number;
   readonly #habit: Habit;
   #lease: Lease | null;
-  #data: Float32Array | null;
+  /** In an array, which the user may have by now, and may have transferred. */
+  #values: ArrayValues | null;
 
   constructor(lease: Lease, length: number, habit: Habit, copy: Float32Array | null) {
     this.#lease = lease;
-    this.length = length;
+    this.#length = length;
     this.#habit = habit;
-    this.#data = copy;
+    this.#values = copy && new ArrayValues(copy);
+  }
+
+  get length(): number {
+    return this.#lease === null ? this.#values?.length ?? 0 : this.#length;
   }
 
   /** The elements in an array, to which they move now unless they have. */
-  get data(): Float32Array {
+  get values(): ArrayValues {
     this.#habit.isRead = true;
-    this.moveOut();
-    return this.#data ?? new Float32Array(0);
+    return this.moveOut();
   }
 
   /** Leaves the shared memory for an array. */
-  moveOut(): void {
-    if (this.#lease === null) return;
-    const { shared, block } = this.#lease;
-    this.#data ??= copyOf(shared.floats(block.address, this.length));
-    this.#lease.disown();
+  moveOut(): ArrayValues {
+    const values = this.#values ?? new ArrayValues(this.copy());
+    this.#values = values;
+    this.#lease?.disown();
     this.#lease = null;
+    return values;
   }
 
   /** The same bit by bit; whoever reads it meanwhile ends it. */
   *movingOut(): Iterable<void> {
     const lease = this.#lease;
     if (lease === null) return;
-    if (this.#data === null) {
-      const source = lease.shared.floats(lease.block.address, this.length);
-      const data = new Float32Array(this.length);
+    if (this.#values === null) {
+      const source = this.#view(lease);
+      const data = new Float32Array(this.#length);
       const copy = (from: number, to: number) => data.set(source.subarray(from, to), from);
-      for (const copying = new Copying({ length: this.length, copy }); !copying.isDone;) {
+      for (const copying = new Copying({ length: this.#length, copy }); !copying.isDone;) {
         yield copying.advance();
         if (this.#lease !== lease) return;
       }
-      this.#data = data;
+      this.#values = new ArrayValues(data);
     }
     this.moveOut();
   }
 
   liesIn(buffer: ArrayBufferLike): boolean {
-    return this.#data?.buffer === buffer;
+    return this.#values?.liesIn(buffer) ?? false;
   }
 
   copy(): Float32Array {
-    const { block, shared } = this.#lease ?? {};
-    if (block === undefined || shared === undefined) return copyOf(this.data);
-    return copyOf(shared.floats(block.address, this.length));
+    if (this.#lease !== null) return copyOf(this.#view(this.#lease));
+    return this.#values?.copy() ?? new Float32Array(0);
+  }
+
+  #view({ block, shared }: Lease): Float32Array {
+    return shared.floats(block.address, this.#length);
   }
 
   borrow(shared: SharedMemory): Loan | null {
@@ -139,11 +146,11 @@ export class SharedResult implements Values {
 
   /** The elements in an array of their own: from now on they may be written. */
   get data(): Float32Array {
-    return this.#place.data;
+    return this.#place.values.data;
   }
 
   get elements(): Float32Array {
-    return this.#place.data;
+    return this.#place.values.elements;
   }
 
   liesIn(buffer: ArrayBufferLike): boolean {
@@ -228,6 +235,11 @@ export class Results {
   /** Moves every result out of the shared memory. */
   evict(): void {
     this.#makeRoom(0);
+  }
+
+  /** Moves the oldest results out bit by bit until one of some bytes can be kept. */
+  makingRoomFor(bytes: number): Iterable<void> {
+    return this.evicting(() => this.#held + bytes > this.#mostBytes);
   }
 
   /** Moves results out bit by bit, the oldest first, as long as it is needed. */

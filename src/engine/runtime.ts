@@ -176,6 +176,11 @@ export class Runtime {
     return this.#workshop.workbench.addressOf(array);
   }
 
+  /** Whether the programs reach arrays outside of the shared memory. */
+  get reachesArrays(): boolean {
+    return this.#workshop.workbench.reachesArrays;
+  }
+
   /** Whether a thread got lost in the task under way: it may come back one day, and read and write. */
   get lostThread(): boolean {
     return this.#workshop.lostThread;
@@ -199,9 +204,10 @@ export class Runtime {
   runSync<T>(task: Task<T>): T {
     this.#assertOpen();
     this.#recover();
-    this.#work(() => this.#active?.turn.finish());
+    const { turn: active } = this.#active ?? {};
+    if (active !== undefined) this.#work(active, () => active.finish());
     const turn = this.#turn(task);
-    this.#work(() => turn.finish());
+    this.#work(turn, () => turn.finish());
     return turn.result();
   }
 
@@ -259,6 +265,7 @@ export class Runtime {
   /** Ends the workers as soon as nothing is in flight. */
   close(): void {
     if (this.#closed) return;
+    this.#recover();
     this.#closed = true;
     this.#endIfClosed();
   }
@@ -279,11 +286,11 @@ export class Runtime {
 
   /** Works in slices, between which the event loop goes round. */
   async #proceed(turn: Turn<unknown>): Promise<void> {
-    this.#work(() => turn.work(() => this.#slice.hasTime()));
+    this.#work(turn, () => turn.work(() => this.#slice.hasTime()));
     while (!turn.over) {
       await eventLoopTurn();
       if (this.#workshop.pool.startDeserved()) await eventLoopTurn();
-      if (!turn.over) this.#work(() => turn.work(() => this.#slice.hasTime()));
+      if (!turn.over) this.#work(turn, () => turn.work(() => this.#slice.hasTime()));
     }
     // Short calls get their workers, too, but do not wait for them.
     const { pool } = this.#workshop;
@@ -291,12 +298,14 @@ export class Runtime {
   }
 
   /** Works at a task, and notes that this thread is at it. */
-  #work(work: () => void): void {
+  #work(turn: Turn<unknown>, work: () => void): void {
     this.#isWorking = true;
+    atWork = turn;
     try {
       work();
     } finally {
       this.#isWorking = false;
+      atWork = null;
     }
   }
 
@@ -372,6 +381,22 @@ function leaveWorkshop({ pool, dispatcher, code, lostThread }: Workshop): void {
   if (!lostThread) code.release();
 }
 
+/** The task that this thread is at, in whichever runtime; still there if the thread was ended in its middle. */
+let atWork: Turn<unknown> | null = null;
+
+/**
+ * After an error that nobody handles the thread is about to end, and its arrays to be freed. If it was ended in
+ * the middle of its work, as by the time limit of a script, others may still be at work in them.
+ */
+function leaveWork(): void {
+  atWork?.abandon();
+  atWork = null;
+}
+
+for (const event of ["error", "unhandledrejection", "unload"]) {
+  globalThis.addEventListener(event, leaveWork);
+}
+
 /** A task on its way through its phases. */
 class Turn<T> {
   readonly #task: Task<T>;
@@ -405,12 +430,16 @@ class Turn<T> {
 
   /** Works and waits until the task is over. */
   finish(): void {
-    const { pool } = this.#workshop();
-    while (pool.startDeserved());
-    pool.handOver();
+    while (this.#workshop().pool.startDeserved());
+    const handOver = () => this.#workshop().pool.handOver();
     while (!this.over) {
-      if (this.#isStepComplete((step) => step.complete())) this.#next();
+      if (this.#isStepComplete((step) => step.complete(handOver))) this.#next();
     }
+  }
+
+  /** Waits until nobody is at work on it any more, without an end. */
+  abandon(): void {
+    this.#step?.abandon();
   }
 
   /** What the task returned; throws what it threw. */

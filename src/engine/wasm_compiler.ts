@@ -10,6 +10,7 @@ export const WASM_COMPILER: Compiler = {
     encodeWasm([program], pages),
   open: ({ memory, pages }) => ({
     codeMemory: null,
+    reachesArrays: false,
     compile(programs: readonly Program[]): CompiledPrograms {
       const code = encodeWasm(programs, pages);
       const module = new WebAssembly.Module(code);

@@ -177,9 +177,8 @@ export function axisUses(sizes: AlgorithmSizes): AxisUses[] {
     // One tap apart is no other than one tap transformed.
     if (uses.height === "apart" && height.kernel === 1) return false;
     if (uses.width === "apart" && width.kernel === 1) return false;
-    if (!transposed && termsOf(height, uses.height) * termsOf(width, uses.width) > MOST_TERMS) {
-      return false;
-    }
+    const terms = transposed ? phaseTermsOf : termsOf;
+    if (terms(height, uses.height) * terms(width, uses.width) > MOST_TERMS) return false;
     const transformed = [
       ...uses.height === "transformed" ? [height] : [],
       ...uses.width === "transformed" ? [width] : [],
@@ -219,6 +218,11 @@ function isTransformable({ kernel, stride, dilation }: Axis, transposed: boolean
 function termsOf({ kernel, stride }: Axis, use: AxisUse): number {
   if (use === "apart") return kernel;
   return stride === 1 ? 1 : Math.min(stride, kernel);
+}
+
+/** The same of one stride phase of a transposed convolution. */
+function phaseTermsOf({ kernel, stride }: Axis, use: AxisUse): number {
+  return use === "apart" ? Math.ceil(kernel / stride) : 1;
 }
 
 /** Parts with the same weights along an axis. */

@@ -18,7 +18,7 @@ import type { Algorithm } from "../kernels/algorithm.ts";
 import { BUFFER, type Form, type Plan, planBytes } from "../kernels/plan.ts";
 import { copyBiases } from "../kernels/single_position.ts";
 import type { ActivationSettings } from "./activation.ts";
-import { ArrayValues, copyOf, type Values } from "../values.ts";
+import { ArrayValues, copyOf, mayShare, type Values } from "../values.ts";
 import { canBeEndedByOthers } from "../platform/threads.ts";
 import {
   borrowArray,
@@ -72,6 +72,7 @@ interface StagedOperands extends Operands {
  * except in a worker, which can be terminated; and those on which no other thread works.
  */
 function mayReachArrays(runtime: Runtime, call: CallKind): boolean {
+  if (!runtime.reachesArrays) return false;
   return runtime.workers === 0 || call === "sync" && !IS_ENDED_BY_OTHERS;
 }
 
@@ -204,7 +205,7 @@ function* convolution(
 /** Whether some of the operands may lie in a buffer. */
 function isRead(buffer: ArrayBufferLike, { input, add, weight, bias }: Operands): boolean {
   return input.liesIn(buffer) || add?.liesIn(buffer) === true ||
-    [weight, bias].some((array) => array?.buffer === buffer);
+    [weight, bias].some((array) => array !== null && mayShare(array.buffer, buffer));
 }
 
 function* runPieces(
@@ -296,6 +297,7 @@ function* runIntoMemory(
   try {
     yield* runPiece(runtime, piece, operands, withOutput(room, block), isEarly ? copy : null);
     if (isPaced) yield* copy.rest();
+    if (call !== "sync") yield { steps: results.makingRoomFor(block.bytes) };
   } catch (error) {
     runtime.release(block);
     throw error;

@@ -26,6 +26,9 @@ export interface Piece {
 /** More pieces than this are not worth beginning with. */
 const MOST_PIECES = 2 ** 20;
 
+/** More different ones neither: each has a plan and code of its own, which take longer than what they compute. */
+const MOST_KINDS = 128;
+
 /**
  * Cuts a convolution into pieces.
  *
@@ -75,8 +78,9 @@ function doesNotFit(position: Geometry, { capacity, bytesOf }: Memory): RangeErr
 
 function tooManyPieces({ capacity }: Memory): RangeError {
   return new RangeError(
-    `More than ${MOST_PIECES} pieces would have to be computed one after the other, as the engine has ` +
-      `${capacity} bytes of shared memory; give it more with new Engine({ memory })`,
+    `More than ${MOST_PIECES} pieces, or ${MOST_KINDS} different ones, would have to be computed one after ` +
+      `the other, as the engine has ${capacity} bytes of shared memory; give it more with ` +
+      `new Engine({ memory })`,
   );
 }
 
@@ -267,10 +271,20 @@ function boxesOf([depth, height, width]: AxisParts): Box[] {
  * @throws {RangeError} If not even single positions fit, or there would be too many pieces.
  */
 function cutAxes(whole: Geometry, memory: Memory): AxisParts {
+  const position = boxGeometry(whole, onePosition(whole));
+  if (!memory.fits(position)) throw doesNotFit(position, memory);
   let axes: AxisParts = [[wholePart(whole, 0)], [wholePart(whole, 1)], [wholePart(whole, 2)]];
-  const geometriesOf = (axes: AxisParts) =>
-    boxesOf([different(axes[0]), different(axes[1]), different(axes[2])])
-      .map((box) => boxGeometry(whole, box));
+  const kindsOf = (axes: AxisParts): AxisParts => [
+    different(axes[0]),
+    different(axes[1]),
+    different(axes[2]),
+  ];
+  const areFew = (kinds: AxisParts) => product(kinds.map(({ length }) => length)) <= MOST_KINDS;
+  const fit = (axes: AxisParts) => {
+    const kinds = kindsOf(axes);
+    return areFew(kinds) &&
+      boxesOf(kinds).every((box) => memory.fits(boxGeometry(whole, box)));
+  };
   for (const axis of AXES) {
     const size = whole.output[axis];
     if (size === 1) continue;
@@ -285,17 +299,13 @@ function cutAxes(whole: Geometry, memory: Memory): AxisParts {
     for (const count of smallerSizes(evenSize(whole, axis, memory.largest(size, inner)))) {
       if (size / count > MOST_PIECES) break;
       const parts = cut(count);
-      if (geometriesOf(parts).every((part) => memory.fits(part))) return parts;
+      if (fit(parts)) return parts;
     }
-    if (boxesOf(axes).length * size > MOST_PIECES) {
-      const position = boxGeometry(whole, onePosition(whole));
-      throw memory.fits(position) ? tooManyPieces(memory) : doesNotFit(position, memory);
-    }
+    if (product(axes.map(({ length }) => length)) * size > MOST_PIECES) throw tooManyPieces(memory);
     axes = cut(1);
+    if (!areFew(kindsOf(axes))) throw tooManyPieces(memory);
   }
-  const [first = whole, ...others] = geometriesOf(axes);
-  const largest = others.reduce((a, b) => memory.bytesOf(b) > memory.bytesOf(a) ? b : a, first);
-  throw doesNotFit(largest, memory);
+  throw doesNotFit(position, memory);
 }
 
 /** Pieces of a transposed convolution are alike where they begin with the same remainder of the stride. */

@@ -17,10 +17,12 @@ export function canBeEndedByOthers(): boolean {
 /** A thread that has been started. */
 export interface Thread {
   /**
-   * Gives it its data now. Otherwise it gets them when it asks for them and this thread's event loop goes
-   * round: what is on its way to a thread that never takes it is never freed.
+   * Gives it its data if it is there to take them: what is on its way to a thread that never takes it is never
+   * freed. Where this thread's event loop goes round, it gets them by itself.
+   *
+   * @returns Whether it has them.
    */
-  handOver(): void;
+  handOver(): boolean;
 }
 
 /**
@@ -75,8 +77,11 @@ function startWebWorker(
   unref: Unref,
 ): Thread {
   const text = `const workerData = await new Promise((resolve) => {
-  self.onmessage = ({ data }) => resolve(data);
-  self.postMessage("ready");
+  self.onmessage = ({ data: isThere }) => {
+    self.onmessage = ({ data }) => resolve(data);
+    Atomics.store(isThere, 0, 1);
+    self.postMessage("ready");
+  };
 });
 ${module}
 self.close();`;
@@ -86,12 +91,16 @@ self.close();`;
     event.preventDefault();
     onFailure();
   };
+  const isThere = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   let isHandedOver = false;
-  const handOver = () => {
-    if (!isHandedOver) worker.postMessage(workerData);
+  const handOver = (): boolean => {
+    if (isHandedOver || Atomics.load(isThere, 0) === 0) return isHandedOver;
+    worker.postMessage(workerData);
     isHandedOver = true;
+    return true;
   };
   worker.onmessage = handOver;
+  worker.postMessage(isThere);
   unref(worker);
   return { handOver };
 }
@@ -105,5 +114,5 @@ function startNodeWorker(module: string, workerData: unknown, onFailure: () => v
   worker.on("exit", (code) => {
     if (code !== 0) onFailure();
   });
-  return { handOver() {} };
+  return { handOver: () => true };
 }

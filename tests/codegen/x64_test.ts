@@ -4,7 +4,7 @@ import { interpret } from "../../src/codegen/interpret.ts";
 import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/program.ts";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import { encodeX64 } from "../../src/codegen/x64.ts";
-import { IS_X64_LINUX, NativePrograms, nativeTargets, Pages } from "./_native.ts";
+import { IS_X64_LINUX, NativePrograms, nativeTargets, PAGE_BYTES, Pages } from "./_native.ts";
 import { randomPrograms } from "./_random_program.ts";
 
 const NATIVE = nativeTargets();
@@ -45,6 +45,40 @@ function assertSameBits(actual: Float32Array, expected: Float32Array): void {
     word !== b[i] && !(Number.isNaN(actual[i]) && Number.isNaN(expected[i]))
   );
   assertEquals(index, -1, `Element ${index} is ${actual[index]}, not ${expected[index]}`);
+}
+
+/** Collects one element from each parameter but the first, where that points to. */
+function gatheringProgram({ lanes }: Target, parameters: number, order: number): Program {
+  const code = new ProgramBuilder("gather", lanes, parameters);
+  const value = code.register();
+  const all = Array.from({ length: parameters - 1 }, (_, i) => i + 1);
+  for (const pointer of order > 0 ? all : all.toReversed()) {
+    code.broadcast(value, pointer, 0);
+    code.store(value, 0, pointer * FLOAT_BYTES, 1);
+  }
+  return code.build();
+}
+
+/** The registers that are pushed (0x50) or popped (0x58) from a byte on, and where that ends. */
+function registersOf(code: Uint8Array, start: number, opcode: number): [number[], number] {
+  const registers: number[] = [];
+  for (let at = start;; at++) {
+    const isHigh = code[at] === 0x41;
+    const byte = code[at + Number(isHigh)] ?? 0;
+    if ((byte & 0xf8) !== opcode) return [registers, at];
+    registers.push((byte & 7) + 8 * Number(isHigh));
+    if (isHigh) at++;
+  }
+}
+
+/** Where the registers are brought back: behind vzeroupper, and behind what gives back the stack. */
+function endOf(code: Uint8Array): number {
+  const vzeroupper = [0xc5, 0xf8, 0x77];
+  const at = code.findLastIndex((_, i) => vzeroupper.every((byte, j) => code[i + j] === byte));
+  const behind = at + vzeroupper.length;
+  if (code[behind] !== 0x48) return behind;
+  // add rsp, with an immediate of one byte or of four.
+  return behind + (code[behind + 1] === 0x83 ? 4 : 7);
 }
 
 for (const target of TARGETS) {
@@ -128,6 +162,44 @@ for (const target of TARGETS) {
       const results = runOn(code.build(), target, [near, 1 - 2 ** -24], 7);
       assertEquals(results.map(signed), expected.map(signed));
     },
+  });
+
+  Deno.test({
+    name: `${target.name}: any number of parameters come to where they are used`,
+    ignore: isMissing(target),
+    fn() {
+      using pages = new Pages(PAGE_BYTES);
+      const memory = new Float32Array(pages.view().buffer);
+      for (let count = 2; count <= 24; count++) {
+        for (const order of [1, -1]) {
+          const program = gatheringProgram(target, count, order);
+          memory.forEach((_, index) => memory[index] = index);
+          // The first one is where the elements that the others point to are collected.
+          const places = Array.from({ length: count - 1 }, (_, i) => 100 + 7 * (i * 5 % count));
+          using code = new NativePrograms([program], target, pages.address);
+          code.run(0, 0, ...places.map((place) => place * FLOAT_BYTES));
+          assertEquals([...memory.subarray(1, count)], places, `${count} parameters`);
+        }
+      }
+    },
+  });
+
+  Deno.test(`${target.name}: registers of the caller are saved, and brought back the other way round`, () => {
+    let most = 0;
+    for (let count = 2; count <= 24; count++) {
+      const { code, entries } = encodeX64([gatheringProgram(target, count, 1)], target);
+      const [entry = 0] = entries;
+      const [pushed] = registersOf(code, entry, 0x50);
+      const end = endOf(code);
+      const [popped, after] = registersOf(code, end, 0x58);
+      assertEquals(popped, pushed.toReversed(), `${count} parameters`);
+      // xor eax, eax; ret
+      assertEquals([...code.subarray(after, after + 3)], [0x31, 0xc0, 0xc3]);
+      const mustBeSaved = [3, 5, 12, 13, 14, 15];
+      assertEquals(pushed.filter((register) => !mustBeSaved.includes(register)), []);
+      most = Math.max(most, pushed.length);
+    }
+    assertEquals(most, 6);
   });
 
   Deno.test({

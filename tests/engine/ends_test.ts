@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runProgram } from "../_program.ts";
 
 const MOD = new URL("../../mod.ts", import.meta.url).href;
+const DISPATCHER = new URL("../../src/engine/dispatcher.ts", import.meta.url).href;
 
 /** A layer whose code is there and whose threads are up, and an input that keeps it for a while. */
 const SETTING = (backend: string, isReady = true) => `
@@ -88,6 +89,43 @@ console.log(Math.max(0, threads() - before), "threads,", memories(), "memories")
   });
 }
 
+for (const backend of ["wasm", "auto"]) {
+  Deno.test(`A program ends with the error of a time limit that ends a call in its middle, ${backend}`, async () => {
+    const source = `
+import vm from "node:vm";
+${SETTING(backend)}
+const globals = globalThis as unknown as { sync(): void };
+globals.sync = () => {
+  for (;;) layer.forwardSync(input);
+};
+vm.runInThisContext("sync()", { timeout: 100 });
+`;
+    const { code, out, err } = await runProgram(source, ["-A"]);
+    assertStringIncludes(err, "timed out");
+    assertEquals([code, out], [1, ""]);
+  });
+
+  Deno.test(`An engine can be closed after a time limit that ended a call in its middle, ${backend}`, async () => {
+    const source = `
+import vm from "node:vm";
+${SETTING(backend)}
+const globals = globalThis as unknown as { sync(): void };
+globals.sync = () => {
+  for (;;) layer.forwardSync(input);
+};
+try {
+  vm.runInThisContext("sync()", { timeout: 100 });
+} catch {
+  engine.close();
+}
+await pause(300);
+console.log("still there");
+`;
+    const ending = await runProgram(source, ["-A"]);
+    assertEquals(ending, { code: 0, out: "still there\n", err: "" });
+  });
+}
+
 Deno.test("A call that is ended by the time limit of a script leaves an engine that computes", async () => {
   const source = `
 import vm from "node:vm";
@@ -115,4 +153,41 @@ console.log(ended);
 `;
   const ending = await runProgram(source, ["-A"]);
   assertEquals(ending, { code: 0, out: "8\n", err: "" });
+});
+
+Deno.test("A call that is ended in the middle of its work by the time limit of a script keeps nobody waiting", async () => {
+  const source = `
+import vm from "node:vm";
+import { Dispatcher } from "${DISPATCHER}";
+${SETTING("auto")}
+const small = Tensor.randn([2, 64, 56, 56], { seed: 0 });
+const expected = layer.forwardSync(small).data.join();
+let isStuck = false;
+const { begin } = Dispatcher.prototype;
+Dispatcher.prototype.begin = function (run, workers) {
+  const step = begin.call(this, run, workers);
+  while (isStuck);
+  return step;
+};
+const globals = globalThis as unknown as { compute(way: number): void };
+globals.compute = (way) => {
+  isStuck = true;
+  if (way === 0) layer.forwardSync(small);
+  else layer.forward(small).catch(() => {});
+};
+let ended = 0;
+for (const way of [0, 1, 1, 0]) {
+  try {
+    vm.runInThisContext(\`compute(\${way})\`, { timeout: 50 });
+  } catch {
+    ended++;
+  }
+  isStuck = false;
+  const outputs = await Promise.all([layer.forward(small), layer.forward(small)]);
+  console.log(outputs.every(({ data }) => data.join() === expected));
+}
+console.log(ended);
+`;
+  const ending = await runProgram(source, ["-A"]);
+  assertEquals(ending, { code: 0, out: `${"true\n".repeat(4)}4\n`, err: "" });
 });

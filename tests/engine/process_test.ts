@@ -170,6 +170,32 @@ console.log(runtime.workers, await until(() => runtime.workers === 0));
   assertEquals(ending, { code: 0, out: "1024 true\n1024\n1 true\n", err: "" });
 });
 
+Deno.test({
+  name: "A closed engine ends its threads",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const source = `
+import { Conv2d, Engine, Tensor } from "${MOD}";
+const threads = () => [...Deno.readDirSync("/proc/self/task")].length;
+const layerOn = (engine: Engine) => new Conv2d(8, 8, 3, { engine });
+const before = threads();
+const engine = new Engine({ threads: 4 });
+await engine.ready;
+if (threads() < before + 3) console.log("They have not started");
+layerOn(engine).forwardSync(Tensor.ones([8, 40, 40]));
+const call = layerOn(engine).forward(Tensor.ones([8, 40, 40]));
+engine.close();
+await call;
+for (let tries = 0; tries < 3000 && threads() > before; tries++) {
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}
+console.log(Math.max(0, threads() - before));
+`;
+    const ending = await runProgram(source, ["-A"]);
+    assertEquals(ending, { code: 0, out: "0\n", err: "" });
+  },
+});
+
 /** Serves the files of the repository. */
 function serveFiles(): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {

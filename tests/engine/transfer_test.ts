@@ -5,6 +5,7 @@ import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/pro
 import { WASM_TARGET } from "../../src/codegen/target.ts";
 import type { PhaseRun } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
+import { CONTROL } from "../../src/engine/shared_memory.ts";
 import { unitsOf } from "../../src/engine/job.ts";
 import type { Task } from "../../src/engine/runtime.ts";
 import { type EarlyCopy, Emptying } from "../../src/engine/transfer.ts";
@@ -215,6 +216,65 @@ for (const threads of [1, 2, 4]) {
     }
   });
 }
+
+Deno.test("Tiles begin while what others read is being filled, and wait for all that they read", async () => {
+  using engine = new Engine({ threads: 2, backend: "wasm" });
+  await engine.ready;
+  const runtime = runtimeOf(engine);
+  const { control } = runtime.shared;
+  const TILES = 300;
+  const input = Float32Array.from({ length: TILES * TILE_ELEMENTS }, (_, i) => i + 1);
+  const order = Array.from({ length: TILES }, (_, tile) => tile);
+  // Parts end in the middle of a tile, which has begun to wait by the time that the rest of it comes.
+  const fill = (from: number) => {
+    if (from === 0) return;
+    const isReadable = (Atomics.load(control, CONTROL.readable)) !== 0;
+    const whole = Math.floor(from / TILE_ELEMENTS);
+    const limit = performance.now() + 20_000;
+    while (isReadable && (Atomics.load(control, CONTROL.done) & 0xffff) < whole) {
+      if (performance.now() > limit) throw new Error("Nobody begins");
+    }
+    const pause = performance.now() + 2;
+    while (performance.now() < pause);
+  };
+  for (let round = 0; round < 3; round++) {
+    assert(sameBits(runtime.runSync(copyThrough(runtime, input, order, fill)), input));
+  }
+});
+
+Deno.test("A buffer is filled to its end, although nobody reads it before the next phase", async () => {
+  using engine = new Engine({ threads: 3, backend: "wasm" });
+  await engine.ready;
+  const runtime = runtimeOf(engine);
+  const TILES = 300;
+  const ELEMENTS = TILES * TILE_ELEMENTS;
+  const order = Array.from({ length: TILES }, (_, tile) => tile);
+  function* task(): Task<number> {
+    const block = runtime.allocate(2 * ELEMENTS * FLOAT_BYTES);
+    let filled = 0;
+    try {
+      yield {
+        phase: copyPhase(order),
+        bases: [block.address, block.address + ELEMENTS * FLOAT_BYTES],
+        filling: {
+          buffer: 2,
+          length: 50_000,
+          isLive: false,
+          copy(_from, to) {
+            // Longer than a slice, so that the others are done long before.
+            for (const begin = performance.now(); performance.now() - begin < 5;);
+            filled = to;
+          },
+        },
+      };
+      return filled;
+    } finally {
+      runtime.release(block);
+    }
+  }
+  assertEquals(await runtime.run(task()), 50_000);
+  assertEquals(runtime.runSync(task()), 50_000);
+});
 
 Deno.test("A copy that fails half-way fails the call, and the engine goes on", async () => {
   using engine = new Engine({ threads: 3, backend: "wasm" });

@@ -44,6 +44,8 @@ function flatCases(): fc.Arbitrary<LayerCase> {
     stride: fc.constantFrom(1, 1, 1, 2, 3),
     dilation: fc.constantFrom(1, 1, 2),
     padding: fc.constantFrom(0, 0, 0, 1, 2),
+    end: fc.constantFrom(0, 0, 0, 1, 2),
+    isOneSided: fc.boolean(),
     extension: fc.constantFrom(0, 0, 1),
   });
   return fc.record({
@@ -52,13 +54,17 @@ function flatCases(): fc.Arbitrary<LayerCase> {
     paddingMode: fc.constantFrom("zeros", "zeros", "reflect", "replicate", "circular"),
     seed: fc.nat(),
   }).map(({ transposed, axes, paddingMode, seed }) => {
-    const padded = axes.map(({ size, kernel, dilation, padding, stride, extension }) => {
+    const padded = axes.map((axis) => {
+      const { size, kernel, dilation, padding, isOneSided, stride, extension } = axis;
       const extent = dilation * (kernel - 1) + 1;
       const most = paddingMode === "reflect" ? size - 1 : paddingMode === "circular" ? size : 2;
       const begin = Math.min(padding, transposed ? Math.floor((extent - 1) / 2) : most);
+      const end = isOneSided
+        ? Math.min(axis.end, most, transposed ? extent - 1 - begin : 2)
+        : begin;
       return {
-        size: transposed ? size : Math.max(size, extent - 2 * begin),
-        begin,
+        size: transposed ? size : Math.max(size, extent - begin - end),
+        padding: [begin, end] as const,
         extension: Math.min(extension, Math.max(stride, dilation) - 1),
       };
     });
@@ -72,7 +78,7 @@ function flatCases(): fc.Arbitrary<LayerCase> {
       options: {
         stride: axes.map(({ stride }) => stride),
         dilation: axes.map(({ dilation }) => dilation),
-        padding: padded.map(({ begin }) => begin),
+        padding: padded.map(({ padding }) => padding),
         ...(transposed
           ? { outputPadding: padded.map(({ extension }) => extension) }
           : { paddingMode }),

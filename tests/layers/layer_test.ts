@@ -226,6 +226,14 @@ Deno.test("A tensor whose buffer was transferred is refused", async () => {
   );
 });
 
+Deno.test("outputShape() sees that the array of a shape has changed", () => {
+  const layer = new Conv2d(3, 8, 3);
+  const shape = [1, 3, 8, 9];
+  assertEquals(layer.outputShape(shape), [1, 8, 6, 7]);
+  shape[3] = 20;
+  assertEquals(layer.outputShape(shape), [1, 8, 6, 18]);
+});
+
 Deno.test("A layer takes inputs of changing shapes", () => {
   const layer = new Conv2d(1, 2, 3, { seed: 0 });
   for (const shape of [[1, 5, 5], [2, 1, 5, 6], [1, 1, 3, 3], [1, 5, 5]]) {

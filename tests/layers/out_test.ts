@@ -8,6 +8,8 @@ import {
   convTransposeSync,
   Engine,
   type Layer,
+  type LayerOptions,
+  Parameter,
   Tensor,
 } from "../../mod.ts";
 import { sameBits } from "../engine/_same.ts";
@@ -83,6 +85,98 @@ for (const options of ENGINES) {
       );
       for (const item of items) layer.forwardSync(item, { out: item });
       assert(sameBits(all.data, plain.data));
+    }
+  });
+}
+
+/** Layers that are computed in one piece, and where there is little memory by items or by rows. */
+const OVER_OPERANDS: readonly {
+  readonly shape: readonly number[];
+  readonly build: (options: LayerOptions) => Layer;
+}[] = [
+  { shape: [4, 8, 64, 64], build: (o) => new Conv2d(8, 8, 3, { ...o, padding: 1 }) },
+  { shape: [1, 4, 240, 200], build: (o) => new Conv2d(4, 4, 5, { ...o, padding: 2 }) },
+  {
+    shape: [2, 8, 60, 60],
+    build: (o) => new ConvTranspose2d(8, 8, 3, { ...o, padding: 1 }),
+  },
+  {
+    shape: [2, 16, 40, 50],
+    build: (o) => new Conv2d(16, 16, 3, { ...o, padding: 1, algorithm: "winograd" }),
+  },
+];
+
+/** What of a call `out` lies over, and from which element of it on. */
+const OVERLAPS = [
+  ["input", 0],
+  ["input", 1],
+  ["input", -1],
+  ["input", 1000],
+  ["add", 0],
+  ["add", 40],
+  ["add", -3000],
+  ["weight", 0],
+  ["weight", 5],
+  ["weight", -20],
+  ["bias", 0],
+  ["bias", 2],
+  ["bias", -1],
+] as const;
+
+for (const options of ENGINES) {
+  Deno.test(`An output may lie over any part of any operand: ${Deno.inspect(options)}`, async () => {
+    using engine = new Engine(options);
+    await engine.ready;
+    for (const { shape, build } of OVER_OPERANDS) {
+      const given = build({ engine, seed: 1 });
+      const size = shape.reduce((product, axis) => product * axis, 1);
+      const values = {
+        input: Tensor.randn(shape, { seed: 2 }).data,
+        add: Tensor.randn(shape, { seed: 3 }).data,
+        weight: given.weight.data.slice(),
+        bias: given.bias?.data.slice() ?? new Float32Array(),
+      };
+      const own = given.forwardSync(new Tensor(values.input, shape), {
+        add: new Tensor(values.add, shape),
+      }).data;
+      for (const isFrozen of [false, true]) {
+        for (const [what, shift] of OVERLAPS) {
+          const length = values[what].length;
+          const most = Math.max(length, size);
+          const memory = new Float32Array(2 * (most + 3000));
+          const place = 3000 + most / 2;
+          const shared = memory.subarray(place, place + length);
+          const out = memory.subarray(place + shift, place + shift + size);
+          const arrays = { ...values, [what]: shared };
+          const layer = build({ engine, seed: 1 });
+          const replace = (name: "weight" | "bias") =>
+            Reflect.set(
+              layer,
+              name,
+              new Parameter(new Tensor(arrays[name], given[name]?.shape ?? [])),
+            );
+          replace("weight");
+          replace("bias");
+          const call = {
+            input: new Tensor(arrays.input, shape),
+            options: { add: new Tensor(arrays.add, shape), out: new Tensor(out, shape) },
+          };
+          const where = `out over ${what} from ${shift} on, frozen: ${isFrozen}, ${shape}`;
+          shared.set(values[what]);
+          if (isFrozen) layer.freeze();
+          layer.forwardSync(call.input, call.options);
+          assert(sameBits(out, own), `${where}, sync`);
+          for (const before of [0, 1]) {
+            shared.set(values[what]);
+            if (isFrozen) layer.freeze();
+            const calls = Array.from({ length: before }, () => layer.forward(call.input));
+            const output = layer.forward(call.input, call.options);
+            await Promise.all(calls);
+            await output;
+            assert(sameBits(out, own), `${where}, async after ${before}`);
+          }
+        }
+      }
     }
   });
 }

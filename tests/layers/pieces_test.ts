@@ -85,6 +85,30 @@ Deno.test("The pieces of random layers make the whole", () => {
   );
 });
 
+Deno.test("The pieces of an addend of random layers lie where those of the output do", () => {
+  fc.assert(
+    fc.property(cutCases(), ([layerCase, share]) => {
+      const geometry = geometryOf(layerCase);
+      const { batch, outChannels } = geometry;
+      const add = Float32Array.from(
+        { length: batch * outChannels * product(geometry.output) },
+        (_, index) => index,
+      );
+      const output = new Float32Array(add.length).fill(NaN);
+      const pieces = cut(geometry, Math.floor(bytesOf(geometry) * share));
+      for (const piece of pieces ?? []) {
+        const size = piece.geometry.batch * outChannels * product(piece.geometry.output);
+        const staged = new Float32Array(size + 16).fill(NaN);
+        for (const _ of copySpans(piece.addSpans(), staged, add));
+        assert(staged.subarray(size).every(Number.isNaN), "Nothing is staged behind the addend");
+        for (const _ of copySpans(piece.outputSpans(), output, staged.subarray(0, size)));
+      }
+      if (pieces !== null) assertEquals(output, add);
+    }),
+    { seed: 44, numRuns: 500 },
+  );
+});
+
 Deno.test("Every piece of random layers fits", () => {
   fc.assert(
     fc.property(cutCases(), ([layerCase, share]) => {

@@ -46,8 +46,8 @@ for (const kind of ["Web workers", "workers of node:worker_threads"]) {
     using _ = prepare();
     const noted = flag();
     const thread = startThread(NOTE, noted, () => {});
-    thread.handOver();
-    thread.handOver();
+    spinUntil(() => thread.handOver());
+    assert(thread.handOver());
     spinUntil(() => Atomics.load(noted, 0) === 1);
   });
 

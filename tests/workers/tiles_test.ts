@@ -102,6 +102,19 @@ Deno.test("claimTiles() claims nothing of a job that came after its own", () => 
   assertEquals(control, before);
 });
 
+Deno.test("claimTiles() claims nothing for a thread that has no memory of its own", () => {
+  for (const threads of [1, 3]) {
+    const [control, job] = published(5);
+    job.words[6] = threads;
+    const { runs, run } = counter();
+    for (const thread of [threads, threads + 1]) claimTiles(job, thread, run, GO_ON);
+    assertEquals(runs, NEVER);
+    claimTiles(job, threads - 1, run, GO_ON);
+    assertEquals(runs, ONCE);
+    assertEquals(doneUnits(control), UNITS);
+  }
+});
+
 Deno.test("claimTiles() claims nothing of a job that is over", () => {
   const [control, job] = published(5);
   control[CONTROL.readable] = 0;
@@ -197,6 +210,41 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
     assert(counts.every((count) => count === 1), `Round ${round}: ${counts}`);
     assertEquals(words[first + units], 0);
   }
+  pool.close();
+  dispatcher.end();
+});
+
+Deno.test("serveTiles() keeps the modules of so many phases", async () => {
+  const MOST_MODULES = 256;
+  const shared = new SharedMemory(LEAST_MEMORY_BYTES);
+  const { control, words, controlWords, memory } = shared;
+  const most = shared.heap.allocate(64);
+  if (most === null) throw new Error("There is no memory");
+  const word = most.address / 4;
+  words[word] = 0;
+  // A map that says how large it has been.
+  const source = `globalThis.Map = class extends Map {
+  set(key, value) {
+    super.set(key, value);
+    const words = new Int32Array(workerData.memory.buffer);
+    words[${word}] = Math.max(words[${word}], this.size);
+    return this;
+  }
+};
+${workerSource({ runUnit: "() => {}" })}`;
+  const pool = new Pool(1, { memory, codeMemory: null, control: 0, controlWords }, source);
+  pool.startNext();
+  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER.open(shared)));
+  await until(() => Atomics.load(control, CONTROL.started) === 1, "The start");
+  for (let phase = 0; phase < MOST_MODULES + 20; phase++) {
+    const run = dispatcher.begin({ phase: phaseOf(2), bases: [] }, 1);
+    const limit = performance.now() + 20_000;
+    while ((Atomics.load(control, CONTROL.done) & 0xffff) < 2) {
+      if (performance.now() > limit) throw new Error(`Phase ${phase} does not end`);
+    }
+    run.release();
+  }
+  assertEquals(words[word], MOST_MODULES);
   pool.close();
   dispatcher.end();
 });
