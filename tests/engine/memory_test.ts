@@ -164,8 +164,12 @@ function failingCopy<C extends Pick<EarlyCopy, "length" | "copy">>(copy: C): C {
 }
 
 /** Steps the first of which is done, and none after it. */
-function* failingSteps(steps: Iterable<void>): Iterable<void> {
-  for (const _ of steps) throw new Injected();
+function failingSteps(steps: Iterable<void>): Iterable<void> {
+  const next = (): never => {
+    steps[Symbol.iterator]().next();
+    throw new Injected();
+  };
+  return { [Symbol.iterator]: () => ({ next }) };
 }
 
 const FAULTS: Record<string, (at: number) => Fault> = {
