@@ -148,6 +148,3 @@ export const TOO_LARGE_SIZES: Readonly<Record<string, LayerCase>> = {
   "100 thousand taps of 400 x 400 channels": conv([400, 400], 1e5, [1e5]),
   "a window of 300 million elements": conv([300, 1], [1000, 1000], [1000, 1000]),
 };
-
-/** The same for transposed convolutions. */
-export const EXTREME_TRANSPOSED_SIZES: Readonly<Record<string, LayerCase>> = {};
