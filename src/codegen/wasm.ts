@@ -4,6 +4,7 @@
  * @module
  */
 
+import { finish, type Steps } from "../steps.ts";
 import { FLOAT_BYTES, type Instruction, type Program } from "./program.ts";
 import { ByteWriter, MEMORY_IMPORT, OP, type WasmFunction, wasmModule } from "./wasm_bytes.ts";
 
@@ -24,7 +25,20 @@ export function memoryImport(memory: WebAssembly.Memory): WebAssembly.Imports {
  * @throws {RangeError} If a program has other than 4 lanes, or an offset is negative.
  */
 export function encodeWasm(programs: readonly Program[], pages: number): Uint8Array<ArrayBuffer> {
-  return wasmModule(programs.map(encodeProgram), pages);
+  return finish(encodingWasm(programs, pages));
+}
+
+/** {@linkcode encodeWasm} step by step. */
+export function* encodingWasm(
+  programs: readonly Program[],
+  pages: number,
+): Steps<Uint8Array<ArrayBuffer>> {
+  const functions: WasmFunction[] = [];
+  for (const program of programs) {
+    functions.push(encodeProgram(program));
+    yield;
+  }
+  return wasmModule(functions, pages);
 }
 
 const LANES = 4;

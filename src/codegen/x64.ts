@@ -11,6 +11,7 @@
 import { allocatePointers, allocateVectors, type PointerPlaces } from "./allocate.ts";
 import { type Folded, foldLoads } from "./fold.ts";
 import { type FromMemory, linearise, type Plain, type Step } from "./linear.ts";
+import { finish, type Steps } from "../steps.ts";
 import type { Program } from "./program.ts";
 import type { Target } from "./target.ts";
 import { Avx2Code } from "./x64_avx2.ts";
@@ -52,13 +53,19 @@ export function encodeX64(
   programs: readonly Program[],
   target: Target,
 ): X64Code {
+  return finish(encodingX64(programs, target));
+}
+
+/** {@linkcode encodeX64} step by step: a large program takes some milliseconds, ten times that in cold code. */
+export function* encodingX64(programs: readonly Program[], target: Target): Steps<X64Code> {
   const code = new X64Assembler();
-  const entries = programs.map((program) => {
+  const entries: number[] = [];
+  for (const program of programs) {
     code.align(ENTRY_ALIGNMENT);
-    const entry = code.length;
-    encodeProgram(code, program, target);
-    return entry;
-  });
+    entries.push(code.length);
+    yield* encodingProgram(code, program, target);
+    yield;
+  }
   return { code: code.finish(), entries };
 }
 
@@ -86,11 +93,7 @@ const POINTERS: readonly number[] = [
   ...SAVED,
 ];
 
-function encodeProgram(
-  code: X64Assembler,
-  program: Program,
-  target: Target,
-): void {
+function* encodingProgram(code: X64Assembler, program: Program, target: Target): Steps<void> {
   if (program.lanes !== target.lanes) {
     throw new RangeError(
       `Program "${program.name}" is for ${program.lanes} lanes, not ${target.lanes}`,
@@ -98,12 +101,15 @@ function encodeProgram(
   }
   const vectors = vectorCode(code, target);
   const linear = foldLoads(linearise(program), vectors);
+  yield;
   const { registers, temporaries, zeroed } = allocateVectors(
     linear,
     (step) => vectors.needs(step),
     target.registers,
   );
+  yield;
   const { pointers, places } = choosePointers(linear);
+  yield;
   new Emitter(code, vectors, linear, {
     vector: (register) => registers[register] ?? 0,
     temporaries: (step) => temporaries.get(step) ?? NO_TEMPORARIES,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { finish, type Steps } from "../steps.ts";
 import type { CompiledPrograms, TileFunction, Workbench } from "./compiler.ts";
 import type { Block } from "./heap.ts";
 import type { ModuleLocation } from "./job.ts";
@@ -38,6 +39,11 @@ export class CodeCache {
     return this.#compiled.has(phase);
   }
 
+  /** Compiles a phase bit by bit, if it has not been. */
+  *compiling(phase: Phase): Steps<void> {
+    if (this.#known(phase) === undefined) yield* this.#compiling(phase);
+  }
+
   /** The programs of a phase, callable on this thread. */
   functions(phase: Phase): readonly TileFunction[] {
     return this.#compile(phase).functions;
@@ -69,20 +75,27 @@ export class CodeCache {
   }
 
   #compile(phase: Phase): CompiledPhase {
+    return this.#known(phase) ?? finish(this.#compiling(phase));
+  }
+
+  /** The code of a phase, if it is there, which is now the last to be dropped. */
+  #known(phase: Phase): CompiledPhase | undefined {
     const known = this.#compiled.get(phase);
-    if (known !== undefined) {
-      this.#compiled.delete(phase);
-      this.#compiled.set(phase, known);
-      return known;
-    }
-    if (this.#compiled.size >= MOST_PHASES) this.#dropOldest();
-    let programs = this.#workbench.compile(phase.programs);
+    if (known === undefined) return undefined;
+    this.#compiled.delete(phase);
+    this.#compiled.set(phase, known);
+    return known;
+  }
+
+  *#compiling(phase: Phase): Steps<CompiledPhase> {
+    let programs = yield* this.#workbench.compiling(phase.programs);
     while (programs === null && this.#dropOldest()) {
-      programs = this.#workbench.compile(phase.programs);
+      programs = yield* this.#workbench.compiling(phase.programs);
     }
     if (programs === null) {
       throw new RangeError(`Engine: there is no executable memory for "${phase.name}"`);
     }
+    if (this.#compiled.size >= MOST_PHASES) this.#dropOldest();
     const compiled: CompiledPhase = { ...programs, id: this.#nextId++, location: null };
     this.#compiled.set(phase, compiled);
     return compiled;

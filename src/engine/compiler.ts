@@ -6,6 +6,7 @@
 
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
+import type { Steps } from "../steps.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** A program's code on this thread. Pointers are relative to the start of the shared memory. */
@@ -42,8 +43,8 @@ export interface Workbench {
   readonly codeMemory: WebAssembly.Memory | null;
   /** Whether the functions reach arrays outside of the shared memory. */
   readonly reachesArrays: boolean;
-  /** The programs' code; `null` if there is no room for more. */
-  compile(programs: readonly Program[]): CompiledPrograms | null;
+  /** Makes the programs' code; `null` if there is no room for more. */
+  compiling(programs: readonly Program[]): Steps<CompiledPrograms | null>;
   /**
    * Where an array outside of the shared memory lies, for the functions' pointers: on every thread
    * the same. It must not be freed while functions run. `null` if they do not reach there.

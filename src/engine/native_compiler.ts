@@ -7,7 +7,8 @@
 import { machineCodeLoader } from "../../workers/tiles.ts";
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { encodeX64 } from "../codegen/x64.ts";
+import { encodeX64, encodingX64 } from "../codegen/x64.ts";
+import type { Steps } from "../steps.ts";
 import { CodeMemory } from "./code_memory.ts";
 import type { CompiledPrograms, Compiler, Workbench } from "./compiler.ts";
 import { addressOf, type Libc } from "./libc.ts";
@@ -46,19 +47,19 @@ export class NativeCompiler implements Compiler {
     return {
       codeMemory: codeMemory.memory,
       reachesArrays: true,
-      compile: (programs) => compile(programs, this.target, codeMemory, load),
+      compiling: (programs) => compiling(programs, this.target, codeMemory, load),
       addressOf: (array) => addressOf(array) - start,
     };
   }
 }
 
-function compile(
+function* compiling(
   programs: readonly Program[],
   target: Target,
   codeMemory: CodeMemory,
   load: ReturnType<typeof machineCodeLoader>,
-): CompiledPrograms | null {
-  const { code, entries } = encodeX64(programs, target);
+): Steps<CompiledPrograms | null> {
+  const { code, entries } = yield* encodingX64(programs, target);
   const placed = codeMemory.place(code);
   if (placed === null) return null;
   const addresses = BigUint64Array.from([

@@ -191,6 +191,11 @@ export class Runtime {
     return phases.every((phase) => this.#workshop.code.has(phase));
   }
 
+  /** Makes the code of a phase bit by bit. */
+  compiling(phase: Phase): Iterable<void> {
+    return this.#workshop.code.compiling(phase);
+  }
+
   /** The float32 elements of the shared memory from a byte address on. */
   floats(address: number, length: number): Float32Array {
     return this.#workshop.shared.floats(address, length);

@@ -1,6 +1,7 @@
 import type { Program } from "../codegen/program.ts";
 import { WASM_TARGET } from "../codegen/target.ts";
-import { encodeWasm, memoryImport } from "../codegen/wasm.ts";
+import { encodeWasm, encodingWasm, memoryImport } from "../codegen/wasm.ts";
+import type { Steps } from "../steps.ts";
 import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
 
 /** WebAssembly SIMD: everywhere, without permission. */
@@ -11,8 +12,9 @@ export const WASM_COMPILER: Compiler = {
   open: ({ memory, pages }) => ({
     codeMemory: null,
     reachesArrays: false,
-    compile(programs: readonly Program[]): CompiledPrograms {
-      const code = encodeWasm(programs, pages);
+    *compiling(programs: readonly Program[]): Steps<CompiledPrograms> {
+      const code = yield* encodingWasm(programs, pages);
+      yield;
       const module = new WebAssembly.Module(code);
       const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
       const functions = programs.map((_, index) => exports[index] as TileFunction);

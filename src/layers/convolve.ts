@@ -478,7 +478,7 @@ function* runPiece(
     const filling = target && (yield* stageInput(piece, target, input.elements, call));
     // Weights come last: taking memory may cost the copy of them that is kept.
     const preparation = stageWeights(runtime, { plan, threads }, operands, bases, blocks);
-    const phases = phasesOf(plan.phases, { bases, threads }, outputCopy);
+    const phases = phasesOf(runtime, plan.phases, { bases, threads }, outputCopy);
     // The input is read as the first phase begins: what comes after may run when the call has returned.
     yield* whileFilling(filling, inTurn(preparation, phases));
   } finally {
@@ -555,7 +555,7 @@ function* stageWeights(
   if (kept === undefined || !hasSameBytes(staged, weight)) {
     if (call === "queued") yield { steps: copyBetween(weight, staged) };
     else staged.set(weight);
-    yield* phasesOf(plan.preparation, { bases, threads });
+    yield* phasesOf(runtime, plan.preparation, { bases, threads });
   }
   if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
@@ -576,12 +576,16 @@ function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
  * @param emptying Copies what the last one writes while it runs.
  */
 function* phasesOf(
+  runtime: Runtime,
   phases: readonly Phase[],
   where: Required<Pick<PhaseRun, "bases" | "threads">>,
   emptying: EarlyCopy | null = null,
 ): Task<void> {
   const last = phases.at(-1);
-  for (const phase of phases) yield { ...where, phase, emptying: phase === last ? emptying : null };
+  for (const phase of phases) {
+    if (!runtime.hasCode([phase])) yield { steps: runtime.compiling(phase) };
+    yield { ...where, phase, emptying: phase === last ? emptying : null };
+  }
 }
 
 function* inTurn(...tasks: readonly Task<void>[]): Task<void> {

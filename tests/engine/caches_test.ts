@@ -45,7 +45,7 @@ function benchFor(most: number) {
   const workbench: Workbench = {
     codeMemory: null,
     reachesArrays: false,
-    compile() {
+    *compiling() {
       if (live >= most) return null;
       live++;
       compiled++;
