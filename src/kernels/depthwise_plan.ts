@@ -6,7 +6,6 @@
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Geometry } from "../geometry.ts";
-import { planBuffers } from "./buffers.ts";
 import {
   axisWindow,
   depthwiseRowsProgram,
@@ -15,7 +14,7 @@ import {
 } from "./depthwise_rows.ts";
 import { clamp } from "./numbers.ts";
 import { PLAIN_LAYOUT } from "./packing.ts";
-import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "./plan.ts";
 import { cut, type SpanRun, wholeAxis } from "./spans.ts";
 import { PhaseBuilder } from "./tiles.ts";
 

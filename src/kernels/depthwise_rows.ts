@@ -39,7 +39,8 @@ import {
   type Steps,
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { type Epilogue, writeOutput } from "./epilogue.ts";
+import type { Epilogue } from "./epilogue.ts";
+import { writeOutput } from "./store.ts";
 import { range } from "./numbers.ts";
 import { loadPositions } from "./positions.ts";
 import { listSources } from "./sources.ts";

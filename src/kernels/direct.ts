@@ -43,7 +43,8 @@ import {
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { CACHE_LINE_BYTES, cacheSets, WAYS } from "./cache.ts";
-import { type Epilogue, type Pixels, writeOutput } from "./epilogue.ts";
+import type { Epilogue } from "./epilogue.ts";
+import { type Pixels, writeOutput } from "./store.ts";
 import { writeReduction, type WriteSteps } from "./reduction.ts";
 import {
   channelsOf,

@@ -14,14 +14,12 @@ import {
   columnSegments,
   PAD_PARAMETERS,
   PAD_TILE_BYTES,
-  type PadAxis,
   type PaddedLayout,
-  type PadSegment,
-  padSegments,
   rowMajorLayout,
   sweepCopies,
   writeSegment,
 } from "./pad.ts";
+import { type PadAxis, type PadSegment, padSegments } from "./padding.ts";
 import { BUFFER, type PlanRequest } from "./plan.ts";
 import { courseOf, joinRuns, type Sources } from "./sources.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "./tiles.ts";

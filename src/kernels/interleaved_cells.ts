@@ -8,7 +8,7 @@
 
 import { FLOAT_BYTES, type ProgramBuilder, type Register } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { writeOutput } from "./epilogue.ts";
+import { writeOutput } from "./store.ts";
 import {
   ADD,
   axisSteps,

@@ -8,7 +8,6 @@
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import type { Geometry, Triple } from "../geometry.ts";
-import { planBuffers } from "./buffers.ts";
 import { interleavedProgram } from "./interleaved.ts";
 import { cellTile } from "./interleaved_cells.ts";
 import {
@@ -29,8 +28,9 @@ import {
 } from "./interleaved_weights.ts";
 import { clamp, least, product } from "./numbers.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
-import { channelMajorLayout, type PadAxis, type PaddedLayout } from "./pad.ts";
-import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { channelMajorLayout, type PaddedLayout } from "./pad.ts";
+import type { PadAxis } from "./padding.ts";
+import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "./plan.ts";
 import { bareRun, type ResidueRun, residueRuns, tapSteps } from "./residue_runs.ts";
 import { multiplyAddsPerMicrosecond, PhaseBuilder } from "./tiles.ts";
 

@@ -11,7 +11,7 @@
 
 import type { ProgramBuilder, Register } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { writeOutput } from "./epilogue.ts";
+import { writeOutput } from "./store.ts";
 import {
   ADD,
   axisSteps,

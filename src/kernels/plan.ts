@@ -1,41 +1,40 @@
 /**
- * From the description of a convolution to the work that computes it: which kernel family, which
- * layouts, which tiles. A plan is plain data.
+ * What a plan is: the work that computes a convolution, as plain data; and what it is made from.
  *
  * @module
  */
 
 import type { Target } from "../codegen/target.ts";
-import { bufferBytes, type Phase, type Work } from "../engine/work.ts";
+import { FLOAT_BYTES } from "../codegen/program.ts";
+import { bufferBytes, type BufferSpec, type Phase, type Work } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "./algorithm.ts";
-import { collapse } from "./collapse.ts";
 import type { Epilogue } from "./epilogue.ts";
-import { planConvolution } from "./convolution.ts";
-import { isPlainDepthwise, planDepthwise } from "./depthwise_plan.ts";
-import { isInterleaved } from "./interleaved_choice.ts";
-import { planInterleaved } from "./interleaved_plan.ts";
-import { isPointwise } from "./pointwise_choice.ts";
-import { planPointwise } from "./pointwise_plan.ts";
-import { singlePosition } from "./single_position.ts";
-import { planTransposed } from "./transposed.ts";
-import { chooseWinograd } from "./winograd_choice.ts";
-import { planWinograd } from "./winograd_plan.ts";
+import { product } from "./numbers.ts";
 
 /** The kernel families. */
 export type Family = "direct" | "pointwise" | "depthwise" | "winograd";
 
+/** The buffers of every plan, in their order. */
+const BUFFER_NAMES = [
+  "input",
+  "weight",
+  "bias",
+  "output",
+  "padded",
+  "packedWeight",
+  "scratch",
+  "add",
+] as const;
+
+type BufferName = typeof BUFFER_NAMES[number];
+
 /** Indices into the buffers of every plan. */
-export const BUFFER = {
-  input: 0,
-  weight: 1,
-  bias: 2,
-  output: 3,
-  padded: 4,
-  packedWeight: 5,
-  scratch: 6,
-  add: 7,
-} as const;
+export const BUFFER: Readonly<Record<BufferName, number>> = indicesOf(BUFFER_NAMES);
+
+function indicesOf<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
+}
 
 /** How a convolution is computed. */
 export interface Plan extends Work {
@@ -70,50 +69,42 @@ export interface PlanRequest extends Form {
   readonly target: Target;
 }
 
-/** Plans that are kept; the one that was longest not asked for makes room for a new one. */
-const MOST_PLANS = 128;
-
-const plans = new Map<string, Plan>();
-let nextId = 1;
-
-/**
- * The plan for a convolution. Equal requests get the same object.
- *
- * @param request The convolution, with at least one batch item, and the target.
- */
-export function planFor(request: PlanRequest): Plan {
-  const key = JSON.stringify(request);
-  const known = plans.get(key);
-  if (known !== undefined) {
-    plans.delete(key);
-    plans.set(key, known);
-    return known;
-  }
-  const plan = makePlan(request, `plan ${nextId++}`);
-  const [oldest] = plans.keys();
-  if (plans.size >= MOST_PLANS && oldest !== undefined) plans.delete(oldest);
-  plans.set(key, plan);
-  return plan;
-}
-
-function makePlan(request: PlanRequest, id: string): Plan {
-  const single = request.algorithm === "winograd" ? null : singlePosition(request.geometry);
-  if (single === null) return { ...planBody(request), id, biasCopies: 1 };
-  const { geometry, biasCopies } = single;
-  return { ...planBody({ ...request, geometry }), id, biasCopies };
-}
-
-function planBody(request: PlanRequest): PlanBody {
-  const collapsed = { ...request, geometry: collapse(request.geometry) };
-  if (isInterleaved(request)) return planInterleaved(collapsed);
-  const winograd = chooseWinograd(request);
-  if (winograd !== null) return planWinograd(request, winograd);
-  if (isPlainDepthwise(collapsed)) return planDepthwise(collapsed);
-  if (isPointwise(collapsed.geometry, collapsed.target)) return planPointwise(collapsed);
-  return collapsed.geometry.transposed ? planTransposed(collapsed) : planConvolution(collapsed);
-}
-
 /** Bytes of shared memory that a plan's buffers take with a number of threads. */
 export function planBytes({ buffers }: Pick<Plan, "buffers">, threads: number): number {
   return buffers.reduce((sum, buffer) => sum + bufferBytes(buffer, threads), 0);
+}
+
+/**
+ * The buffers of a plan. Each is larger than its contents by one vector,
+ * which the last vector load of a row or of a kernel's weights may reach into.
+ *
+ * @param request What is planned.
+ * @param paddedElements Elements of the packed input, 0 if the input is used where it lies.
+ * @param packedElements Elements of the packed weights, 0 if they are used as they are.
+ * @param scratchBytes Scratch memory of one tile.
+ */
+export function planBuffers(
+  { geometry: g, hasBias, epilogue, target }: PlanRequest,
+  paddedElements: number,
+  packedElements: number,
+  scratchBytes: number,
+): BufferSpec[] {
+  const slack = target.lanes;
+  const bytesOf = (elements: number) => elements === 0 ? 0 : (elements + slack) * FLOAT_BYTES;
+  const outputs = g.batch * g.outChannels * product(g.output);
+  const bytes: Readonly<Record<BufferName, number>> = {
+    input: bytesOf(g.batch * g.inChannels * product(g.input)),
+    weight: bytesOf(g.outChannels * g.inChannels / g.groups * product(g.kernel)),
+    bias: bytesOf(hasBias ? g.outChannels : 0),
+    output: bytesOf(outputs),
+    padded: bytesOf(paddedElements),
+    packedWeight: bytesOf(packedElements),
+    scratch: scratchBytes,
+    add: bytesOf(epilogue.add ? outputs : 0),
+  };
+  return BUFFER_NAMES.map((name) => ({
+    name,
+    bytes: bytes[name],
+    ...(name === "scratch" ? { perThread: true } : {}),
+  }));
 }

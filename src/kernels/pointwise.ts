@@ -42,7 +42,8 @@ import {
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { DIRECT_PARAMETERS } from "./direct.ts";
-import { type Epilogue, writeOutput } from "./epilogue.ts";
+import type { Epilogue } from "./epilogue.ts";
+import { writeOutput } from "./store.ts";
 import { range } from "./numbers.ts";
 import { spread } from "./pad.ts";
 import { type PixelSource, writePixelPanels } from "./pointwise_pack.ts";

@@ -6,10 +6,9 @@
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Geometry, Triple } from "../geometry.ts";
-import { planBuffers } from "./buffers.ts";
 import { clamp, product } from "./numbers.ts";
 import { PLAIN_LAYOUT } from "./packing.ts";
-import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "./plan.ts";
 import {
   PANEL_VECTORS,
   type PointwiseBlock,

@@ -6,7 +6,7 @@
 
 import type { PaddingMode } from "../geometry.ts";
 import { least } from "./numbers.ts";
-import { padSegments } from "./pad.ts";
+import { padSegments } from "./padding.ts";
 import {
   courseOf,
   equalSources,

@@ -10,7 +10,6 @@
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../geometry.ts";
-import { planBuffers } from "./buffers.ts";
 import {
   fitsRegisters,
   phasedCycles,
@@ -21,12 +20,13 @@ import {
 import type { DirectShape } from "./direct.ts";
 import { chooseLanes, cyclesOf, type LaneUse, type LaneWork } from "./lane_choice.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "./packing.ts";
-import { channelMajorLayout, type PadAxis, type PaddedLayout } from "./pad.ts";
+import { channelMajorLayout, type PaddedLayout } from "./pad.ts";
+import type { PadAxis } from "./padding.ts";
 import { least, product } from "./numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { phasedScratchBytes } from "./phased_tile.ts";
 import { addPhasedTiles } from "./phased_tiles.ts";
-import { BUFFER, type Family, type PlanBody, type PlanRequest } from "./plan.ts";
+import { BUFFER, type Family, type PlanBody, planBuffers, type PlanRequest } from "./plan.ts";
 import { type AxisPhase, axisPhases } from "./stride_phases.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "./tile_phase.ts";
 import { PhaseBuilder } from "./tiles.ts";

@@ -12,7 +12,7 @@ import {
   type Steps,
 } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { type Pixels, writeOutput } from "./epilogue.ts";
+import { type Pixels, writeOutput } from "./store.ts";
 import { interleave } from "./interleave.ts";
 import { range } from "./numbers.ts";
 import type { WinogradBlock, WinogradShape } from "./winograd.ts";

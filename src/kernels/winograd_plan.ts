@@ -5,8 +5,7 @@
  */
 
 import { FLOAT_BYTES } from "../codegen/program.ts";
-import { planBuffers } from "./buffers.ts";
-import { BUFFER, type PlanBody, type PlanRequest } from "./plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "./plan.ts";
 import { PhaseBuilder, type TileAxis, type TileBase } from "./tiles.ts";
 import {
   FUSED_PARAMETERS,

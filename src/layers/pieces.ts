@@ -7,7 +7,7 @@
 
 import type { Geometry, Triple } from "../geometry.ts";
 import { product } from "../kernels/numbers.ts";
-import { type PadSegment, padSegments } from "../kernels/pad.ts";
+import { type PadSegment, padSegments } from "../kernels/padding.ts";
 import type { Span } from "./copies.ts";
 
 /** A part of a convolution that is a convolution itself. */

@@ -7,7 +7,8 @@
 import type { Runtime } from "../engine/runtime.ts";
 import type { Geometry } from "../geometry.ts";
 import type { Algorithm } from "../kernels/algorithm.ts";
-import { type Form, type Plan, planBytes, planFor } from "../kernels/plan.ts";
+import { planFor } from "../kernels/choose.ts";
+import { type Form, type Plan, planBytes } from "../kernels/plan.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
 /** A piece and how it is computed. */

@@ -4,7 +4,8 @@ import { unitsOf } from "../../src/engine/job.ts";
 import { bufferBytes, type Phase } from "../../src/engine/work.ts";
 import type { Geometry } from "../../src/geometry.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import { BUFFER, type Plan, planFor } from "../../src/kernels/plan.ts";
+import { planFor } from "../../src/kernels/choose.ts";
+import { BUFFER, type Plan } from "../../src/kernels/plan.ts";
 import { copyBiases } from "../../src/kernels/single_position.ts";
 import type { CaseOperands } from "../_arbitrary.ts";
 

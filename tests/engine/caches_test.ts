@@ -25,7 +25,7 @@ import {
 } from "../../src/engine/shared_memory.ts";
 import type { Phase } from "../../src/engine/work.ts";
 import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import { planFor } from "../../src/kernels/plan.ts";
+import { planFor } from "../../src/kernels/choose.ts";
 import { caseOf } from "../kernels/_cases.ts";
 import { geometryOf } from "../_arbitrary.ts";
 import { sameBits } from "./_same.ts";

@@ -1,6 +1,7 @@
 import type { Target } from "../../src/codegen/target.ts";
 import type { Epilogue } from "../../src/kernels/epilogue.ts";
-import { type Plan, planFor, type PlanRequest } from "../../src/kernels/plan.ts";
+import { planFor } from "../../src/kernels/choose.ts";
+import type { Plan, PlanRequest } from "../../src/kernels/plan.ts";
 import {
   allowsWinograd,
   chooseWinograd,

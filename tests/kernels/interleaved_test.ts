@@ -4,7 +4,8 @@ import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/
 import { type Epilogue, NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
 import { isInterleaved } from "../../src/kernels/interleaved_choice.ts";
 import { planInterleaved } from "../../src/kernels/interleaved_plan.ts";
-import { BUFFER, type Plan, planFor } from "../../src/kernels/plan.ts";
+import { planFor } from "../../src/kernels/choose.ts";
+import { BUFFER, type Plan } from "../../src/kernels/plan.ts";
 import { usableRegisters } from "../../src/kernels/register_tile.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
 import {

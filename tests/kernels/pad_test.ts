@@ -4,13 +4,12 @@ import { FLOAT_BYTES } from "../../src/codegen/program.ts";
 import type { PaddingMode, Triple } from "../../src/geometry.ts";
 import {
   channelMajorLayout,
-  type PadAxis,
   type PaddedLayout,
   type PadInput,
   padPhase,
-  padSegments,
   rowMajorLayout,
 } from "../../src/kernels/pad.ts";
+import { type PadAxis, padSegments } from "../../src/kernels/padding.ts";
 import { interpretTiles, tilesOf } from "../_interpret_plan.ts";
 
 const MODES: PaddingMode[] = ["zeros", "reflect", "replicate", "circular"];

@@ -13,7 +13,8 @@ import {
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import type { Geometry, PaddingMode } from "../../src/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import { type Plan, planFor, type PlanRequest } from "../../src/kernels/plan.ts";
+import { planFor } from "../../src/kernels/choose.ts";
+import type { Plan, PlanRequest } from "../../src/kernels/plan.ts";
 import { reference, referenceMagnitude } from "../../src/kernels/reference.ts";
 import { least } from "../../src/kernels/numbers.ts";
 import {
