@@ -19,8 +19,8 @@
 
 export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
 export type { InstructionSet } from "./src/codegen/target.ts";
-export type { PaddingMode } from "./src/geometry.ts";
-export type { Algorithm } from "./src/kernels/algorithm.ts";
+export type { PaddingMode } from "./src/convolution/geometry.ts";
+export type { Algorithm } from "./src/convolution/algorithm.ts";
 export { Conv, Conv1d, Conv2d, Conv3d, type ConvOptions } from "./src/layers/conv.ts";
 export {
   ConvTranspose,
@@ -40,17 +40,22 @@ export {
   convTransposeSync,
 } from "./src/layers/functional.ts";
 export type { ActivationOptions } from "./src/layers/activation.ts";
-export type { Activation } from "./src/kernels/epilogue.ts";
+export type { Activation } from "./src/convolution/epilogue.ts";
 export type { Family } from "./src/kernels/plan.ts";
-export type { ExplainedPhase, ExplainOptions, Explanation, Listing } from "./src/layers/explain.ts";
+export type {
+  ExplainedPhase,
+  ExplainOptions,
+  Explanation,
+  Listing,
+} from "./src/execution/explain.ts";
 export { type ForwardOptions, Layer, type LayerOptions } from "./src/layers/layer.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";
-export type { Padding, Size } from "./src/settings.ts";
+export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
   type NestedNumbers,
   type RandnOptions,
   Tensor,
   type TensorData,
   type UniformOptions,
-} from "./src/tensor.ts";
+} from "./src/tensor/tensor.ts";

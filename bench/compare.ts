@@ -5,7 +5,7 @@ import type { BenchLayer, Kind } from "./layers.ts";
 import { type Peer, type Prepared, runOnce } from "./peers/peer.ts";
 import type { Tileconv } from "./peers/tileconv.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { relativeError } from "../src/kernels/reference.ts";
+import { relativeError } from "../src/convolution/formula.ts";
 import { takeTurns } from "./turns.ts";
 
 /** How fast one peer is with one number of threads. */

@@ -1,5 +1,5 @@
-import { convGeometry, convTransposeGeometry, type Geometry } from "../src/geometry.ts";
-import { resolveSettings } from "../src/settings.ts";
+import { convGeometry, convTransposeGeometry, type Geometry } from "../src/convolution/geometry.ts";
+import { resolveSettings } from "../src/convolution/settings.ts";
 import { Conv, ConvTranspose, type Layer } from "../mod.ts";
 
 /** The sizes of a layer on an input of some shape, batched. */

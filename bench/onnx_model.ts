@@ -5,8 +5,8 @@
  */
 
 import protobuf from "protobufjs";
-import type { Geometry } from "../src/geometry.ts";
-import { outputShape, weightShape } from "../src/geometry.ts";
+import type { Geometry } from "../src/convolution/geometry.ts";
+import { outputShape, weightShape } from "../src/convolution/geometry.ts";
 
 /** The part of `onnx.proto` (onnx/onnx, IR version 8) that a model of one node needs. */
 const root = protobuf.Root.fromJSON({

@@ -1,6 +1,6 @@
 import { Tensor } from "../mod.ts";
-import type { Geometry } from "../src/geometry.ts";
-import { multiplyAdds } from "../src/geometry.ts";
+import type { Geometry } from "../src/convolution/geometry.ts";
+import { multiplyAdds } from "../src/convolution/geometry.ts";
 import { geometryOf } from "./geometry.ts";
 import type { BenchLayer } from "./layers.ts";
 

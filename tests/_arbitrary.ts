@@ -1,11 +1,16 @@
 import * as fc from "fast-check";
-import type { Geometry } from "../src/geometry.ts";
-import { convGeometry, convTransposeGeometry, multiplyAdds, weightShape } from "../src/geometry.ts";
-import type { Padding, Size, SizeOptions } from "../src/settings.ts";
-import { resolveSettings } from "../src/settings.ts";
-import { Tensor } from "../src/tensor.ts";
+import type { Geometry } from "../src/convolution/geometry.ts";
+import {
+  convGeometry,
+  convTransposeGeometry,
+  multiplyAdds,
+  weightShape,
+} from "../src/convolution/geometry.ts";
+import type { Padding, Size, SizeOptions } from "../src/convolution/settings.ts";
+import { resolveSettings } from "../src/convolution/settings.ts";
+import { Tensor } from "../src/tensor/tensor.ts";
 
-export { relativeError } from "../src/kernels/reference.ts";
+export { relativeError } from "../src/convolution/formula.ts";
 
 /** A valid configuration of one of the six layers and an input for it, as a user would write them. */
 export interface LayerCase {

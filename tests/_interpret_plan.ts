@@ -1,12 +1,12 @@
 import { interpret, type Region } from "../src/codegen/interpret.ts";
 import { type Target, WASM_TARGET } from "../src/codegen/target.ts";
 import type { Grid, Phase } from "../src/engine/work.ts";
-import type { Geometry } from "../src/geometry.ts";
-import { type Epilogue, NO_EPILOGUE } from "../src/kernels/epilogue.ts";
+import type { Geometry } from "../src/convolution/geometry.ts";
+import { type Epilogue, NO_EPILOGUE } from "../src/convolution/epilogue.ts";
 import { planFor } from "../src/kernels/choose.ts";
 import { BUFFER, type Family, type Plan } from "../src/kernels/plan.ts";
-import { reference, referenceMagnitude } from "../src/kernels/reference.ts";
-import type { Algorithm } from "../src/kernels/algorithm.ts";
+import { reference, referenceMagnitude } from "../src/convolution/formula.ts";
+import type { Algorithm } from "../src/convolution/algorithm.ts";
 import { copyBiases } from "../src/kernels/single_position.ts";
 import { type CaseOperands, geometryOf, type LayerCase } from "./_arbitrary.ts";
 

@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { encodeModel } from "../bench/onnx_model.ts";
-import type { Geometry } from "../src/geometry.ts";
+import type { Geometry } from "../src/convolution/geometry.ts";
 import type { CaseOperands } from "./_arbitrary.ts";
 
 export { isExpressible } from "../bench/onnx_model.ts";

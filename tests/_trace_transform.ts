@@ -1,5 +1,5 @@
 import { type Instruction, ProgramBuilder, type Register } from "../src/codegen/program.ts";
-import type { Constants } from "../src/kernels/winograd_transform.ts";
+import type { Constants } from "../src/kernels/winograd/transform.ts";
 
 /** What a program does to its inputs: sums of multiples of them. */
 export interface Traced {

@@ -1,6 +1,6 @@
-import type { Geometry } from "../src/geometry.ts";
-import { product, range } from "../src/kernels/numbers.ts";
-import type { ReferenceOperands } from "../src/kernels/reference.ts";
+import type { Geometry } from "../src/convolution/geometry.ts";
+import { product, range } from "../src/base/numbers.ts";
+import type { ReferenceOperands } from "../src/convolution/formula.ts";
 import {
   type AxisTransform,
   kernelScales,
@@ -8,7 +8,7 @@ import {
   transformInput,
   transformKernel,
   transformOutput,
-} from "../src/kernels/winograd_transform.ts";
+} from "../src/kernels/winograd/transform.ts";
 import { type Traced, traceTransform } from "./_trace_transform.ts";
 
 /** The three transforms of an axis, as their programs have them. */

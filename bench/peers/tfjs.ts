@@ -1,6 +1,6 @@
 import "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Geometry } from "../../src/geometry.ts";
+import type { Geometry } from "../../src/convolution/geometry.ts";
 import type { Problem } from "../problem.ts";
 import { floatValues } from "./float_values.ts";
 import type { Peer } from "./peer.ts";

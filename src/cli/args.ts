@@ -1,6 +1,6 @@
 // @ts-types="./parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import { nearestName } from "../checks.ts";
+import { nearestName } from "../base/checks.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A flag that a command knows. */

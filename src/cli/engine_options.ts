@@ -1,6 +1,6 @@
 import type { InstructionSet } from "../codegen/target.ts";
 import { Engine, runtimeOf } from "../engine/engine.ts";
-import type { Explanation } from "../layers/explain.ts";
+import type { Explanation } from "../execution/explain.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { checkMemory, engineBytes, MEMORY_FLAG, memoryLimit } from "./memory.ts";
 import { asUsage } from "./usage_error.ts";

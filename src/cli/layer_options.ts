@@ -1,7 +1,7 @@
-import { nearestName } from "../checks.ts";
+import { nearestName } from "../base/checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { PaddingMode } from "../geometry.ts";
-import { type Algorithm, ALGORITHMS } from "../kernels/algorithm.ts";
+import type { PaddingMode } from "../convolution/geometry.ts";
+import { type Algorithm, ALGORITHMS } from "../convolution/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ActivationOptions } from "../layers/activation.ts";
 import { ACTIVATIONS, resolveActivation } from "../layers/activation.ts";
@@ -12,9 +12,9 @@ import {
   ConvTranspose3d,
 } from "../layers/conv_transpose.ts";
 import type { ForwardOptions, Layer, LayerOptions } from "../layers/layer.ts";
-import type { ConvSettings, Padding, Size, SizeOptions } from "../settings.ts";
-import { resolveSettings } from "../settings.ts";
-import type { Tensor } from "../tensor.ts";
+import type { ConvSettings, Padding, Size, SizeOptions } from "../convolution/settings.ts";
+import { resolveSettings } from "../convolution/settings.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { asUsage, UsageError } from "./usage_error.ts";
 import {

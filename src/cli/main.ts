@@ -11,16 +11,16 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { parseArguments } from "./args.ts";
-import { checkCommand } from "./check.ts";
+import { checkCommand } from "./commands/check.ts";
 import type { Command, Output } from "./command.ts";
-import { demoCommand } from "./demo.ts";
-import { explainCommand } from "./explain.ts";
-import { filterCommand } from "./filter.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { explainCommand } from "./commands/explain.ts";
+import { filterCommand } from "./commands/filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
-import { infoCommand } from "./info.ts";
+import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
-import { runCommand } from "./run.ts";
-import { shapeCommand } from "./shape.ts";
+import { runCommand } from "./commands/run.ts";
+import { shapeCommand } from "./commands/shape.ts";
 import { UsageError } from "./usage_error.ts";
 import { chooseWord } from "./values.ts";
 

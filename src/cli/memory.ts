@@ -5,7 +5,7 @@
  * @module
  */
 
-import { describeBytes } from "../checks.ts";
+import { describeBytes } from "../base/checks.ts";
 import { MOST_MEMORY_BYTES } from "../engine/shared_memory.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { bytesFlag, integerFlag } from "./values.ts";

@@ -1,10 +1,10 @@
-import type { Geometry, PaddingMode } from "../geometry.ts";
-import { multiplyAdds } from "../geometry.ts";
+import type { Geometry, PaddingMode } from "../convolution/geometry.ts";
+import { multiplyAdds } from "../convolution/geometry.ts";
 import { resolveCall } from "../layers/call.ts";
-import type { Random } from "../random.ts";
-import { createRandom } from "../random.ts";
-import type { Padding, SizeOptions } from "../settings.ts";
-import { resolveSettings } from "../settings.ts";
+import type { Random } from "../tensor/random.ts";
+import { createRandom } from "../tensor/random.ts";
+import type { Padding, SizeOptions } from "../convolution/settings.ts";
+import { resolveSettings } from "../convolution/settings.ts";
 import type { LayerKind, LayerSpec } from "./layer_options.ts";
 
 /** A layer and the shape of an input that fits it. */

@@ -1,4 +1,4 @@
-import { describeBytes, nearestName } from "../checks.ts";
+import { describeBytes, nearestName } from "../base/checks.ts";
 import type { Arguments } from "./args.ts";
 import { UsageError } from "./usage_error.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Vector programs: what one tile of work does, in a small instruction set over virtual vector
  * registers and byte pointers. A program is plain data. {@linkcode ProgramBuilder} writes one,
- * `wasm.ts` turns it into WebAssembly, `interpret.ts` runs it with every access checked.
+ * `wasm/encode.ts` turns it into WebAssembly, `interpret.ts` runs it with every access checked.
  *
  * All elements are float32; offsets, steps and pointers are in bytes; a lane count left out means
  * every lane of the target.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../codegen/cpu.ts";
+import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../codegen/x64/cpu.ts";
 import type { Target } from "../codegen/target.ts";
 import { CodeMemory } from "./code_memory.ts";
 import type { Compiler } from "./compiler.ts";

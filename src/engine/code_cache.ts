@@ -4,7 +4,7 @@
  * @module
  */
 
-import { finish, type Steps } from "../steps.ts";
+import { finish, type Steps } from "../base/steps.ts";
 import type { CompiledPrograms, TileFunction, Workbench } from "./compiler.ts";
 import type { Block } from "./heap.ts";
 import type { ModuleLocation } from "./job.ts";

@@ -6,7 +6,7 @@
 
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import type { Steps } from "../steps.ts";
+import type { Steps } from "../base/steps.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** A program's code on this thread. Pointers are relative to the start of the shared memory. */

@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkOptionNames } from "../checks.ts";
+import { checkChoice, checkInteger, checkOptionNames } from "../base/checks.ts";
 import { type Backend, compilerFor } from "./backend.ts";
 import { Pool } from "./pool.ts";
 import { Runtime, type StartPool } from "./runtime.ts";

@@ -7,8 +7,8 @@
 import { machineCodeLoader } from "../../workers/tiles.ts";
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
-import { encodeX64, encodingX64 } from "../codegen/x64.ts";
-import type { Steps } from "../steps.ts";
+import { encodeX64, encodingX64 } from "../codegen/x64/encode.ts";
+import type { Steps } from "../base/steps.ts";
 import { CodeMemory } from "./code_memory.ts";
 import type { CompiledPrograms, Compiler, Workbench } from "./compiler.ts";
 import { addressOf, type Libc } from "./libc.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ArrayValues, copyOf, type Values } from "../values.ts";
+import { ArrayValues, copyOf, type Values } from "../tensor/values.ts";
 import type { Block } from "./heap.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import { Copying } from "./transfer.ts";

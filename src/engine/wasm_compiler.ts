@@ -1,7 +1,7 @@
 import type { Program } from "../codegen/program.ts";
 import { WASM_TARGET } from "../codegen/target.ts";
-import { encodeWasm, encodingWasm, memoryImport } from "../codegen/wasm.ts";
-import type { Steps } from "../steps.ts";
+import { encodeWasm, encodingWasm, memoryImport } from "../codegen/wasm/encode.ts";
+import type { Steps } from "../base/steps.ts";
 import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
 
 /** WebAssembly SIMD: everywhere, without permission. */

@@ -5,17 +5,17 @@
  */
 
 import { collapse } from "./collapse.ts";
-import { planConvolution } from "./convolution.ts";
-import { isPlainDepthwise, planDepthwise } from "./depthwise_plan.ts";
-import { isInterleaved } from "./interleaved_choice.ts";
-import { planInterleaved } from "./interleaved_plan.ts";
+import { planConvolution } from "./direct/plan.ts";
+import { isPlainDepthwise, planDepthwise } from "./depthwise/plan.ts";
+import { isInterleaved } from "./interleaved/applies.ts";
+import { planInterleaved } from "./interleaved/plan.ts";
 import type { Plan, PlanBody, PlanRequest } from "./plan.ts";
-import { isPointwise } from "./pointwise_choice.ts";
-import { planPointwise } from "./pointwise_plan.ts";
+import { isPointwise } from "./matrix/choice.ts";
+import { planPointwise } from "./matrix/plan.ts";
 import { singlePosition } from "./single_position.ts";
-import { planTransposed } from "./transposed.ts";
-import { chooseWinograd } from "./winograd_choice.ts";
-import { planWinograd } from "./winograd_plan.ts";
+import { planTransposed } from "./transposed/plan.ts";
+import { chooseWinograd } from "./winograd/choice.ts";
+import { planWinograd } from "./winograd/plan.ts";
 
 /** Plans that are kept; the one that was longest not asked for makes room for a new one. */
 const MOST_PLANS = 128;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Geometry, Triple } from "../geometry.ts";
+import type { Geometry, Triple } from "../convolution/geometry.ts";
 
 /**
  * Merges and drops axes that the kernel does not look along, so that the innermost axis is as long as

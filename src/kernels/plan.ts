@@ -7,10 +7,10 @@
 import type { Target } from "../codegen/target.ts";
 import { FLOAT_BYTES } from "../codegen/program.ts";
 import { bufferBytes, type BufferSpec, type Phase, type Work } from "../engine/work.ts";
-import type { Geometry } from "../geometry.ts";
-import type { Algorithm } from "./algorithm.ts";
-import type { Epilogue } from "./epilogue.ts";
-import { product } from "./numbers.ts";
+import type { Geometry } from "../convolution/geometry.ts";
+import type { Algorithm } from "../convolution/algorithm.ts";
+import type { Epilogue } from "../convolution/epilogue.ts";
+import { product } from "../base/numbers.ts";
 
 /** The kernel families. */
 export type Family = "direct" | "pointwise" | "depthwise" | "winograd";

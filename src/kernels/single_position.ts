@@ -14,8 +14,8 @@
  * @module
  */
 
-import type { Geometry, Triple } from "../geometry.ts";
-import { product } from "./numbers.ts";
+import type { Geometry, Triple } from "../convolution/geometry.ts";
+import { product } from "../base/numbers.ts";
 
 /** The same convolution with a kernel of one tap; its arrays lie in memory as before. */
 export interface SinglePosition {

@@ -1,5 +1,5 @@
-import { checkChoice, describe } from "../checks.ts";
-import type { Activation, Epilogue } from "../kernels/epilogue.ts";
+import { checkChoice, describe } from "../base/checks.ts";
+import type { Activation, Epilogue } from "../convolution/epilogue.ts";
 
 /** Options of what is applied to every output. */
 export interface ActivationOptions {

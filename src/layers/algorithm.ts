@@ -4,10 +4,10 @@
  * @module
  */
 
-import { checkChoice, describeShape } from "../checks.ts";
-import { type Algorithm, ALGORITHMS } from "../kernels/algorithm.ts";
-import { allowsWinograd } from "../kernels/winograd_choice.ts";
-import type { ConvSettings } from "../settings.ts";
+import { checkChoice, describeShape } from "../base/checks.ts";
+import { type Algorithm, ALGORITHMS } from "../convolution/algorithm.ts";
+import { allowsWinograd } from "../kernels/winograd/choice.ts";
+import type { ConvSettings } from "../convolution/settings.ts";
 
 const CONVOLUTION_NEEDS =
   "on one of the last two axes, a kernelSize of more than the stride and at " +

@@ -1,11 +1,11 @@
-import { checkInteger, describe, describeShape } from "../checks.ts";
-import type { Geometry } from "../geometry.ts";
-import { convGeometry, convTransposeGeometry, outputShape } from "../geometry.ts";
-import type { ConvSettings, Size } from "../settings.ts";
-import { resolveSize } from "../settings.ts";
-import { checkShape, sameShape } from "../shape.ts";
-import { partsOf, Tensor, type TensorParts } from "../tensor.ts";
-import type { Values } from "../values.ts";
+import { checkInteger, describe, describeShape } from "../base/checks.ts";
+import type { Geometry } from "../convolution/geometry.ts";
+import { convGeometry, convTransposeGeometry, outputShape } from "../convolution/geometry.ts";
+import type { ConvSettings, Size } from "../convolution/settings.ts";
+import { resolveSize } from "../convolution/settings.ts";
+import { checkShape, sameShape } from "../tensor/shape.ts";
+import { partsOf, Tensor, type TensorParts } from "../tensor/tensor.ts";
+import type { Values } from "../tensor/values.ts";
 
 /** One application of a convolution to an input of known shape. */
 export interface Call {

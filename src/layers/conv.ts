@@ -1,8 +1,8 @@
-import { checkOptionNames } from "../checks.ts";
-import type { PaddingMode } from "../geometry.ts";
-import type { Padding, Size } from "../settings.ts";
-import { resolveSettings } from "../settings.ts";
-import type { Tensor } from "../tensor.ts";
+import { checkOptionNames } from "../base/checks.ts";
+import type { PaddingMode } from "../convolution/geometry.ts";
+import type { Padding, Size } from "../convolution/settings.ts";
+import { resolveSettings } from "../convolution/settings.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { FORWARD_OPTION_NAMES, Layer } from "./layer.ts";

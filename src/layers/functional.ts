@@ -1,19 +1,19 @@
-import { describeShape } from "../checks.ts";
+import { describeShape } from "../base/checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { defaultEngine } from "../engine/engine.ts";
-import type { PaddingMode } from "../geometry.ts";
-import type { Padding, Size, SizeOptions } from "../settings.ts";
-import { resolveSettings } from "../settings.ts";
-import { sameShape } from "../shape.ts";
-import { type Tensor, tensorOf } from "../tensor.ts";
+import type { PaddingMode } from "../convolution/geometry.ts";
+import type { Padding, Size, SizeOptions } from "../convolution/settings.ts";
+import { resolveSettings } from "../convolution/settings.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { type Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { Call } from "./call.ts";
 import type { ActivationOptions } from "./activation.ts";
 import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
 import { checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
-import type { Algorithm } from "../kernels/algorithm.ts";
+import type { Algorithm } from "../convolution/algorithm.ts";
 import { resolveAlgorithm } from "./algorithm.ts";
-import type { Operands } from "./convolve.ts";
-import { convolve, convolveSync } from "./convolve.ts";
+import type { Operands } from "../execution/convolve.ts";
+import { convolve, convolveSync } from "../execution/convolve.ts";
 import type { ForwardOptions } from "./layer.ts";
 import { checkEngine, FORWARD_OPTION_NAMES } from "./layer.ts";
 

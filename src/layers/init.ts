@@ -1,10 +1,10 @@
-import { describeBytes, describeShape } from "../checks.ts";
+import { describeBytes, describeShape } from "../base/checks.ts";
 import { MOST_MEMORY_BYTES } from "../engine/shared_memory.ts";
-import type { ConvSettings } from "../settings.ts";
-import { weightShape } from "../geometry.ts";
-import { createRandom, fillUniform } from "../random.ts";
-import { countElements } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import type { ConvSettings } from "../convolution/settings.ts";
+import { weightShape } from "../convolution/geometry.ts";
+import { createRandom, fillUniform } from "../tensor/random.ts";
+import { countElements } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** The values a layer starts from. */
 export interface InitialValues {

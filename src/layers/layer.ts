@@ -1,19 +1,24 @@
-import { checkBoolean, describe, describeShape } from "../checks.ts";
+import { checkBoolean, describe, describeShape } from "../base/checks.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
-import { weightShape } from "../geometry.ts";
-import type { ConvSettings, Padding, Size } from "../settings.ts";
-import { sameShape } from "../shape.ts";
-import { Tensor, tensorOf } from "../tensor.ts";
+import { weightShape } from "../convolution/geometry.ts";
+import type { ConvSettings, Padding, Size } from "../convolution/settings.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { Call } from "./call.ts";
-import type { Activation } from "../kernels/epilogue.ts";
+import type { Activation } from "../convolution/epilogue.ts";
 import type { ActivationOptions, ActivationSettings } from "./activation.ts";
 import { resolveActivation } from "./activation.ts";
 import { resolveAlgorithm } from "./algorithm.ts";
 import { checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
-import type { Algorithm } from "../kernels/algorithm.ts";
-import type { Operands } from "./convolve.ts";
-import { convolve, convolveSync } from "./convolve.ts";
-import { checkExplainOptions, explain, type ExplainOptions, type Explanation } from "./explain.ts";
+import type { Algorithm } from "../convolution/algorithm.ts";
+import type { Operands } from "../execution/convolve.ts";
+import { convolve, convolveSync } from "../execution/convolve.ts";
+import {
+  checkExplainOptions,
+  explain,
+  type ExplainOptions,
+  type Explanation,
+} from "../execution/explain.ts";
 import { drawInitialValues } from "./init.ts";
 import { Parameter, tensorOfParameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";

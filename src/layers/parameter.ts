@@ -1,5 +1,5 @@
-import { formatTensor } from "../format.ts";
-import type { Tensor } from "../tensor.ts";
+import { formatTensor } from "../tensor/format.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 let valuesOfParameter: (parameter: Parameter) => Tensor;
 

@@ -1,6 +1,6 @@
-import { describe, describeShape } from "../checks.ts";
-import { sameShape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { describe, describeShape } from "../base/checks.ts";
+import { sameShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { checkTensor } from "./call.ts";
 import type { Parameter } from "./parameter.ts";
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { missingForNative } from "../../src/engine/backend.ts";
-import { writePng } from "../../src/io/png.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { writePng } from "../../src/io/pictures/png.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { TestFolder } from "../_folder.ts";
 import { IS_X64_LINUX } from "../codegen/_native.ts";
 import { runMain, spawnMain } from "./_cli.ts";

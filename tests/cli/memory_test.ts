@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import type { Arguments } from "../../src/cli/args.ts";
 import { checkMemory, engineBytes, memoryLimit } from "../../src/cli/memory.ts";
-import { writeNpy } from "../../src/io/npy.ts";
-import { writePng } from "../../src/io/png.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { writeNpy } from "../../src/io/arrays/npy.ts";
+import { writePng } from "../../src/io/pictures/png.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { TestFolder } from "../_folder.ts";
-import { makePng } from "../io/_png.ts";
+import { makePng } from "../io/pictures/_png.ts";
 import { runJson, runMain, spawnMain } from "./_cli.ts";
 
 const MIB = 2 ** 20;

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/main.ts";
 import type { Terminal } from "../../src/cli/progress.ts";
 import { startProgress } from "../../src/cli/progress.ts";
-import { writePng } from "../../src/io/png.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { writePng } from "../../src/io/pictures/png.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { TestFolder } from "../_folder.ts";
 
 /** A stream that keeps what is drawn on it. */

@@ -1,7 +1,7 @@
-import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../../src/codegen/cpu.ts";
+import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../../src/codegen/x64/cpu.ts";
 import type { Program } from "../../src/codegen/program.ts";
 import { AVX2_TARGET, AVX512_TARGET, type Target } from "../../src/codegen/target.ts";
-import { encodeX64 } from "../../src/codegen/x64.ts";
+import { encodeX64 } from "../../src/codegen/x64/encode.ts";
 
 /** The C library's functions by which code is run. */
 function openLibrary() {

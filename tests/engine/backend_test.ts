@@ -2,9 +2,9 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { AVX2_TARGET, AVX512_TARGET, WASM_TARGET } from "../../src/codegen/target.ts";
 import { compilerFor, missingForNative, setAutomaticTarget } from "../../src/engine/backend.ts";
 import { Engine } from "../../src/engine/engine.ts";
-import { relativeError } from "../../src/kernels/reference.ts";
+import { relativeError } from "../../src/convolution/formula.ts";
 import { Conv2d } from "../../src/layers/conv.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { nativeTargets } from "../codegen/_native.ts";
 import { runProgram } from "../_program.ts";
 

@@ -24,7 +24,7 @@ import {
   SharedMemory,
 } from "../../src/engine/shared_memory.ts";
 import type { Phase } from "../../src/engine/work.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { planFor } from "../../src/kernels/choose.ts";
 import { caseOf } from "../kernels/_cases.ts";
 import { geometryOf } from "../_arbitrary.ts";

@@ -4,7 +4,7 @@ import { compilerFor } from "../../src/engine/backend.ts";
 import { type Pool, workerSource } from "../../src/engine/pool.ts";
 import type { Runtime } from "../../src/engine/runtime.ts";
 import { CONTROL } from "../../src/engine/shared_memory.ts";
-import type { Values } from "../../src/values.ts";
+import type { Values } from "../../src/tensor/values.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { convolution, convolutionTask, type Exercise } from "./_convolution_task.ts";
 import { FOR_EVER, runtimeWith, sourceRunning, SPARE_WORD, started } from "./_faults.ts";

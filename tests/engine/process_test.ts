@@ -96,8 +96,8 @@ import { Pool, workerSource } from "${new URL("src/engine/pool.ts", ROOT)}";
 import { Runtime } from "${new URL("src/engine/runtime.ts", ROOT)}";
 import { SharedMemory } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
 import { compilerFor } from "${new URL("src/engine/backend.ts", ROOT)}";
-import { convGeometry } from "${new URL("src/geometry.ts", ROOT)}";
-import { resolveSettings } from "${new URL("src/settings.ts", ROOT)}";
+import { convGeometry } from "${new URL("src/convolution/geometry.ts", ROOT)}";
+import { resolveSettings } from "${new URL("src/convolution/settings.ts", ROOT)}";
 import { convolutionTask } from "${new URL("tests/engine/_convolution_task.ts", ROOT)}";
 const evil = workerSource({ runUnit: "() => { for (;;); }" });
 const runtime = new Runtime(

@@ -4,7 +4,7 @@ import { unitsOf } from "../../src/engine/job.ts";
 import type { Runtime } from "../../src/engine/runtime.ts";
 import { CONTROL } from "../../src/engine/shared_memory.ts";
 import { workerSource } from "../../src/engine/pool.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import type { Plan } from "../../src/kernels/plan.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { caseOf } from "../kernels/_cases.ts";

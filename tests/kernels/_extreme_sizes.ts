@@ -1,4 +1,4 @@
-import type { Size, SizeOptions } from "../../src/settings.ts";
+import type { Size, SizeOptions } from "../../src/convolution/settings.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { caseOf } from "./_cases.ts";
 

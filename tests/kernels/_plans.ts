@@ -1,14 +1,14 @@
 import type { Target } from "../../src/codegen/target.ts";
-import type { Epilogue } from "../../src/kernels/epilogue.ts";
+import type { Epilogue } from "../../src/convolution/epilogue.ts";
 import { planFor } from "../../src/kernels/choose.ts";
 import type { Plan, PlanRequest } from "../../src/kernels/plan.ts";
 import {
   allowsWinograd,
   chooseWinograd,
   type WinogradChoice,
-} from "../../src/kernels/winograd_choice.ts";
-import { planPointwise } from "../../src/kernels/pointwise_plan.ts";
-import { planWinograd } from "../../src/kernels/winograd_plan.ts";
+} from "../../src/kernels/winograd/choice.ts";
+import { planPointwise } from "../../src/kernels/matrix/plan.ts";
+import { planWinograd } from "../../src/kernels/winograd/plan.ts";
 import { geometryOf, type LayerCase } from "../_arbitrary.ts";
 import { caseOf } from "./_cases.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { type Geometry, multiplyAdds } from "../../src/geometry.ts";
+import { type Geometry, multiplyAdds } from "../../src/convolution/geometry.ts";
 import { collapse } from "../../src/kernels/collapse.ts";
-import { reference } from "../../src/kernels/reference.ts";
+import { reference } from "../../src/convolution/formula.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
 import { caseOf } from "./_cases.ts";

@@ -1,14 +1,14 @@
 import { assert, assertThrows } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
-import { encodeWasm } from "../../src/codegen/wasm.ts";
-import { encodeX64 } from "../../src/codegen/x64.ts";
+import { encodeWasm } from "../../src/codegen/wasm/encode.ts";
+import { encodeX64 } from "../../src/codegen/x64/encode.ts";
 import { Engine } from "../../src/engine/engine.ts";
-import type { Geometry } from "../../src/geometry.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import type { Geometry } from "../../src/convolution/geometry.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { planFor } from "../../src/kernels/choose.ts";
 import { type Plan, planBytes } from "../../src/kernels/plan.ts";
-import { explain } from "../../src/layers/explain.ts";
-import { type Piece, piecesOf } from "../../src/layers/pieces.ts";
+import { explain } from "../../src/execution/explain.ts";
+import { type Piece, piecesOf } from "../../src/execution/pieces.ts";
 import { geometryOf, type LayerCase } from "../_arbitrary.ts";
 import { EXTREME_SIZES, TOO_LARGE_SIZES } from "./_extreme_sizes.ts";
 

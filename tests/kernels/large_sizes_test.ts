@@ -1,8 +1,8 @@
 import { assert, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { AVX2_TARGET, AVX512_TARGET, WASM_TARGET } from "../../src/codegen/target.ts";
-import { multiplyAdds, type PaddingMode } from "../../src/geometry.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { multiplyAdds, type PaddingMode } from "../../src/convolution/geometry.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { behindOutput, findWrongOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";
 import { caseOf } from "./_cases.ts";

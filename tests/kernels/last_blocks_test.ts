@@ -1,7 +1,7 @@
 import { assert, assertStrictEquals } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
-import type { Algorithm } from "../../src/kernels/algorithm.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
+import type { Algorithm } from "../../src/convolution/algorithm.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf } from "../_arbitrary.ts";
 import { behindOutput, findWrongOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";

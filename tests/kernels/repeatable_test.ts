@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
-import { multiplyAdds } from "../../src/geometry.ts";
-import { type Epilogue, NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { multiplyAdds } from "../../src/convolution/geometry.ts";
+import { type Epilogue, NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import type { Plan } from "../../src/kernels/plan.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
 import { findDisturbance, findUnrepeatable } from "../_repeat_plan.ts";

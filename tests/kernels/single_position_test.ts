@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, WASM_TARGET } from "../../src/codegen/target.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { singlePosition } from "../../src/kernels/single_position.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf } from "../_arbitrary.ts";

@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import { phaseTiles } from "../../src/engine/work.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf } from "../_arbitrary.ts";
 import { planOf } from "../_interpret_plan.ts";

@@ -1,6 +1,6 @@
 import { assertStrictEquals } from "@std/assert";
-import type { PaddingMode } from "../../src/geometry.ts";
-import { Tensor } from "../../src/tensor.ts";
+import type { PaddingMode } from "../../src/convolution/geometry.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, inputShapeOf, operandsOf } from "../_arbitrary.ts";
 import { findWrongOutput } from "../_interpret_plan.ts";

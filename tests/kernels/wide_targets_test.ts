@@ -1,11 +1,11 @@
 import { assert, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { AVX2_TARGET, AVX512_TARGET, type Target } from "../../src/codegen/target.ts";
-import { multiplyAdds } from "../../src/geometry.ts";
-import { NO_EPILOGUE } from "../../src/kernels/epilogue.ts";
+import { multiplyAdds } from "../../src/convolution/geometry.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { planFor } from "../../src/kernels/choose.ts";
 import type { Plan } from "../../src/kernels/plan.ts";
-import { usableRegisters } from "../../src/kernels/register_tile.ts";
+import { usableRegisters } from "../../src/kernels/common/register_tile.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
 import {

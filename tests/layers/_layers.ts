@@ -5,11 +5,11 @@ import {
   ConvTranspose3d,
 } from "../../src/layers/conv_transpose.ts";
 import type { ConvOptions } from "../../src/layers/conv.ts";
-import type { Algorithm } from "../../src/kernels/algorithm.ts";
+import type { Algorithm } from "../../src/convolution/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
 import type { ConvTransposeForwardOptions } from "../../src/layers/conv_transpose.ts";
 import type { Layer } from "../../src/layers/layer.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, inputShapeOf, operandsOf } from "../_arbitrary.ts";
 

@@ -3,7 +3,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { Conv2d } from "../../src/layers/conv.ts";
 import { Parameter } from "../../src/layers/parameter.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 
 /** Large enough for machine code to work in the arrays themselves. */
 const SHAPE = [2, 8, 64, 64];

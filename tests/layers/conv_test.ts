@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { reference } from "../../src/kernels/reference.ts";
+import { reference } from "../../src/convolution/formula.ts";
 import type { ConvOptions } from "../../src/layers/conv.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../_arbitrary.ts";
 import { CONVS, prepare } from "./_layers.ts";

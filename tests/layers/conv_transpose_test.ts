@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { reference } from "../../src/kernels/reference.ts";
+import { reference } from "../../src/convolution/formula.ts";
 import { Conv2d } from "../../src/layers/conv.ts";
 import type { ConvTransposeOptions } from "../../src/layers/conv_transpose.ts";
 import { ConvTranspose1d, ConvTranspose2d } from "../../src/layers/conv_transpose.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../_arbitrary.ts";
 import { CONV_TRANSPOSES, prepare } from "./_layers.ts";

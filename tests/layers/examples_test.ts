@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Geometry } from "../../src/geometry.ts";
-import { convGeometry, convTransposeGeometry } from "../../src/geometry.ts";
-import { reference } from "../../src/kernels/reference.ts";
+import type { Geometry } from "../../src/convolution/geometry.ts";
+import { convGeometry, convTransposeGeometry } from "../../src/convolution/geometry.ts";
+import { reference } from "../../src/convolution/formula.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
 import { ConvTranspose2d, ConvTranspose3d } from "../../src/layers/conv_transpose.ts";
 import type { Layer } from "../../src/layers/layer.ts";
-import { resolveSettings } from "../../src/settings.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { resolveSettings } from "../../src/convolution/settings.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { relativeError } from "../_arbitrary.ts";
 
 // The worked examples of the torch.nn documentation.

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { conv, convSync, convTranspose, convTransposeSync } from "../../src/layers/functional.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 
 Deno.test("conv() takes its rank from the weight", async () => {
   for (const rank of [1, 2, 3]) {

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { Conv1d, Conv2d } from "../../src/layers/conv.ts";
 import { ConvTranspose2d } from "../../src/layers/conv_transpose.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { CONV_TRANSPOSES, CONVS } from "./_layers.ts";
 
 /** A 1-D layer whose output is its input times its only weight, plus its bias. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Parameter } from "../../src/layers/parameter.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 
 Deno.test("Parameter shares the values of its tensor", () => {
   const tensor = Tensor.from([[1, 2], [3, 4]]);

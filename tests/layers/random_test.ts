@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { reference } from "../../src/kernels/reference.ts";
+import { reference } from "../../src/convolution/formula.ts";
 import { conv, convSync, convTranspose, convTransposeSync } from "../../src/layers/functional.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, inputShapeOf, layerCases, operandsOf, relativeError } from "../_arbitrary.ts";
 import { prepare } from "./_layers.ts";

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { multiplyAdds } from "../../src/geometry.ts";
+import { multiplyAdds } from "../../src/convolution/geometry.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { convSync, convTransposeSync } from "../../src/layers/functional.ts";
-import { Tensor } from "../../src/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { geometryOf, inputShapeOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
 import { sameBits } from "../engine/_same.ts";
 

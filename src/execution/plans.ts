@@ -1,0 +1,83 @@
+/**
+ * What a convolution is cut into on an engine, and how each piece is computed.
+ *
+ * @module
+ */
+
+import type { Runtime } from "../engine/runtime.ts";
+import type { Geometry } from "../convolution/geometry.ts";
+import type { Algorithm } from "../convolution/algorithm.ts";
+import { planFor } from "../kernels/choose.ts";
+import { type Form, type Plan, planBytes } from "../kernels/plan.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
+
+/** A piece and how it is computed. */
+export interface PlannedPiece extends Piece {
+  readonly plan: Plan;
+}
+
+/** The rest of the memory is for code, job descriptions and what is kept between calls. */
+const USABLE_SHARE = 0.9;
+
+/** Those that are one piece, by the object that describes their sizes: a layer uses it while shapes repeat. */
+const wholes = new WeakMap<Geometry, Map<string, readonly PlannedPiece[]>>();
+
+/**
+ * Cuts a convolution into pieces that fit into the memory. How many threads there are must not change what is
+ * computed: pieces leave room for one, and the others get what is left.
+ *
+ * The formula takes least memory: where nothing else is asked for, it is what is left.
+ *
+ * @throws {RangeError} If it does not fit even in pieces.
+ */
+export function plannedPieces(
+  runtime: Runtime,
+  geometry: Geometry,
+  form: Form,
+): readonly PlannedPiece[] {
+  const key = keyOf(runtime, form);
+  const known = wholes.get(geometry) ?? new Map<string, readonly PlannedPiece[]>();
+  const pieces = known.get(key) ?? cut(runtime, geometry, form, form.algorithm);
+  if (pieces.length === 1) wholes.set(geometry, known.set(key, pieces));
+  return pieces;
+}
+
+/** The only piece of a convolution, if it is known to be one piece. */
+export function knownPiece(
+  runtime: Runtime,
+  geometry: Geometry,
+  form: Form,
+): PlannedPiece | null {
+  return wholes.get(geometry)?.get(keyOf(runtime, form))?.[0] ?? null;
+}
+
+function cut(
+  runtime: Runtime,
+  geometry: Geometry,
+  form: Form,
+  algorithm: Algorithm,
+): PlannedPiece[] {
+  const { target, capacity } = runtime;
+  const plans = new Map<Geometry, Plan>();
+  const planOf = (part: Geometry): Plan => {
+    const plan = plans.get(part) ?? planFor({ geometry: part, ...form, algorithm, target });
+    plans.set(part, plan);
+    return plan;
+  };
+  // What is only looked at is not kept here.
+  const bytesOf = (part: Geometry) =>
+    planBytes(planFor({ geometry: part, ...form, algorithm, target }), 1);
+  try {
+    const pieces = piecesOf(geometry, bytesOf, Math.floor(capacity * USABLE_SHARE));
+    return pieces.map((piece) => ({ ...piece, plan: planOf(piece.geometry) }));
+  } catch (error) {
+    if (algorithm !== "auto" || !(error instanceof RangeError)) throw error;
+    return cut(runtime, geometry, form, "direct");
+  }
+}
+
+/** All that besides the geometry decides on the pieces and their plans. */
+function keyOf({ target, capacity }: Runtime, form: Form): string {
+  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
+  return `${target.name} ${capacity} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
+}

@@ -1,0 +1,76 @@
+/**
+ * The end of an output in its register: its epilogue is applied, and it is stored.
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type ProgramBuilder,
+  type Register,
+} from "../../codegen/program.ts";
+import type { Epilogue } from "../../convolution/epilogue.ts";
+
+/** Pixels of the output, in memory. */
+export interface Pixels {
+  readonly output: Pointer;
+  /** What is added lies in the order of the output. */
+  readonly add: Pointer;
+  /** Bytes from the pointers. */
+  readonly offset: number;
+  /** Bytes from one pixel to the next; more than an element in a stride phase. */
+  readonly pixelStep: number;
+  readonly lanes: number;
+}
+
+/**
+ * Finishes a vector of sums and stores it.
+ *
+ * @param code Where to write.
+ * @param sum The sums; changed.
+ * @param pixels Where they go.
+ * @param epilogue What is done to them first.
+ */
+export function writeOutput(
+  code: ProgramBuilder,
+  sum: Register,
+  { output, add, offset, pixelStep, lanes }: Pixels,
+  epilogue: Epilogue,
+): void {
+  const side = pixelStep === FLOAT_BYTES;
+  const offsets = Array.from({ length: lanes }, (_, i) => offset + i * pixelStep);
+  if (epilogue.add) {
+    const addend = code.register();
+    if (side) code.load(addend, add, offset, lanes);
+    else code.gather(addend, add, offsets);
+    code.add(sum, sum, addend);
+  }
+  writeActivation(code, sum, epilogue);
+  if (side) code.store(sum, output, offset, lanes);
+  else code.scatter(sum, output, offsets);
+}
+
+function writeActivation(
+  code: ProgramBuilder,
+  sum: Register,
+  { activation, negativeSlope }: Epilogue,
+): void {
+  if (activation === null) return;
+  const bound = code.register();
+  if (activation === "leakyRelu") {
+    code.constant(bound, negativeSlope);
+    code.mul(bound, bound, sum);
+    // Of x and slope * x the activation is the larger one, or for steeper slopes the smaller.
+    if (negativeSlope <= 1) code.max(sum, sum, bound);
+    else code.min(sum, sum, bound);
+    return;
+  }
+  code.zero(bound);
+  code.max(sum, sum, bound);
+  if (activation === "relu") return;
+  code.constant(bound, RELU6_LIMIT);
+  code.min(sum, sum, bound);
+}
+
+const RELU6_LIMIT = 6;

@@ -1,0 +1,211 @@
+/**
+ * Plans a depthwise convolution that reads its input as it lies.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES } from "../../codegen/program.ts";
+import type { Geometry } from "../../convolution/geometry.ts";
+import { axisWindow, depthwiseRowsProgram, type DepthwiseShape, type KernelAxis } from "./plain.ts";
+import { clamp } from "../../base/numbers.ts";
+import { PLAIN_LAYOUT } from "../packing/input.ts";
+import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
+import { cut, type SpanRun, wholeAxis } from "../common/spans.ts";
+import { PhaseBuilder } from "../phase_builder.ts";
+
+/** More output channels of an input channel share its vectors better than rows do. */
+const MOST_MULTIPLIER = 2;
+
+/** Larger kernels make programs too long. */
+const MOST_TAPS = 49;
+
+/** Input positions from the first tap of an output to the last, and to the next output's: programs look at each. */
+const MOST_REACH = 4096;
+const MOST_STRIDE = 64;
+
+/** Register tiles that see both the input and the padding, each with code of its own, and the inner one. */
+const MOST_KINDS = 64;
+
+/** Rows of a register tile at least where there are many, or vectors of a row where there are few. */
+const TILE_ROWS = 4;
+
+/** About how many kinds of register tiles of some outputs there are along an axis. */
+function kindsOfTiles(g: Geometry, axis: 1 | 2, outputs: number): number {
+  const reach = (g.kernel[axis] - 1) * g.dilation[axis];
+  const kinds = (pad: number) => Math.ceil(Math.min(pad, reach) / g.stride[axis] / outputs);
+  return 1 + kinds(g.padBegin[axis]) + kinds(g.padEnd[axis]);
+}
+
+/** Whether a convolution is to be planned so: one of each channel by itself, along rows and columns. */
+export function isPlainDepthwise(
+  { geometry: g, target }: Pick<PlanRequest, "geometry" | "target">,
+): boolean {
+  const tileColumns = target.lanes * Math.max(1, Math.floor(TILE_ROWS / g.output[1]));
+  const isNear =
+    ([1, 2] as const).every((axis) =>
+      (g.kernel[axis] - 1) * g.dilation[axis] <= MOST_REACH && g.stride[axis] <= MOST_STRIDE
+    ) && kindsOfTiles(g, 1, TILE_ROWS) * kindsOfTiles(g, 2, tileColumns) <= MOST_KINDS;
+  return isNear && !g.transposed && g.groups === g.inChannels &&
+    g.outChannels <= MOST_MULTIPLIER * g.groups && g.kernel[1] * g.kernel[2] <= MOST_TAPS &&
+    g.kernel[0] === 1 && g.padBegin[0] === 0 && g.padEnd[0] === 0;
+}
+
+/** Plans a convolution for which {@linkcode isPlainDepthwise} holds. */
+export function planDepthwise(request: PlanRequest): PlanBody {
+  const { geometry: g, hasBias, epilogue, target } = request;
+  const [inDepth, inHeight, inWidth] = g.input;
+  const [outDepth, outHeight, outWidth] = g.output;
+  const inRow = inWidth * FLOAT_BYTES;
+  const outRow = outWidth * FLOAT_BYTES;
+  const multiplier = g.outChannels / g.groups;
+  const shape: DepthwiseShape = {
+    target,
+    height: kernelAxis(g, 1),
+    width: kernelAxis(g, 2),
+    multiplier,
+    hasBias,
+    epilogue,
+    input: { channelPitch: inDepth * inHeight * inRow, rowPitch: inRow },
+    output: { channelPitch: outDepth * outHeight * outRow, rowPitch: outRow },
+  };
+  const taps = g.kernel[1] * g.kernel[2];
+  const block = blockOf(g, target.lanes);
+  const phase = new PhaseBuilder("convolve");
+  const steps = (input: number, output: number, channels = 0) => [
+    input,
+    channels * taps * FLOAT_BYTES,
+    channels * FLOAT_BYTES,
+    output,
+    output,
+  ];
+  forEachBlock(g, shape, block, (rows, columns) => {
+    const outputOffset = rows.start * outRow + columns.start * FLOAT_BYTES;
+    phase.add(
+      [
+        {
+          count: g.batch,
+          block: 1,
+          steps: steps(
+            g.inChannels * shape.input.channelPitch,
+            g.outChannels * shape.output.channelPitch,
+          ),
+        },
+        {
+          count: g.groups,
+          block: block.channels,
+          steps: steps(
+            shape.input.channelPitch,
+            multiplier * shape.output.channelPitch,
+            multiplier,
+          ),
+        },
+        {
+          count: outDepth,
+          block: 1,
+          steps: steps(g.stride[0] * inHeight * inRow, outHeight * outRow),
+        },
+        { count: rows.count, block: 1, steps: steps(rows.step * inRow, block.rows * outRow) },
+        {
+          count: columns.count,
+          block: 1,
+          steps: steps(columns.step * FLOAT_BYTES, block.columns * FLOAT_BYTES),
+        },
+      ],
+      [
+        {
+          buffer: BUFFER.input,
+          offset: rows.span.origin * inRow + columns.span.origin * FLOAT_BYTES,
+        },
+        { buffer: BUFFER.weight, offset: 0 },
+        { buffer: BUFFER.bias, offset: 0 },
+        { buffer: BUFFER.output, offset: outputOffset },
+        { buffer: BUFFER.add, offset: outputOffset },
+      ],
+      rows.span.tiles * columns.span.tiles * outputWork(g) / MULTIPLY_ADDS_PER_MICROSECOND,
+      ([, channels = 1]) =>
+        depthwiseRowsProgram(shape, { rows: rows.span, columns: columns.span }, channels),
+    );
+  });
+  return {
+    family: "depthwise",
+    inputLayout: PLAIN_LAYOUT,
+    buffers: planBuffers(request, 0, 0, 0),
+    preparation: [],
+    phases: [phase.build()],
+  };
+}
+
+function kernelAxis({ kernel, dilation, stride }: Geometry, axis: 1 | 2): KernelAxis {
+  return { taps: kernel[axis], dilation: dilation[axis], stride: stride[axis] };
+}
+
+function forEachBlock(
+  g: Geometry,
+  { height, width }: DepthwiseShape,
+  block: DepthwiseBlock,
+  each: (rows: SpanRun, columns: SpanRun) => void,
+): void {
+  const runs = (axis: 1 | 2, kernel: KernelAxis, size: number) => {
+    const window = axisWindow(kernel);
+    const whole = wholeAxis(
+      window,
+      g.output[axis],
+      g.input[axis],
+      { first: -g.padBegin[axis], step: 1 },
+      g.paddingMode,
+    );
+    return cut(whole, window, size);
+  };
+  const columns = runs(2, width, block.columns);
+  for (const row of runs(1, height, block.rows)) {
+    for (const column of columns) each(row, column);
+  }
+}
+
+/** About what a thread does in a microsecond, and what it takes to store an output. */
+const MULTIPLY_ADDS_PER_MICROSECOND = 20_000;
+const OUTPUT_COST = 4;
+
+/** An output of every channel of a group, in multiply-adds: with a stride, more vectors are loaded for it. */
+function outputWork({ kernel, stride, outChannels, groups }: Geometry): number {
+  const taps = kernel[1] * kernel[2];
+  return (taps + OUTPUT_COST) * stride[2] * outChannels / groups;
+}
+
+/** Multiply-adds of an engine tile: at least what pays for claiming it, at most what balances threads. */
+const LEAST_TILE_WORK = 200_000;
+const MOST_TILE_WORK = 4_000_000;
+
+/** How many engine tiles a large layer is cut into. */
+const TILES = 128;
+
+/** Rows and columns of an engine tile come in multiples of these. */
+const ROW_STEP = 8;
+const COLUMN_VECTORS = 8;
+
+/** What an engine tile takes. */
+interface DepthwiseBlock {
+  readonly channels: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Whole channels, or some rows of one, or a part of a long row. */
+function blockOf(g: Geometry, lanes: number): DepthwiseBlock {
+  const [depth, rows, columns] = g.output;
+  const perOutput = outputWork(g);
+  const total = g.batch * g.groups * depth * rows * columns * perOutput;
+  const outputs = clamp(total / TILES, LEAST_TILE_WORK, MOST_TILE_WORK) / perOutput;
+  const whole = rows * columns;
+  if (outputs >= whole) {
+    return { channels: clamp(Math.floor(outputs / whole), 1, g.groups), rows, columns };
+  }
+  if (outputs >= ROW_STEP * columns) {
+    const blockRows = Math.floor(outputs / columns / ROW_STEP) * ROW_STEP;
+    return { channels: 1, rows: Math.min(rows, blockRows), columns };
+  }
+  const step = COLUMN_VECTORS * lanes;
+  const blockRows = Math.min(rows, ROW_STEP);
+  const blockColumns = Math.max(1, Math.round(outputs / blockRows / step)) * step;
+  return { channels: 1, rows: blockRows, columns: Math.min(columns, blockColumns) };
+}

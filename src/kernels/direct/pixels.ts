@@ -1,0 +1,578 @@
+/**
+ * Direct convolution.
+ *
+ * Lanes are consecutive output pixels, so that input and output stay row-major and weights stay in
+ * `torch.nn`'s order: input vectors are loaded where they lie, weights four at a time along the
+ * reduction and broadcast lane by lane. One register tile is some output channels by some vectors
+ * of pixels, all held in registers over the whole reduction.
+ *
+ * Tiles tried in WebAssembly, one thread, 3x3 on 64 channels, median of 40 turns where registers
+ * alone reach 41 GFLOP/s:
+ *
+ * | channels x vectors | GFLOP/s |
+ * | --- | --- |
+ * | 4 x 2 | 33 |
+ * | 2 x 4 | 33 |
+ * | 3 x 3 | 32 |
+ * | 2 x 6, weights held, inputs streamed | 31 |
+ * | 3 x 4, 4 x 3, 6 x 2 (more than 15 registers: spills) | 22 to 26 |
+ * | 2 x 6, inputs held | 19 |
+ * | 4 x 1, 2 x 2 (too few sums to hide the latency) | 20 |
+ *
+ * In machine code weights are broadcast straight from memory, one after the other, and more sums fit.
+ * Medians of turns that alternate, with AVX-512 on a shared processor where registers alone reached 85 to
+ * 97 (tiles of few channels have more vectors, by the cycles that `common/register_tile.ts` counts):
+ *
+ * | channels x vectors | 3x3, 64 channels, 224 x 224 | 7x7 stem | 1x1, 64 to 256 channels |
+ * | --- | --- | --- | --- |
+ * | 13 x 2 | 74 | 85 | 54 |
+ * | 8 x 3 | 78 | 90 | 43 |
+ * | 6 x 4 | 75 | 90 | 45 |
+ * | 27 x 1 | 70 | 90 | 44 |
+ *
+ * @module
+ */
+
+import {
+  FLOAT_BYTES,
+  type Pointer,
+  type Program,
+  ProgramBuilder,
+  type Register,
+  type Steps,
+} from "../../codegen/program.ts";
+import type { Target } from "../../codegen/target.ts";
+import { CACHE_LINE_BYTES, cacheSets, WAYS } from "../common/cache.ts";
+import type { Epilogue } from "../../convolution/epilogue.ts";
+import { type Pixels, writeOutput } from "../common/store.ts";
+import { writeReduction, type WriteSteps } from "../common/reduction.ts";
+import {
+  channelsOf,
+  type EvenParts,
+  evenParts,
+  mostVectors,
+  preferredVectors,
+  unrolledSteps,
+} from "../common/register_tile.ts";
+import { countTerms, listTerms, MOST_LISTED, repeated, type Terms } from "../common/terms.ts";
+
+/** One convolution of one group of channels: what the program of a tile is made from. */
+export interface DirectShape {
+  readonly target: Target;
+  /** Input channels of a group. */
+  readonly inChannels: number;
+  /** Output channels of a group. */
+  readonly outChannels: number;
+  /** For each tap, in the order of the weights: bytes from the pixel that tap 0 sees first. */
+  readonly taps: Terms;
+  /** Where those are not all taps of the kernel: how many it has, and which they are. */
+  readonly someTaps?: { readonly of: number; readonly positions: readonly number[] };
+  readonly hasBias: boolean;
+  readonly epilogue: Epilogue;
+  /** Input bytes from one channel to the next. */
+  readonly channelPitch: number;
+  /** Input bytes from the window of one output row to the next. */
+  readonly rowStep: number;
+  /** Input bytes from the window of one pixel to the next: an element where pixels fill the lanes. */
+  readonly inputPixelStep: number;
+  /** Output bytes from one pixel to the next; more than an element in a stride phase. */
+  readonly pixelStep: number;
+  /** Output bytes from one row to the next. */
+  readonly outputRowStep: number;
+  /** Output bytes from one channel to the next. */
+  readonly outputChannelPitch: number;
+}
+
+/** The pointer parameters of a tile's program, in order. */
+export const DIRECT_PARAMETERS = [
+  "input",
+  "weight",
+  "bias",
+  "output",
+  "scratch",
+  "add",
+] as const;
+
+const INPUT: Pointer = 0;
+const WEIGHT: Pointer = 1;
+const BIAS: Pointer = 2;
+const OUTPUT: Pointer = 3;
+const SCRATCH: Pointer = 4;
+const ADD: Pointer = 5;
+
+/** What one tile of work covers. */
+export interface TileBlock {
+  readonly groups: number;
+  /** Output channels of each group. */
+  readonly outChannels: number;
+  readonly rows: number;
+  /** Pixels of a row. */
+  readonly columns: number;
+}
+
+/** Output rows that one register tile spans: more than one where a row is short. */
+export function directRows(target: Target, outChannels: number, columns: number): number {
+  const vectors = Math.ceil(columns / target.lanes);
+  return Math.max(1, Math.floor(preferredVectors(target, outChannels) / vectors));
+}
+
+/**
+ * Writes the program of a tile.
+ *
+ * @param shape What is convolved.
+ * @param block How much of it one tile does.
+ * @returns A program of the pointers {@linkcode DIRECT_PARAMETERS}.
+ */
+export function directProgram(shape: DirectShape, block: TileBlock): Program {
+  const code = tileBuilder("direct", shape, block);
+  const { outChannels, rows, columns } = block;
+  const together = Math.min(rows, directRows(shape.target, outChannels, columns));
+  const full = Math.floor(rows / together);
+  const rest = rows % together;
+  const steps = [
+    [INPUT, together * shape.rowStep],
+    ...outputSteps(shape, together * shape.outputRowStep),
+  ] as const;
+  sweepGroups(code, shape, block.groups, () => {
+    code.sweep(full, steps, () => writeRows(code, shape, { ...block, rows: together }));
+    if (rest === 0) return;
+    code.displaced(steps, full, () => writeRows(code, shape, { ...block, rows: rest }));
+  });
+  return code.build();
+}
+
+/** A builder for the program of a tile, named after what it covers. */
+export function tileBuilder(
+  family: string,
+  { target, inChannels, taps }: DirectShape,
+  { groups, outChannels, rows, columns }: TileBlock,
+): ProgramBuilder {
+  return new ProgramBuilder(
+    `${family} ${groups}g x ${outChannels}oc x ${rows}x${columns}px, ${inChannels}ic x ${
+      countTerms(taps)
+    } taps`,
+    target.lanes,
+    DIRECT_PARAMETERS.length,
+  );
+}
+
+/** Repeats `body` for each of `groups` groups of channels. */
+export function sweepGroups(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  groups: number,
+  body: () => void,
+): void {
+  const { inChannels, outChannels, channelPitch, taps, outputChannelPitch } = shape;
+  code.sweep(groups, [
+    [INPUT, inChannels * channelPitch],
+    [WEIGHT, outChannels * inChannels * countTerms(taps) * FLOAT_BYTES],
+    [BIAS, outChannels * FLOAT_BYTES],
+    ...outputSteps(shape, outChannels * outputChannelPitch),
+  ], body);
+}
+
+/** One vector of output pixels in a register tile. */
+export interface TileVector {
+  readonly input: number;
+  readonly output: number;
+  /** Pixels it holds; fewer than all at the end of a row. */
+  readonly lanes: number;
+}
+
+/** The vectors of the first `pixels` pixels of `rows` rows. */
+export function tileVectors(shape: DirectShape, rows: number, pixels: number): TileVector[] {
+  const { target: { lanes }, pixelStep, rowStep, outputRowStep } = shape;
+  const perRow = Math.ceil(pixels / lanes);
+  return Array.from({ length: rows * perRow }, (_, i) => {
+    const row = Math.floor(i / perRow);
+    const first = (i % perRow) * lanes;
+    return {
+      input: row * rowStep + first * FLOAT_BYTES,
+      output: row * outputRowStep + first * pixelStep,
+      lanes: Math.min(lanes, pixels - first),
+    };
+  });
+}
+
+/** `rows` output rows at once, from the first pixel to the last. */
+function writeRows(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  { outChannels, rows, columns }: TileBlock,
+): void {
+  const { target, pixelStep } = shape;
+  const { lanes } = target;
+  const vectors = Math.ceil(columns / lanes);
+  const perTile = Math.min(vectors, preferredVectors(target, outChannels));
+  // A last tile of one vector alone is slow: it joins the one before where the registers allow.
+  const rest = vectors % perTile;
+  const joined = rest > 0 && perTile + rest <= mostVectors(target) &&
+    rest * 2 <= perTile && vectors > perTile;
+  // The last tile holds the row's end, where a vector may be partly empty.
+  const last = rest === 0 ? perTile : joined ? perTile + rest : rest;
+  const full = (vectors - last) / perTile;
+  const tile = (pixels: number) => tileVectors(shape, rows, pixels);
+  const steps = [
+    [INPUT, perTile * lanes * FLOAT_BYTES],
+    ...outputSteps(shape, perTile * lanes * pixelStep),
+  ] as const;
+  code.sweep(full, steps, () => {
+    writeChannels(code, shape, outChannels, tile(perTile * lanes));
+  });
+  code.displaced(steps, full, () => {
+    writeChannels(code, shape, outChannels, tile(columns - full * perTile * lanes));
+  });
+}
+
+/**
+ * All output channels of one set of pixels. Where the pixels' window on all input channels is too much
+ * for the first-level cache, the sum is taken over a block of input channels at a time, for all output
+ * channels, and kept in scratch memory in between.
+ */
+function writeChannels(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  outChannels: number,
+  vectors: readonly TileVector[],
+): void {
+  const block = inputChannelBlock(shape, outChannels, vectors);
+  if (block >= shape.inChannels) {
+    return writeRegisterTiles(code, shape, outChannels, vectors, {
+      channels: shape.inChannels,
+      partial: false,
+    });
+  }
+  const sum = code.register();
+  const vectorBytes = shape.target.lanes * FLOAT_BYTES;
+  const scratchPitch = vectors.length * vectorBytes;
+  code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, scratchPitch]], () => {
+    writeInitialSum(code, shape, sum, 0);
+    vectors.forEach((_, index) => code.store(sum, SCRATCH, index * vectorBytes));
+  });
+  sweepInputChannels(code, shape, block, (channels) => {
+    writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
+  });
+  const output = [
+    ...outputSteps(shape, shape.outputChannelPitch),
+    [SCRATCH, scratchPitch],
+  ] as const;
+  code.sweep(outChannels, output, () => {
+    vectors.forEach(({ output, lanes }, index) => {
+      code.load(sum, SCRATCH, index * vectorBytes);
+      storePixels(code, shape, sum, output, lanes);
+    });
+  });
+}
+
+/** `body` for each block of input channels that a sum is taken over, the last perhaps smaller. */
+export function sweepInputChannels(
+  code: ProgramBuilder,
+  { inChannels, channelPitch, taps }: Pick<DirectShape, "inChannels" | "channelPitch" | "taps">,
+  block: number,
+  body: (channels: number) => void,
+): void {
+  const steps = [
+    [INPUT, block * channelPitch],
+    [WEIGHT, block * countTerms(taps) * FLOAT_BYTES],
+  ] as const;
+  const full = Math.floor(inChannels / block);
+  const rest = inChannels % block;
+  code.sweep(full, steps, () => body(block));
+  if (rest > 0) code.displaced(steps, full, () => body(rest));
+}
+
+/** Which part of the sum a register tile takes, and whether it comes from and goes to scratch memory. */
+interface SumPart {
+  /** Input channels. */
+  readonly channels: number;
+  readonly partial: boolean;
+}
+
+/** Bytes of scratch memory that the program of a tile may use. */
+export function directScratchBytes(
+  { outChannels, target }: Pick<DirectShape, "outChannels" | "target">,
+): number {
+  const vectorBytes = target.lanes * FLOAT_BYTES;
+  if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
+  // The last tile along an axis may have any smaller number of channels, and then more vectors of each;
+  // a tile that the end of a row joins is half as wide again.
+  const vectors = (channels: number) => Math.floor(preferredVectors(target, channels) * 1.5);
+  let sums = 0;
+  let most = 0;
+  for (let channels = 1; channels <= Math.min(outChannels, MANY_CHANNELS); channels++) {
+    sums = Math.max(sums, channels * vectors(channels));
+    if (channels > MANY_CHANNELS / 2) most = Math.max(most, vectors(channels));
+  }
+  if (outChannels > MANY_CHANNELS) sums = outChannels * most;
+  return sums * vectorBytes;
+}
+
+/** Of more channels the last register tile hardly matters: their vectors are those of some fewer. */
+const MANY_CHANNELS = 4096;
+
+/** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
+const WINDOW_BYTES = 20 * 1024;
+
+/** Pages that it may touch: translations are cached for 64 to 96 of them. */
+const WINDOW_PAGES = 48;
+
+const PAGE_BYTES = 4096;
+
+/** Fewer output channels do not make up for bringing the sums back. */
+const LEAST_REUSE_CHANNELS = 9;
+
+/** Input channels that the sum is taken over at a time. */
+function inputChannelBlock(
+  { inChannels, taps, channelPitch, target: { lanes } }: DirectShape,
+  outChannels: number,
+  vectors: readonly TileVector[],
+): number {
+  if (outChannels < LEAST_REUSE_CHANNELS) return inChannels;
+  // A window of so many taps is too much in any case.
+  if (countTerms(taps) > MOST_LISTED) return 1;
+  const lines = new Set<number>();
+  const pages = new Set<number>();
+  for (const tap of listTerms(taps)) {
+    for (const { input } of vectors) {
+      for (const byte of [tap + input, tap + input + lanes * FLOAT_BYTES - 1]) {
+        lines.add(Math.floor(byte / CACHE_LINE_BYTES));
+        pages.add(Math.floor(byte / PAGE_BYTES));
+      }
+    }
+  }
+  // Channels that are closer than a page share theirs.
+  const pagesPerChannel = Math.min(pages.size, channelPitch / PAGE_BYTES);
+  const most = Math.min(
+    WINDOW_BYTES / (lines.size * CACHE_LINE_BYTES),
+    cacheSets(channelPitch) * WAYS / lines.size,
+    WINDOW_PAGES / pagesPerChannel,
+  );
+  if (most >= inChannels) return inChannels;
+  const blocks = Math.ceil(inChannels / Math.max(1, most));
+  return Math.ceil(inChannels / blocks);
+}
+
+/** Some part of the sums of all output channels, a register tile at a time. */
+function writeRegisterTiles(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  outChannels: number,
+  vectors: readonly TileVector[],
+  part: SumPart,
+): void {
+  const { size, full, parts } = channelParts(shape.target, outChannels, vectors.length);
+  const steps = channelSteps(shape, size, vectors.length, part);
+  code.sweep(full, steps, () => writeRegisterTile(code, shape, size, vectors, part));
+  const rest = outChannels - full * size;
+  if (rest === 0) return;
+  const others = parts - full;
+  const smaller = rest / others;
+  code.displaced(steps, full, () => {
+    code.sweep(others, channelSteps(shape, smaller, vectors.length, part), () => {
+      writeRegisterTile(code, shape, smaller, vectors, part);
+    });
+  });
+}
+
+/**
+ * Output channels cut into register tiles. A smaller last tile costs less where its size is one that the
+ * registers suit; wide targets have many registers, and small tiles cannot hide their latency.
+ */
+function channelParts(target: Target, outChannels: number, vectors: number): EvenParts {
+  const most = channelsOf(target, vectors);
+  if (target.cheapBroadcast) return evenParts(outChannels, most);
+  const size = Math.min(outChannels, most);
+  return { size, full: Math.floor(outChannels / size), parts: Math.ceil(outChannels / size) };
+}
+
+/** How the pointers move on by some output channels. */
+function channelSteps(
+  shape: DirectShape,
+  channels: number,
+  vectors: number,
+  { partial }: SumPart,
+): Steps {
+  const weight = [WEIGHT, channels * weightPitch(shape)] as const;
+  if (partial) {
+    return [weight, [SCRATCH, channels * vectors * shape.target.lanes * FLOAT_BYTES]];
+  }
+  return [
+    weight,
+    [BIAS, channels * FLOAT_BYTES],
+    ...outputSteps(shape, channels * shape.outputChannelPitch),
+  ];
+}
+
+/** Bytes from the weights of one output channel to the next. */
+function weightPitch({ inChannels, taps }: DirectShape): number {
+  return inChannels * countTerms(taps) * FLOAT_BYTES;
+}
+
+/** The sums of `channels` output channels by some vectors of pixels, in registers throughout. */
+function writeRegisterTile(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  channels: number,
+  vectors: readonly TileVector[],
+  part: SumPart,
+): void {
+  const sums = Array.from({ length: channels }, () => code.registers(vectors.length));
+  const scratch = (channel: number, vector: number) =>
+    (channel * vectors.length + vector) * shape.target.lanes * FLOAT_BYTES;
+  sums.forEach((row, channel) => {
+    if (part.partial) row.forEach((sum, v) => code.load(sum, SCRATCH, scratch(channel, v)));
+    else {
+      const [first, ...others] = row;
+      if (first === undefined) return;
+      writeInitialSum(code, shape, first, channel);
+      for (const other of others) code.copy(other, first);
+    }
+  });
+  const input = code.pointer(INPUT);
+  const weight = code.pointer(WEIGHT);
+  const write = shape.target.cheapBroadcast
+    ? broadcastSteps(code, shape, sums, vectors, { input, weight })
+    : laneSteps(code, shape, sums, vectors, { input, weight });
+  const options = shape.target.cheapBroadcast
+    ? { unroll: unrolledSteps(channels * vectors.length) }
+    : {};
+  writeReduction(code, input, weight, reductionOffsets(shape, part.channels), write, options);
+  sums.forEach((row, channel) => {
+    zip(row, vectors, (sum, { output, lanes }, v) => {
+      if (part.partial) code.store(sum, SCRATCH, scratch(channel, v));
+      else {
+        storePixels(code, shape, sum, output + channel * shape.outputChannelPitch, lanes);
+      }
+    });
+  });
+}
+
+/** Where the operands of a step are found. */
+interface StepPointers {
+  readonly input: Pointer;
+  readonly weight: Pointer;
+}
+
+/** Steps of which each channel's weights are loaded by the vector and broadcast lane by lane. */
+function laneSteps(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  sums: readonly (readonly Register[])[],
+  vectors: readonly TileVector[],
+  { input, weight }: StepPointers,
+): WriteSteps {
+  const inputs = code.registers(vectors.length);
+  const quads = code.registers(sums.length);
+  const weights = code.registers(sums.length);
+  return (offsets) => {
+    offsets.forEach((offset, step) => {
+      zip(vectors, inputs, (vector, register) => {
+        code.load(register, input, offset + vector.input);
+      });
+      const lane = step % shape.target.lanes;
+      zip(sums, quads, (row, quad, channel) => {
+        if (lane === 0) code.load(quad, weight, channel * weightPitch(shape) + step * FLOAT_BYTES);
+        const broadcast = weights[channel] ?? quad;
+        code.lane(broadcast, quad, lane);
+        zip(row, inputs, (sum, register) => code.fma(sum, register, broadcast));
+      });
+    });
+  };
+}
+
+/**
+ * Steps of which weights are broadcast straight from memory. Of inputs and weights the fewer are held;
+ * the others pass through one register, which the processor renames.
+ */
+function broadcastSteps(
+  code: ProgramBuilder,
+  shape: DirectShape,
+  sums: readonly (readonly Register[])[],
+  vectors: readonly TileVector[],
+  { input, weight }: StepPointers,
+): WriteSteps {
+  const holdsInputs = vectors.length <= sums.length;
+  const held = code.registers(Math.min(vectors.length, sums.length));
+  const passing = code.register();
+  const loadInput = (register: Register, vector: TileVector, offset: number) => {
+    code.load(register, input, offset + vector.input);
+  };
+  const loadWeight = (register: Register, channel: number, step: number) => {
+    code.broadcast(register, weight, channel * weightPitch(shape) + step * FLOAT_BYTES);
+  };
+  return (offsets) => {
+    offsets.forEach((offset, step) => {
+      if (holdsInputs) {
+        zip(vectors, held, (vector, register) => loadInput(register, vector, offset));
+        sums.forEach((row, channel) => {
+          loadWeight(passing, channel, step);
+          zip(row, held, (sum, register) => code.fma(sum, register, passing));
+        });
+        return;
+      }
+      held.forEach((register, channel) => loadWeight(register, channel, step));
+      vectors.forEach((vector, v) => {
+        loadInput(passing, vector, offset);
+        zip(sums, held, (row, register) => {
+          const sum = row[v];
+          if (sum !== undefined) code.fma(sum, passing, register);
+        });
+      });
+    });
+  };
+}
+
+/** A sum starts as its channel's bias. */
+function writeInitialSum(
+  code: ProgramBuilder,
+  { hasBias }: DirectShape,
+  sum: Register,
+  channel: number,
+): void {
+  if (hasBias) code.broadcast(sum, BIAS, channel * FLOAT_BYTES);
+  else code.zero(sum);
+}
+
+/** Input offsets of a sum, in the order of the weights: channels, then taps. */
+export function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): Terms {
+  return repeated(channels, channelPitch, taps);
+}
+
+/** Taps that the weights of a kernel are for. */
+export function kernelTaps({ taps, someTaps }: Pick<DirectShape, "taps" | "someTaps">): number {
+  return someTaps?.of ?? countTerms(taps);
+}
+
+/** Finishes a vector of pixels and stores it, `offset` bytes from the output's pointer. */
+export function storePixels(
+  code: ProgramBuilder,
+  { pixelStep, epilogue }: DirectShape,
+  sum: Register,
+  offset: number,
+  lanes: number,
+): void {
+  storeLanes(code, epilogue, sum, { offset, pixelStep, lanes });
+}
+
+/** Finishes a vector of sums and stores it, its lanes `pixelStep` bytes apart. */
+export function storeLanes(
+  code: ProgramBuilder,
+  epilogue: Epilogue,
+  sum: Register,
+  lanes: Pick<Pixels, "offset" | "pixelStep" | "lanes">,
+): void {
+  writeOutput(code, sum, { output: OUTPUT, add: ADD, ...lanes }, epilogue);
+}
+
+/** How the output's pointer moves, and with it that of what is added. */
+export function outputSteps({ epilogue }: DirectShape, bytes: number): Steps {
+  return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
+}
+
+function zip<A, B>(a: readonly A[], b: readonly B[], each: (a: A, b: B, index: number) => void) {
+  a.forEach((item, index) => {
+    const other = b[index];
+    if (other !== undefined) each(item, other, index);
+  });
+}

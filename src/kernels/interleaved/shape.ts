@@ -1,0 +1,180 @@
+/**
+ * What the programs of a transposed convolution are made from whose outputs are taken by boxes of residues
+ * and cells, and what those with taps in the lanes and those with cells in the lanes share.
+ *
+ * @module
+ */
+
+import type { Pointer, ProgramBuilder, Register, Steps } from "../../codegen/program.ts";
+import type { Target } from "../../codegen/target.ts";
+import type { Triple } from "../../convolution/geometry.ts";
+import type { Epilogue } from "../../convolution/epilogue.ts";
+import { clamp, range } from "../../base/numbers.ts";
+
+/** The pointer parameters of a tile's program, in order. */
+export const INTERLEAVED_PARAMETERS = ["input", "weight", "bias", "output", "add"] as const;
+
+export const INPUT: Pointer = 0;
+export const WEIGHT: Pointer = 1;
+export const BIAS: Pointer = 2;
+export const OUTPUT: Pointer = 3;
+export const ADD: Pointer = 4;
+
+/** How the pointers move along an axis, in bytes; what is added lies in the order of the output. */
+export interface AxisSteps {
+  readonly input: number;
+  readonly weight: number;
+  readonly bias: number;
+  readonly output: number;
+}
+
+/** The axes of the outputs that a tile takes some of. */
+export const INTERLEAVED_AXES = [
+  "batch",
+  "groups",
+  "outChannels",
+  "depthResidues",
+  "rowResidues",
+  "columnResidues",
+  "depthCells",
+  "rowCells",
+  "columnCells",
+] as const;
+
+/** One of {@linkcode INTERLEAVED_AXES}. */
+export type InterleavedAxis = (typeof INTERLEAVED_AXES)[number];
+
+/** How many outputs a tile takes along each axis. */
+export type InterleavedBlock = Readonly<Record<InterleavedAxis, number>>;
+
+/** Outputs that have as many taps. */
+export interface InterleavedShape {
+  readonly target: Target;
+  readonly hasBias: boolean;
+  readonly epilogue: Epilogue;
+  readonly steps: Readonly<Record<InterleavedAxis, AxisSteps>>;
+  /** Input channels of a group, and the bytes from one to the next. */
+  readonly inChannels: number;
+  readonly channelSteps: TermSteps;
+  /** Taps of an output along depth, height and width, 0 if it has none, and bytes from one to the next. */
+  readonly taps: Triple;
+  readonly tapSteps: readonly [depth: TermSteps, row: TermSteps, column: TermSteps];
+  readonly lanes: InterleavedLanes;
+}
+
+/** What fills the lanes of a vector. */
+export type InterleavedLanes = TapLanes | CellLanes;
+
+/** Residues side by side, whose taps follow one another. */
+export interface TapLanes {
+  readonly of: "taps";
+  /** Output channels whose taps share a vector. */
+  readonly channels: number;
+  /** Lanes from one of them to the next, and before the first tap of each that is used. */
+  readonly perChannel: number;
+  readonly skipped: number;
+}
+
+/** Cells side by side, which see inputs side by side. */
+export interface CellLanes {
+  readonly of: "cells";
+}
+
+/** How the pointers move from one term of a sum to the next, in bytes. */
+export type TermSteps = Pick<AxisSteps, "input" | "weight">;
+
+/** Whether outputs are no more than their biases. */
+export function isBare({ taps }: Pick<InterleavedShape, "taps">): boolean {
+  return taps.includes(0);
+}
+
+/** How the pointers move by some outputs along an axis. */
+export function axisSteps(
+  { steps, epilogue }: InterleavedShape,
+  axis: InterleavedAxis,
+  count: number,
+): Steps {
+  const { input, weight, bias, output } = steps[axis];
+  const all: Steps = [
+    [INPUT, input * count],
+    [WEIGHT, weight * count],
+    [BIAS, bias * count],
+    [OUTPUT, output * count],
+  ];
+  return epilogue.add ? [...all, [ADD, output * count]] : all;
+}
+
+/** Multiply-adds that are written out without a loop. */
+const UNROLLED_SUMS = 128;
+
+/** Terms that are, at least and at most. */
+const LEAST_UNROLL = 2;
+const MOST_UNROLL = 16;
+
+/** Writes one term of all sums, with the bytes from the pointers to its input and its weights. */
+export type WriteTerm = (input: number, weight: number) => void;
+
+/**
+ * Writes all terms of `sums` sums: over taps of depth and height, then input channels, then taps of rows.
+ * However many they are, few are written out.
+ */
+export function writeTerms(
+  code: ProgramBuilder,
+  { taps: [depthTaps, rowTaps, columnTaps], tapSteps, inChannels, channelSteps }: InterleavedShape,
+  sums: number,
+  write: WriteTerm,
+): void {
+  const unroll = clamp(Math.floor(UNROLLED_SUMS / sums), LEAST_UNROLL, MOST_UNROLL);
+  const [depth, row, column] = tapSteps;
+  const writeTaps = (channel: number) =>
+    sweepTurns(code, columnTaps, column, unroll, (taps) => {
+      // Inputs descend as taps ascend: offsets count from the least of them.
+      code.displaced([[INPUT, column.input]], taps - 1, () => {
+        for (const tap of range(taps)) {
+          write(
+            channel * channelSteps.input - (taps - 1 - tap) * column.input,
+            channel * channelSteps.weight + tap * column.weight,
+          );
+        }
+      });
+    });
+  code.sweep(depthTaps, pointerSteps(depth), () => {
+    code.sweep(rowTaps, pointerSteps(row), () => {
+      const turn = Math.max(1, Math.floor(unroll / columnTaps));
+      sweepTurns(code, inChannels, channelSteps, turn, (channels) => {
+        range(channels).forEach(writeTaps);
+      });
+    });
+  });
+}
+
+function pointerSteps({ input, weight }: TermSteps): Steps {
+  return [[INPUT, input], [WEIGHT, weight]];
+}
+
+/** `body` for each turn of a loop over `count` terms; it is told how many it has. */
+function sweepTurns(
+  code: ProgramBuilder,
+  count: number,
+  { input, weight }: TermSteps,
+  unroll: number,
+  body: (terms: number) => void,
+): void {
+  const size = Math.min(count, unroll);
+  const full = Math.floor(count / size);
+  const turn = pointerSteps({ input: input * size, weight: weight * size });
+  code.sweep(full, turn, () => body(size));
+  const rest = count % size;
+  if (rest > 0) code.displaced(turn, full, () => body(rest));
+}
+
+/** The first of some sums becomes a bias or 0, and the others as well. */
+export function writeInitialSums(
+  code: ProgramBuilder,
+  [first, ...others]: readonly Register[],
+  write: (first: Register) => void,
+): void {
+  if (first === undefined) return;
+  write(first);
+  for (const other of others) code.copy(other, first);
+}

@@ -1,0 +1,180 @@
+/**
+ * Packing of the weights of a transposed convolution for kernels with taps in the lanes:
+ * `[group][channels of a vector][depth tap][row tap][input channel][round][channel of the vector][tap]`.
+ * A round are the taps of a row that reach different residues of the stride: as many as there are, or all
+ * taps of a row. Where a vector has one channel the rounds follow one another as they do in the kernel.
+ *
+ * @module
+ */
+
+import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
+import type { Phase } from "../../engine/work.ts";
+import type { Geometry } from "../../convolution/geometry.ts";
+import { product, range } from "../../base/numbers.ts";
+import { BUFFER } from "../plan.ts";
+import { tapSteps } from "./runs.ts";
+import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
+
+/** Where weights are, everything in elements. */
+export interface InterleavedWeights {
+  /** Output channels that share a vector. */
+  readonly channelsOfVector: number;
+  /** Elements from one of them to the next. */
+  readonly channelLanes: number;
+  /** From one round of a row's taps to the next. */
+  readonly roundPitch: number;
+  readonly inChannelPitch: number;
+  readonly rowTapPitch: number;
+  readonly depthTapPitch: number;
+  /** From one output channel to the next, if that begins a vector. */
+  readonly outChannelPitch: number;
+  readonly groupPitch: number;
+  /** Whether that is how `torch.nn` has them. */
+  readonly asTheyAre: boolean;
+}
+
+/** Weights as `torch.nn` has them. */
+export function plainWeights(g: Geometry): InterleavedWeights {
+  const kernel = product(g.kernel);
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  const { kernel: roundPitch } = tapSteps(g, 2);
+  return {
+    channelsOfVector: 1,
+    channelLanes: Math.min(g.kernel[2], roundPitch),
+    roundPitch,
+    inChannelPitch: outChannels * kernel,
+    rowTapPitch: g.kernel[2],
+    depthTapPitch: g.kernel[1] * g.kernel[2],
+    outChannelPitch: kernel,
+    groupPitch: inChannels * outChannels * kernel,
+    asTheyAre: true,
+  };
+}
+
+/** Weights packed for vectors of so many lanes of taps. */
+export function tapWeights(g: Geometry, lanes: number): InterleavedWeights {
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  const { kernel: roundTaps } = tapSteps(g, 2);
+  const channelLanes = Math.min(g.kernel[2], roundTaps);
+  const channelsOfVector = Math.max(1, Math.min(Math.floor(lanes / channelLanes), outChannels));
+  // Rows of a single input channel follow one another as they do in the kernel.
+  if (channelsOfVector === 1 && inChannels === 1) return plainWeights(g);
+  const rounds = Math.ceil(g.kernel[2] / roundTaps);
+  const row = channelsOfVector === 1 ? g.kernel[2] : rounds * channelLanes;
+  const inChannelPitch = channelsOfVector * row;
+  const rowTapPitch = inChannels * inChannelPitch;
+  const depthTapPitch = g.kernel[1] * rowTapPitch;
+  const outChannelPitch = g.kernel[0] * g.kernel[1] * inChannels * row;
+  return {
+    channelsOfVector,
+    channelLanes,
+    roundPitch: channelsOfVector === 1 ? roundTaps : channelsOfVector * channelLanes,
+    inChannelPitch,
+    rowTapPitch,
+    depthTapPitch,
+    outChannelPitch,
+    groupPitch: Math.ceil(outChannels / channelsOfVector) * channelsOfVector * outChannelPitch,
+    asTheyAre: false,
+  };
+}
+
+const FROM: Pointer = 0;
+const TO: Pointer = 1;
+
+/** Microseconds of a tile of the packing. */
+const TILE_COST = 20;
+
+/** The phase that packs the weights. */
+export function packTaps(g: Geometry, weights: InterleavedWeights, lanes: number): Phase {
+  const phase = new PhaseBuilder("pack weights");
+  const inChannels = g.inChannels / g.groups;
+  const outChannels = g.outChannels / g.groups;
+  const kernel = product(g.kernel);
+  const rows = g.kernel[0] * g.kernel[1];
+  const { channelsOfVector, inChannelPitch, rowTapPitch, outChannelPitch, groupPitch } = weights;
+  const itemCost = inChannelPitch / channelsOfVector / COPIES_PER_MICROSECOND;
+  const vectors = g.groups * Math.ceil(outChannels / channelsOfVector);
+  const cost = vectors * channelsOfVector * rows * inChannels * itemCost;
+  const rowBlock = evenBlock(rows, vectors, cost, TILE_COST);
+  const others = vectors * Math.ceil(rows / rowBlock);
+  const block = evenBlock(inChannels, others, cost, TILE_COST);
+  const bytes = (...steps: readonly number[]) => steps.map((step) => step * FLOAT_BYTES);
+  const channelSteps = bytes(outChannels * kernel, inChannelPitch);
+  const rowSteps = bytes(g.kernel[2], rowTapPitch);
+  phase.add(
+    [
+      { count: g.groups, block: 1, steps: bytes(inChannels * outChannels * kernel, groupPitch) },
+      { count: outChannels, block: channelsOfVector, steps: bytes(kernel, outChannelPitch) },
+      { count: rows, block: rowBlock, steps: rowSteps },
+      { count: inChannels, block, steps: channelSteps },
+    ],
+    [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: 0 }],
+    itemCost,
+    ([, channels = 1, rows = 1, inChannels = 1]): Program => {
+      const code = new ProgramBuilder(
+        `pack weights ${inChannels}ic x ${channels}oc x ${rows}x${g.kernel[2]}`,
+        lanes,
+        2,
+      );
+      const steps = (bytes: readonly number[]) =>
+        [[FROM, bytes[0] ?? 0], [TO, bytes[1] ?? 0]] as const;
+      code.sweep(rows, steps(rowSteps), () => {
+        code.sweep(inChannels, steps(channelSteps), () => {
+          if (channelsOfVector === 1) copyRow(code, g.kernel[2]);
+          else copyRounds(code, g, weights, channels);
+        });
+      });
+      return code.build();
+    },
+  );
+  return phase.build();
+}
+
+/** Vectors that are copied without a loop. */
+const UNROLL = 8;
+
+/** Copies the taps of a row. */
+function copyRow(code: ProgramBuilder, taps: number): void {
+  const value = code.register();
+  const vectorBytes = code.lanes * FLOAT_BYTES;
+  const copy = (vectors: number, lastLanes: number) =>
+    range(vectors).forEach((v) => {
+      const lanes = v === vectors - 1 ? lastLanes : code.lanes;
+      code.load(value, FROM, v * vectorBytes, lanes);
+      code.store(value, TO, v * vectorBytes, lanes);
+    });
+  const turn = UNROLL * code.lanes;
+  const steps = [[FROM, turn * FLOAT_BYTES], [TO, turn * FLOAT_BYTES]] as const;
+  const full = Math.floor(taps / turn);
+  const rest = taps % turn;
+  code.sweep(full, steps, () => copy(UNROLL, code.lanes));
+  const vectors = Math.ceil(rest / code.lanes);
+  if (rest > 0) {
+    code.displaced(steps, full, () => copy(vectors, rest - (vectors - 1) * code.lanes));
+  }
+}
+
+/** Copies the taps of a row for the channels of a vector, round by round; lanes of no tap become 0. */
+function copyRounds(
+  code: ProgramBuilder,
+  g: Geometry,
+  { channelsOfVector, channelLanes, roundPitch }: InterleavedWeights,
+  channels: number,
+): void {
+  const value = code.register();
+  const channelBytes = product(g.kernel) * FLOAT_BYTES;
+  const laneBytes = channelLanes * FLOAT_BYTES;
+  const copy = (taps: number) =>
+    range(channelsOfVector).forEach((channel) => {
+      if (channel < channels) code.load(value, FROM, channel * channelBytes, taps);
+      else code.zero(value);
+      code.store(value, TO, channel * laneBytes, channelLanes);
+    });
+  const rounds = Math.floor(g.kernel[2] / channelLanes);
+  const rest = g.kernel[2] % channelLanes;
+  const steps = [[FROM, laneBytes], [TO, roundPitch * FLOAT_BYTES]] as const;
+  code.sweep(rounds, steps, () => copy(channelLanes));
+  if (rest > 0) code.displaced(steps, rounds, () => copy(rest));
+}

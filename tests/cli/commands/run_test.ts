@@ -1,0 +1,273 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { readNpy, writeNpy } from "../../../src/io/arrays/npy.ts";
+import { Conv1d } from "../../../src/layers/conv.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { TestFolder } from "../../_folder.ts";
+import { hasNumpy, runPython } from "../../_numpy.ts";
+import { runJson, runMain, spawnMain } from "../_cli.ts";
+
+/**
+ * The formulas in NumPy, for any rank: `make` saves operands, `compare` prints the largest difference
+ * of a result in proportion to the largest value.
+ */
+const NUMPY = `
+import itertools, json, sys
+import numpy as np
+job, folder, case = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+rank, groups = len(case["kernel"]), case["groups"]
+kernel, stride, dilation = case["kernel"], case["stride"], case["dilation"]
+
+def split(values, axis):
+    return np.split(values, groups, axis=axis)
+
+def conv(x, w, b):
+    mode = {"zeros": "constant", "replicate": "edge", "circular": "wrap"}.get(case["mode"], case["mode"])
+    x = np.pad(x, [(0, 0), (0, 0)] + case["padding"], mode=mode)
+    size = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation)]
+    parts = []
+    for xg, wg in zip(split(x, 1), split(w, 0)):
+        y = np.zeros((x.shape[0], wg.shape[0], *size))
+        for taps in itertools.product(*map(range, kernel)):
+            at = tuple(slice(t * d, t * d + (n - 1) * s + 1, s)
+                       for t, d, n, s in zip(taps, dilation, size, stride))
+            y += np.einsum("nc...,oc->no...", xg[(slice(None), slice(None)) + at],
+                           wg[(slice(None), slice(None)) + taps])
+        parts.append(y)
+    return np.concatenate(parts, 1) + b.reshape(1, -1, *[1] * rank)
+
+def conv_transpose(x, w, b):
+    full = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation)]
+    parts = []
+    for xg, wg in zip(split(x, 1), split(w, 0)):
+        y = np.zeros((x.shape[0], wg.shape[1], *full))
+        for taps in itertools.product(*map(range, kernel)):
+            at = tuple(slice(t * d, t * d + (n - 1) * s + 1, s)
+                       for t, d, n, s in zip(taps, dilation, x.shape[2:], stride))
+            y[(slice(None), slice(None)) + at] += np.einsum(
+                "nc...,co->no...", xg, wg[(slice(None), slice(None)) + taps])
+        parts.append(y)
+    crop = tuple(slice(b, n - e) for (b, e), n in zip(case["padding"], full))
+    y = np.concatenate(parts, 1)[(slice(None), slice(None)) + crop]
+    return y + b.reshape(1, -1, *[1] * rank)
+
+if job == "make":
+    random = np.random.default_rng(7)
+    out = case["weight"][1] * groups if case["transposed"] else case["weight"][0]
+    for name, shape in (("x", case["input"]), ("w", case["weight"]), ("b", [out])):
+        np.save(f"{folder}/{name}.npy", random.standard_normal(shape).astype(case["dtype"]))
+else:
+    x, w, b = (np.load(f"{folder}/{name}.npy").astype("f8") for name in "xwb")
+    expected = (conv_transpose if case["transposed"] else conv)(x, w, b)
+    y = np.load(f"{folder}/y.npy")
+    assert y.dtype == np.float32 and y.shape == expected.shape, (y.dtype, y.shape, expected.shape)
+    print(np.abs(y - expected).max() / np.abs(expected).max())
+`;
+
+const CASES = [
+  {
+    layer: "conv2d",
+    flags: ["--stride", "2,1", "--padding", "4,2", "--dilation", "3,1"],
+    transposed: false,
+    input: [5, 16, 50, 100],
+    weight: [33, 16, 3, 5],
+    kernel: [3, 5],
+    stride: [2, 1],
+    dilation: [3, 1],
+    padding: [[4, 4], [2, 2]],
+    groups: 1,
+    mode: "zeros",
+    dtype: "<f4",
+  },
+  {
+    layer: "conv3d",
+    flags: ["--padding", "1:0,2,1", "--padding-mode", "circular", "--groups", "2"],
+    transposed: false,
+    input: [2, 6, 4, 7, 9],
+    weight: [10, 3, 2, 3, 3],
+    kernel: [2, 3, 3],
+    stride: [1, 1, 1],
+    dilation: [1, 1, 1],
+    padding: [[1, 0], [2, 2], [1, 1]],
+    groups: 2,
+    mode: "circular",
+    dtype: "<f8",
+  },
+  {
+    layer: "ConvTranspose1d",
+    flags: ["--stride", "3", "--padding", "2", "--dilation", "2", "--groups", "3"],
+    transposed: true,
+    input: [3, 9, 40],
+    weight: [9, 5, 4],
+    kernel: [4],
+    stride: [3],
+    dilation: [2],
+    padding: [[2, 2]],
+    groups: 3,
+    mode: "zeros",
+    dtype: ">f4",
+  },
+] as const;
+
+Deno.test({
+  name: "run computes on arrays that NumPy saved what NumPy computes",
+  ignore: !hasNumpy,
+  async fn() {
+    for (const { layer, flags, ...numbers } of CASES) {
+      using folder = new TestFolder();
+      const [x, w, b, y] = ["x.npy", "w.npy", "b.npy", "y.npy"].map((name) => folder.file(name));
+      runPython(NUMPY, "make", folder.path, JSON.stringify(numbers));
+      const files = [`--input=${x}`, `--weight=${w}`, `--bias=${b}`, `--output=${y}`];
+      const { code, err } = await runMain("run", layer, ...files, ...flags);
+      assertEquals([code, err], [0, ""]);
+      const error = Number(runPython(NUMPY, "compare", folder.path, JSON.stringify(numbers)));
+      assert(error <= 1e-5, `${layer} is off by ${error}`);
+    }
+  },
+});
+
+Deno.test("run works as a process of its own that may only read and write", async () => {
+  using folder = new TestFolder();
+  const input = Tensor.randn([2, 4, 30], { seed: 3 });
+  await writeNpy(folder.file("x.npy"), input);
+  const { code, out, err } = await spawnMain(
+    ["run", "conv1d", "--input", "x.npy", "--output", "y.npy", "--out-channels", "5"]
+      .concat(["--kernel-size", "3", "--stride", "2", "--seed", "11"]),
+    folder.path,
+  );
+  assertEquals([code, err], [0, ""]);
+  assertStringIncludes(out, "output   [2, 5, 14], y.npy\n");
+  assertMatch(
+    out,
+    /\ntime +\S+ (s|ms|µs), one call\nspeed +\S+ GFLOP\/s\nthreads +\d+\nbackend +wasm \(.+\)\n$/,
+  );
+  const expected = await new Conv1d(4, 5, 3, { stride: 2, seed: 11 }).forward(input);
+  assertEquals((await readNpy(folder.file("y.npy"))).data, expected.data);
+  assertEquals(folder.names(), ["x.npy", "y.npy"]);
+});
+
+Deno.test("run draws weights and input from the seed, the same for the same seed", async () => {
+  using folder = new TestFolder();
+  const output = async (seed: string) => {
+    const layer = ["conv2d", "--out-channels", "2", "--kernel-size", "3", "--padding", "same"];
+    const path = folder.file("y.npy");
+    const { code } = await runMain(
+      "run",
+      ...layer,
+      ...["--input-shape", "3,8,8", "--seed", seed, "--output", path],
+    );
+    assertEquals(code, 0);
+    return [...(await readNpy(path)).data];
+  };
+  const first = await output("1");
+  assertEquals(await output("1"), first);
+  assert(String(await output("2")) !== String(first));
+});
+
+Deno.test("run --json prints the figures, those of --repeat too", async () => {
+  const figures = await runJson(
+    ...["run", "convtranspose2d", "--input-shape", "1,4,6,6", "--out-channels", "4"],
+    ...["--kernel-size", "3", "--stride", "2", "--padding", "1", "--output-size", "12"],
+    ...["--repeat", "3", "--threads", "1", "--backend", "wasm"],
+  );
+  const { seconds, gflops, layer, ...rest } = figures;
+  assertEquals(rest, {
+    inputShape: [1, 4, 6, 6],
+    outputShape: [1, 4, 12, 12],
+    repeat: 3,
+    threads: 1,
+    backend: "wasm",
+    instructionSet: "wasm",
+  });
+  assert(typeof seconds === "number" && seconds > 0 && typeof gflops === "number" && gflops > 0);
+  assertStringIncludes(String(layer), "ConvTranspose2d(4, 4, ");
+});
+
+Deno.test("run has no bias with a weight file and no bias file", async () => {
+  using folder = new TestFolder();
+  const x = folder.file("x.npy");
+  const w = folder.file("w.npy");
+  const y = folder.file("y.npy");
+  await writeNpy(x, Tensor.from([[1, 2, 3, 4]]));
+  await writeNpy(w, Tensor.from([[[1, -1]]]));
+  assertEquals(
+    (await runMain("run", "conv1d", "--input", x, "--weight", w, "--output", y)).code,
+    0,
+  );
+  assertEquals([...(await readNpy(y)).data], [-1, -1, -1]);
+});
+
+Deno.test("run keeps an empty batch empty", async () => {
+  using folder = new TestFolder();
+  const layer = ["conv1d", "--out-channels", "2", "--kernel-size", "3"];
+  const y = folder.file("y.npy");
+  const { code, out } = await runMain("run", ...layer, "--input-shape", "0,3,8", "--output", y);
+  assertEquals(code, 0);
+  assertStringIncludes(out, "0.00 GFLOP/s");
+  assertEquals((await readNpy(y)).shape, [0, 2, 6]);
+});
+
+Deno.test("run names what is wrong with its files in one line and writes nothing", async () => {
+  using folder = new TestFolder();
+  const file = (name: string) => folder.file(name);
+  await writeNpy(file("x.npy"), Tensor.ones([1, 3, 8, 8]));
+  await writeNpy(file("w.npy"), Tensor.ones([4, 3, 3, 3]));
+  await writeNpy(file("w1.npy"), Tensor.ones([4, 3, 3]));
+  await writeNpy(file("b.npy"), Tensor.ones([5]));
+  Deno.writeTextFileSync(file("text.npy"), "1 2 3");
+  Deno.writeFileSync(file("cut.npy"), Deno.readFileSync(file("x.npy")).subarray(0, 200));
+  const fortran = Deno.readFileSync(file("x.npy"));
+  const header = new TextDecoder("latin1").decode(fortran.subarray(0, 128));
+  fortran.set(new TextEncoder().encode("True "), header.indexOf("False"));
+  Deno.writeFileSync(file("fortran.npy"), fortran);
+  const before = folder.names();
+  const x = ["--input", file("x.npy")];
+  const w = ["--weight", file("w.npy")];
+  const sizes = ["--out-channels", "4", "--kernel-size", "3"];
+  const y = ["--output", file("y.npy")];
+  const cases: readonly [string[], string][] = [
+    [["--input", file("none.npy"), ...w, ...y], "there is no such file or folder"],
+    [["--input", folder.path, ...w, ...y], "it is a folder"],
+    [["--input", file("text.npy"), ...w, ...y], "it is not a .npy file"],
+    [["--input", file("cut.npy"), ...w, ...y], "it ends early"],
+    [["--input", file("fortran.npy"), ...w, ...y], "it is in Fortran order"],
+    [["--input", file("b.npy"), ...w, ...y], "input must be a batch (N, C, H, W) or one item"],
+    [[...x, "--weight", file("w1.npy"), ...y], "the weight of Conv2d has 4 axes, but the file has"],
+    [[...x, ...w, "--kernel-size", "5", ...y], "has shape [4, 3, 5, 5], but the file has [4, 3, 3"],
+    [[...x, ...w, "--bias", file("b.npy"), ...y], "has shape [4], but the file has [5]"],
+    [[...x, ...sizes, "--in-channels", "4", ...y], "input has 3 channels"],
+    [[...x, ...w, "--groups", "2", ...y], "input has 3 channels"],
+    [[...x, ...w, "--padding", "9", "--padding-mode", "reflect", ...y], "by at most 7"],
+    [[...x, ...w, "--dilation", "9", ...y], "the kernel spans 19 but the padded input only 8"],
+    [[...x, ...w, "--output", file("no/y.npy")], "Cannot write"],
+  ];
+  for (const [args, message] of cases) {
+    const { code, out, err } = await runMain("run", "conv2d", ...args);
+    assertEquals([code, out], [1, ""], err);
+    assertMatch(err, /^error: [^\n]+\n$/);
+    assertStringIncludes(err, message);
+    assertEquals(folder.names(), before);
+  }
+});
+
+Deno.test("run says what is wrong with its arguments", async () => {
+  using folder = new TestFolder();
+  const b = folder.file("b.npy");
+  await writeNpy(b, Tensor.ones([4]));
+  const shape = ["--input-shape", "1,3,8,8"];
+  const sizes = ["--out-channels", "4", "--kernel-size", "3"];
+  const cases: readonly [string[], string][] = [
+    [sizes, 'Option "--input" is missing'],
+    [[...shape, ...sizes, "--input", b], "exclude each other"],
+    [[...shape, ...sizes, "--bias", b, "--no-bias"], "exclude each other"],
+    [[...shape, "--kernel-size", "3"], 'Option "--out-channels" is missing'],
+    [[...shape, ...sizes, "--repeat", "0"], 'Option "--repeat" must be from 1'],
+    [[...shape, ...sizes, "--groups", "2"], "must be divisible by groups"],
+    [["--input-shape", "1,3,1,1", ...sizes], "the kernel spans 3"],
+    [["--input-shape", "99999,99999,9,9", ...sizes], "more than the 16.0 GiB"],
+  ];
+  for (const [args, message] of cases) {
+    const { code, err } = await runMain("run", "conv2d", ...args);
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, message);
+  }
+});
