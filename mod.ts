@@ -17,7 +17,7 @@
  * @module
  */
 
-export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
+export { type Backend, defaultEngine, Engine, type EngineOptions } from "./src/engine/engine.ts";
 export type { InstructionSet } from "./src/codegen/target.ts";
 export type { PaddingMode } from "./src/convolution/geometry.ts";
 export type { Algorithm } from "./src/convolution/algorithm.ts";
@@ -53,6 +53,7 @@ export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
+  type AnyTensor,
   type NestedNumbers,
   type RandnOptions,
   Tensor,

@@ -2,7 +2,7 @@ import { checkOptionNames } from "../base/checks.ts";
 import type { PaddingMode } from "../convolution/geometry.ts";
 import type { Padding, Size } from "../convolution/settings.ts";
 import { resolveSettings } from "../convolution/settings.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { FORWARD_OPTION_NAMES, Layer } from "./layer.ts";
@@ -94,7 +94,10 @@ export abstract class Conv extends Layer {
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
    */
-  override async forward(input: Tensor, options: ForwardOptions = {}): Promise<Tensor> {
+  override async forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options: ForwardOptions<Buffer> = {},
+  ): Promise<Tensor<Buffer>> {
     checkOptionNames(this.#name, options, FORWARD_OPTION_NAMES);
     return await this.compute(input, options);
   }
@@ -108,7 +111,10 @@ export abstract class Conv extends Layer {
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If its shape does not fit the layer.
    */
-  override forwardSync(input: Tensor, options: ForwardOptions = {}): Tensor {
+  override forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options: ForwardOptions<Buffer> = {},
+  ): Tensor<Buffer> {
     checkOptionNames(this.#name, options, FORWARD_OPTION_NAMES);
     return this.computeSync(input, options);
   }

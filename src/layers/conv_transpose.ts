@@ -1,7 +1,7 @@
 import { checkOptionNames } from "../base/checks.ts";
 import type { Padding, Size } from "../convolution/settings.ts";
 import { resolveSettings } from "../convolution/settings.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { ACTIVATION_OPTION_NAMES } from "./activation.ts";
 import type { ForwardOptions, LayerOptions } from "./layer.ts";
 import { FORWARD_OPTION_NAMES, Layer } from "./layer.ts";
@@ -31,7 +31,8 @@ export interface OutputSizeOptions {
 }
 
 /** Options of a forward pass of a transposed layer. */
-export interface ConvTransposeForwardOptions extends ForwardOptions, OutputSizeOptions {}
+export interface ConvTransposeForwardOptions<Buffer extends ArrayBufferLike = ArrayBuffer>
+  extends ForwardOptions<Buffer>, OutputSizeOptions {}
 
 const TRANSPOSE_FORWARD_OPTION_NAMES: readonly (keyof ConvTransposeForwardOptions)[] = [
   ...FORWARD_OPTION_NAMES,
@@ -113,10 +114,10 @@ export abstract class ConvTranspose extends Layer {
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If the shapes do not fit the layer (the promise is rejected).
    */
-  override async forward(
-    input: Tensor,
-    options: ConvTransposeForwardOptions = {},
-  ): Promise<Tensor> {
+  override async forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options: ConvTransposeForwardOptions<Buffer> = {},
+  ): Promise<Tensor<Buffer>> {
     checkOptionNames(this.#name, options, TRANSPOSE_FORWARD_OPTION_NAMES);
     return await this.compute(input, options, options.outputSize);
   }
@@ -130,7 +131,10 @@ export abstract class ConvTranspose extends Layer {
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If the shapes do not fit the layer.
    */
-  override forwardSync(input: Tensor, options: ConvTransposeForwardOptions = {}): Tensor {
+  override forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options: ConvTransposeForwardOptions<Buffer> = {},
+  ): Tensor<Buffer> {
     checkOptionNames(this.#name, options, TRANSPOSE_FORWARD_OPTION_NAMES);
     return this.computeSync(input, options, options.outputSize);
   }

@@ -5,7 +5,7 @@ import type { PaddingMode } from "../convolution/geometry.ts";
 import type { Padding, Size, SizeOptions } from "../convolution/settings.ts";
 import { resolveSettings } from "../convolution/settings.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { type Tensor, tensorOf } from "../tensor/tensor.ts";
+import { type AnyTensor, type Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { Call } from "./call.ts";
 import type { ActivationOptions } from "./activation.ts";
 import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
@@ -18,7 +18,8 @@ import type { ForwardOptions } from "./layer.ts";
 import { checkEngine, FORWARD_OPTION_NAMES } from "./layer.ts";
 
 /** Options of {@linkcode conv} and {@linkcode convSync}. */
-export interface ConvFunctionOptions extends ActivationOptions, ForwardOptions {
+export interface ConvFunctionOptions<Buffer extends ArrayBufferLike = ArrayBuffer>
+  extends ActivationOptions, ForwardOptions<Buffer> {
   /** How far the kernel moves from one output to the next. Default 1. */
   readonly stride?: Size;
   /** What is added around the input. Default 0. */
@@ -36,7 +37,8 @@ export interface ConvFunctionOptions extends ActivationOptions, ForwardOptions {
 }
 
 /** Options of {@linkcode convTranspose} and {@linkcode convTransposeSync}. */
-export interface ConvTransposeFunctionOptions extends ActivationOptions, ForwardOptions {
+export interface ConvTransposeFunctionOptions<Buffer extends ArrayBufferLike = ArrayBuffer>
+  extends ActivationOptions, ForwardOptions<Buffer> {
   /** How far apart the kernels of neighbouring inputs lie in the output. Default 1. */
   readonly stride?: Size;
   /** What is cut off the full result's borders. Default 0. */
@@ -56,11 +58,11 @@ export interface ConvTransposeFunctionOptions extends ActivationOptions, Forward
 }
 
 /** A call with all that it needs. */
-interface Work extends Call {
+interface Work<Buffer extends ArrayBufferLike> extends Call {
   readonly engine: Engine;
   readonly operands: Operands;
   /** The tensor that receives the output, if not a new one. */
-  readonly out: Tensor | undefined;
+  readonly out: Tensor<Buffer> | undefined;
 }
 
 const CONV_OPTION_NAMES: readonly (keyof ConvFunctionOptions)[] = [
@@ -113,12 +115,12 @@ const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)
  * assertEquals([...y.data], [1, 2, 4]);
  * ```
  */
-export async function conv(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvFunctionOptions = {},
-): Promise<Tensor> {
+export async function conv<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvFunctionOptions<Buffer> = {},
+): Promise<Tensor<Buffer>> {
   return await compute(prepareConv(input, weight, bias, options));
 }
 
@@ -143,12 +145,12 @@ export async function conv(
  * assertEquals(y.shape, [1, 8, 8]);
  * ```
  */
-export function convSync(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvFunctionOptions = {},
-): Tensor {
+export function convSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvFunctionOptions<Buffer> = {},
+): Tensor<Buffer> {
   return computeSync(prepareConv(input, weight, bias, options));
 }
 
@@ -177,12 +179,12 @@ export function convSync(
  * assertEquals([...y.data], [1, 1, 2, 2, 3, 3]);
  * ```
  */
-export async function convTranspose(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeFunctionOptions = {},
-): Promise<Tensor> {
+export async function convTranspose<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvTransposeFunctionOptions<Buffer> = {},
+): Promise<Tensor<Buffer>> {
   return await compute(prepareConvTranspose(input, weight, bias, options));
 }
 
@@ -210,31 +212,35 @@ export async function convTranspose(
  * assertEquals(y.shape, [1, 2, 12, 12]);
  * ```
  */
-export function convTransposeSync(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeFunctionOptions = {},
-): Tensor {
+export function convTransposeSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvTransposeFunctionOptions<Buffer> = {},
+): Tensor<Buffer> {
   return computeSync(prepareConvTranspose(input, weight, bias, options));
 }
 
-async function compute({ engine, geometry, operands, outputShape, out }: Work): Promise<Tensor> {
+async function compute<Buffer extends ArrayBufferLike>(
+  { engine, geometry, operands, outputShape, out }: Work<Buffer>,
+): Promise<Tensor<Buffer>> {
   const values = await convolve(engine, geometry, operands);
   return out ?? tensorOf(values, outputShape);
 }
 
-function computeSync({ engine, geometry, operands, outputShape, out }: Work): Tensor {
+function computeSync<Buffer extends ArrayBufferLike>(
+  { engine, geometry, operands, outputShape, out }: Work<Buffer>,
+): Tensor<Buffer> {
   const values = convolveSync(engine, geometry, operands);
   return out ?? tensorOf(values, outputShape);
 }
 
-function prepareConv(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ConvFunctionOptions,
-): Work {
+function prepareConv<Buffer extends ArrayBufferLike>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null,
+  options: ConvFunctionOptions<Buffer>,
+): Work<Buffer> {
   return prepare(
     { name: "conv", transposed: false, input, weight, bias },
     options,
@@ -242,12 +248,12 @@ function prepareConv(
   );
 }
 
-function prepareConvTranspose(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ConvTransposeFunctionOptions,
-): Work {
+function prepareConvTranspose<Buffer extends ArrayBufferLike>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null,
+  options: ConvTransposeFunctionOptions<Buffer>,
+): Work<Buffer> {
   return prepare(
     { name: "convTranspose", transposed: true, input, weight, bias },
     options,
@@ -258,23 +264,24 @@ function prepareConvTranspose(
 interface Arguments {
   readonly name: string;
   readonly transposed: boolean;
-  readonly input: Tensor;
-  readonly weight: Tensor;
-  readonly bias: Tensor | null;
+  readonly input: AnyTensor;
+  readonly weight: AnyTensor;
+  readonly bias: AnyTensor | null;
 }
 
-interface CommonOptions extends SizeOptions, ActivationOptions, ForwardOptions {
+interface CommonOptions<Buffer extends ArrayBufferLike>
+  extends SizeOptions, ActivationOptions, ForwardOptions<Buffer> {
   readonly outputSize?: Size;
   readonly algorithm?: Algorithm;
   readonly engine?: Engine;
 }
 
 /** Checks everything and fixes every size. */
-function prepare(
+function prepare<Buffer extends ArrayBufferLike>(
   { name, transposed, ...tensors }: Arguments,
-  options: CommonOptions,
+  options: CommonOptions<Buffer>,
   optionNames: readonly string[],
-): Work {
+): Work<Buffer> {
   const input = checkTensor(name, "input", tensors.input);
   const weight = checkTensor(name, "weight", tensors.weight);
   const bias = tensors.bias === null ? null : checkTensor(name, "bias", tensors.bias);

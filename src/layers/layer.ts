@@ -3,7 +3,7 @@ import { defaultEngine, Engine } from "../engine/engine.ts";
 import { weightShape } from "../convolution/geometry.ts";
 import type { ConvSettings, Padding, Size } from "../convolution/settings.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { Tensor, tensorOf } from "../tensor/tensor.ts";
+import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { Call } from "./call.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import type { ActivationOptions, ActivationSettings } from "./activation.ts";
@@ -37,18 +37,18 @@ export interface LayerOptions extends ActivationOptions {
 }
 
 /** Options of a forward pass. */
-export interface ForwardOptions {
+export interface ForwardOptions<Buffer extends ArrayBufferLike = ArrayBuffer> {
   /**
    * A tensor of the output's shape that is added to the output before the activation: the shortcut of
    * a residual block.
    */
-  readonly add?: Tensor;
+  readonly add?: AnyTensor;
   /**
    * A tensor of the output's shape that receives the output and is returned, in place of a new one: for
    * large outputs the memory of a new array can take as long as the rest. It may be the input or `add`,
    * or share their memory. Until the call is done its values are no use, after an error neither.
    */
-  readonly out?: Tensor;
+  readonly out?: Tensor<Buffer>;
 }
 
 /** The names of the options of a forward pass. */
@@ -165,7 +165,10 @@ export abstract class Layer {
    * @throws {TypeError} If the input is not a tensor (the promise is rejected).
    * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
    */
-  abstract forward(input: Tensor, options?: ForwardOptions): Promise<Tensor>;
+  abstract forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options?: ForwardOptions<Buffer>,
+  ): Promise<Tensor<Buffer>>;
 
   /**
    * Computes the output for an input and returns it, the calling thread computing with the workers.
@@ -175,7 +178,10 @@ export abstract class Layer {
    * @throws {TypeError} If the input is not a tensor.
    * @throws {RangeError} If its shape does not fit the layer.
    */
-  abstract forwardSync(input: Tensor, options?: ForwardOptions): Tensor;
+  abstract forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options?: ForwardOptions<Buffer>,
+  ): Tensor<Buffer>;
 
   /**
    * The shape of the output for an input's shape, without computing anything.
@@ -243,7 +249,7 @@ export abstract class Layer {
    * @throws {TypeError} If a name is missing or unknown, or a value is not a tensor.
    * @throws {RangeError} If a tensor has another shape than its parameter.
    */
-  loadStateDict(dict: Readonly<Record<string, Tensor>>): void {
+  loadStateDict(dict: Readonly<Record<string, AnyTensor>>): void {
     const named = this.#named();
     const values = checkStateDict(this.#settings.name, named, dict);
     [...named.values()].forEach((parameter, index) => {
@@ -282,11 +288,11 @@ export abstract class Layer {
    * @returns The output.
    * @internal
    */
-  protected async compute(
-    input: Tensor,
-    options: ForwardOptions,
+  protected async compute<Buffer extends ArrayBufferLike>(
+    input: AnyTensor,
+    options: ForwardOptions<Buffer>,
     outputSize?: Size,
-  ): Promise<Tensor> {
+  ): Promise<Tensor<Buffer>> {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
     const operands = this.#operands(input, options, outputShape);
     const engine = this.#engine ?? defaultEngine();
@@ -303,7 +309,11 @@ export abstract class Layer {
    * @returns The output.
    * @internal
    */
-  protected computeSync(input: Tensor, options: ForwardOptions, outputSize?: Size): Tensor {
+  protected computeSync<Buffer extends ArrayBufferLike>(
+    input: AnyTensor,
+    options: ForwardOptions<Buffer>,
+    outputSize?: Size,
+  ): Tensor<Buffer> {
     const { geometry, outputShape } = this.#resolve(input, outputSize);
     const operands = this.#operands(input, options, outputShape);
     const engine = this.#engine ?? defaultEngine();
@@ -427,7 +437,11 @@ export abstract class Layer {
     return call;
   }
 
-  #operands(input: Tensor, options: ForwardOptions, outputShape: readonly number[]): Operands {
+  #operands(
+    input: AnyTensor,
+    options: ForwardOptions<ArrayBufferLike>,
+    outputShape: readonly number[],
+  ): Operands {
     const shaped = checkOutputOperands(this.#settings.name, options, outputShape);
     const { name, outChannels } = this.#settings;
     return {
