@@ -1,4 +1,4 @@
-import { convGeometry, convTransposeGeometry, type Geometry } from "../src/convolution/geometry.ts";
+import { type Geometry, geometryOf as geometryOfSettings } from "../src/convolution/geometry.ts";
 import { resolveSettings } from "../src/convolution/settings.ts";
 import { Conv, ConvTranspose, type Layer } from "../mod.ts";
 
@@ -18,7 +18,5 @@ export function geometryOf(layer: Layer, inputShape: readonly number[]): Geometr
     ...(layer instanceof ConvTranspose ? { outputPadding: layer.outputPadding } : {}),
   };
   const settings = resolveSettings(subject, options, Object.keys(options));
-  return transposed
-    ? convTransposeGeometry(settings, batch, spatial)
-    : convGeometry(settings, batch, spatial);
+  return geometryOfSettings(settings, batch, spatial);
 }
