@@ -4,7 +4,7 @@ import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { Layer, settingsOf } from "./layer.ts";
 import { CONV_NAMES, type ConvOptions, type ForwardOptions } from "./options.ts";
 
-/** What {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d} have in common, for `instanceof`. */
+/** What {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d} have in common. */
 export abstract class Conv extends Layer {
   /**
    * For the three layers only.
@@ -106,7 +106,7 @@ export class Conv1d extends Conv {
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
   ): Promise<Tensor<Buffer>> {
-    return this.compute(input, options);
+    return super.forward(input, options);
   }
 
   /**
@@ -121,7 +121,7 @@ export class Conv1d extends Conv {
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
   ): Tensor<Buffer> {
-    return this.computeSync(input, options);
+    return super.forwardSync(input, options);
   }
 
   /**
@@ -133,7 +133,7 @@ export class Conv1d extends Conv {
    * @throws {RangeError} If it does not fit the layer.
    */
   override outputShape(inputShape: readonly number[]): readonly number[] {
-    return this.computeShape(inputShape);
+    return super.outputShape(inputShape);
   }
 }
 
@@ -210,7 +210,7 @@ export class Conv2d extends Conv {
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
   ): Promise<Tensor<Buffer>> {
-    return this.compute(input, options);
+    return super.forward(input, options);
   }
 
   /**
@@ -225,7 +225,7 @@ export class Conv2d extends Conv {
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
   ): Tensor<Buffer> {
-    return this.computeSync(input, options);
+    return super.forwardSync(input, options);
   }
 
   /**
@@ -237,7 +237,7 @@ export class Conv2d extends Conv {
    * @throws {RangeError} If it does not fit the layer.
    */
   override outputShape(inputShape: readonly number[]): readonly number[] {
-    return this.computeShape(inputShape);
+    return super.outputShape(inputShape);
   }
 }
 
@@ -315,7 +315,7 @@ export class Conv3d extends Conv {
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
   ): Promise<Tensor<Buffer>> {
-    return this.compute(input, options);
+    return super.forward(input, options);
   }
 
   /**
@@ -330,7 +330,7 @@ export class Conv3d extends Conv {
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
   ): Tensor<Buffer> {
-    return this.computeSync(input, options);
+    return super.forwardSync(input, options);
   }
 
   /**
@@ -342,6 +342,6 @@ export class Conv3d extends Conv {
    * @throws {RangeError} If it does not fit the layer.
    */
   override outputShape(inputShape: readonly number[]): readonly number[] {
-    return this.computeShape(inputShape);
+    return super.outputShape(inputShape);
   }
 }

@@ -8,7 +8,7 @@ import {
   type OutputSizeOptions,
 } from "./options.ts";
 
-/** What {@linkcode ConvTranspose1d}, {@linkcode ConvTranspose2d} and {@linkcode ConvTranspose3d} have in common, for `instanceof`. */
+/** What {@linkcode ConvTranspose1d}, {@linkcode ConvTranspose2d} and {@linkcode ConvTranspose3d} have in common. */
 export abstract class ConvTranspose extends Layer {
   /**
    * For the three layers only.
@@ -37,22 +37,28 @@ export abstract class ConvTranspose extends Layer {
   }
 
   /** Like {@linkcode Layer.forward}, but takes an `outputSize`. */
-  abstract override forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  override forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
-  ): Promise<Tensor<Buffer>>;
+  ): Promise<Tensor<Buffer>> {
+    return super.forward(input, options);
+  }
 
   /** Like {@linkcode Layer.forwardSync}, but takes an `outputSize`. */
-  abstract override forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  override forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
-  ): Tensor<Buffer>;
+  ): Tensor<Buffer> {
+    return super.forwardSync(input, options);
+  }
 
   /** Like {@linkcode Layer.outputShape}, but takes an `outputSize`. */
-  abstract override outputShape(
+  override outputShape(
     inputShape: readonly number[],
     options?: OutputSizeOptions,
-  ): readonly number[];
+  ): readonly number[] {
+    return this.shapeOfOutput(inputShape, options);
+  }
 }
 
 /**
@@ -132,7 +138,7 @@ export class ConvTranspose1d extends ConvTranspose {
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
   ): Promise<Tensor<Buffer>> {
-    return this.compute(input, options);
+    return super.forward(input, options);
   }
 
   /**
@@ -147,7 +153,7 @@ export class ConvTranspose1d extends ConvTranspose {
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
   ): Tensor<Buffer> {
-    return this.computeSync(input, options);
+    return super.forwardSync(input, options);
   }
 
   /**
@@ -163,7 +169,7 @@ export class ConvTranspose1d extends ConvTranspose {
     inputShape: readonly number[],
     options?: OutputSizeOptions,
   ): readonly number[] {
-    return this.computeShape(inputShape, options);
+    return super.outputShape(inputShape, options);
   }
 }
 
@@ -244,7 +250,7 @@ export class ConvTranspose2d extends ConvTranspose {
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
   ): Promise<Tensor<Buffer>> {
-    return this.compute(input, options);
+    return super.forward(input, options);
   }
 
   /**
@@ -259,7 +265,7 @@ export class ConvTranspose2d extends ConvTranspose {
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
   ): Tensor<Buffer> {
-    return this.computeSync(input, options);
+    return super.forwardSync(input, options);
   }
 
   /**
@@ -275,7 +281,7 @@ export class ConvTranspose2d extends ConvTranspose {
     inputShape: readonly number[],
     options?: OutputSizeOptions,
   ): readonly number[] {
-    return this.computeShape(inputShape, options);
+    return super.outputShape(inputShape, options);
   }
 }
 
@@ -355,7 +361,7 @@ export class ConvTranspose3d extends ConvTranspose {
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
   ): Promise<Tensor<Buffer>> {
-    return this.compute(input, options);
+    return super.forward(input, options);
   }
 
   /**
@@ -370,7 +376,7 @@ export class ConvTranspose3d extends ConvTranspose {
     input: AnyTensor,
     options?: ConvTransposeForwardOptions<Buffer>,
   ): Tensor<Buffer> {
-    return this.computeSync(input, options);
+    return super.forwardSync(input, options);
   }
 
   /**
@@ -386,6 +392,6 @@ export class ConvTranspose3d extends ConvTranspose {
     inputShape: readonly number[],
     options?: OutputSizeOptions,
   ): readonly number[] {
-    return this.computeShape(inputShape, options);
+    return super.outputShape(inputShape, options);
   }
 }

@@ -33,7 +33,7 @@ const CONV_TRANSPOSE = {
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(out, in / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode Conv2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind (the
  * promise is rejected).
@@ -66,7 +66,7 @@ export async function conv<Buffer extends ArrayBufferLike = ArrayBuffer>(
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(out, in / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode Conv2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind.
  * @throws {RangeError} If the shapes do not fit each other or an option is out of range.
@@ -97,7 +97,7 @@ export function convSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(in, out / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode ConvTranspose2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind (the
  * promise is rejected).
@@ -130,7 +130,7 @@ export async function convTranspose<Buffer extends ArrayBufferLike = ArrayBuffer
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(in, out / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode ConvTranspose2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind.
  * @throws {RangeError} If the shapes do not fit each other or an option is out of range.

@@ -146,10 +146,12 @@ export abstract class Layer {
    * @throws {RangeError} If a shape does not fit the layer, or the work not the engine's memory (the
    * promise is rejected).
    */
-  abstract forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  async forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
-  ): Promise<Tensor<Buffer>>;
+  ): Promise<Tensor<Buffer>> {
+    return await compute(this.#work(input, options));
+  }
 
   /**
    * Like {@linkcode Layer.forward}, but returns the output itself, the calling thread computing with the
@@ -159,10 +161,12 @@ export abstract class Layer {
    * @throws {TypeError} If an operand is not a tensor or an option unknown.
    * @throws {RangeError} If a shape does not fit the layer, or the work not the engine's memory.
    */
-  abstract forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
     input: AnyTensor,
     options?: ForwardOptions<Buffer>,
-  ): Tensor<Buffer>;
+  ): Tensor<Buffer> {
+    return computeSync(this.#work(input, options));
+  }
 
   /**
    * The shape of the output for an input's shape, without computing anything.
@@ -172,7 +176,9 @@ export abstract class Layer {
    * @throws {TypeError} If it is not an array of numbers.
    * @throws {RangeError} If it does not fit the layer.
    */
-  abstract outputShape(inputShape: readonly number[]): readonly number[];
+  outputShape(inputShape: readonly number[]): readonly number[] {
+    return this.shapeOfOutput(inputShape);
+  }
 
   /**
    * The layer's parameters: the weight and, unless it has none, the bias.
@@ -261,44 +267,14 @@ export abstract class Layer {
   }
 
   /**
-   * What {@linkcode Layer.forward} is in all six layers.
-   *
-   * @param input The user's input.
-   * @param options The user's options, which may be those of transposed layers.
-   * @returns The output.
-   * @internal
-   */
-  protected async compute<Buffer extends ArrayBufferLike>(
-    input: AnyTensor,
-    options?: ConvTransposeForwardOptions<Buffer>,
-  ): Promise<Tensor<Buffer>> {
-    return await compute(this.#work(input, options));
-  }
-
-  /**
-   * What {@linkcode Layer.forwardSync} is in all six layers.
-   *
-   * @param input The user's input.
-   * @param options The user's options, which may be those of transposed layers.
-   * @returns The output.
-   * @internal
-   */
-  protected computeSync<Buffer extends ArrayBufferLike>(
-    input: AnyTensor,
-    options?: ConvTransposeForwardOptions<Buffer>,
-  ): Tensor<Buffer> {
-    return computeSync(this.#work(input, options));
-  }
-
-  /**
-   * What {@linkcode Layer.outputShape} is in all six layers.
+   * The shape of the output, called by the transposed layers with options.
    *
    * @param inputShape The user's input shape.
-   * @param options The user's options, which may be those of transposed layers.
+   * @param options The user's options.
    * @returns The shape.
    * @internal
    */
-  protected computeShape(
+  protected shapeOfOutput(
     inputShape: readonly number[],
     options: OutputSizeOptions = {},
   ): readonly number[] {
