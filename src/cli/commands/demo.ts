@@ -11,8 +11,10 @@ import { compareWithPlainLoop, LAYER_CALLS } from "../pictures/comparison.ts";
 import type { Panel } from "../pictures/contact_sheet.ts";
 import { drawContactSheet } from "../pictures/contact_sheet.ts";
 import { exhibits } from "../pictures/exhibits.ts";
+import type { SpeedRow } from "../pictures/speed_table.ts";
+import { speedRow, speedTable } from "../pictures/speed_table.ts";
 import { startProgress } from "../progress.ts";
-import { formatJson, formatSeconds, formatTable } from "../report.ts";
+import { formatJson } from "../report.ts";
 import { checkNoMore } from "../values.ts";
 
 const DEFAULT_FOLDER = "demo";
@@ -30,19 +32,14 @@ export const demoCommand: Command = {
     { name: "json", description: "print the figures as JSON" },
   ],
   notes: `Writes ${SHEET_NAME}: the chart, and what each filter makes of it. Times are the median of
-${LAYER_CALLS} calls after a first one. The same sums are also computed by nested loops in plain JavaScript,
-on one thread, and compared.`,
+${LAYER_CALLS} calls, after some that are not timed. Nested loops in plain JavaScript, on one thread, compute
+the same sums; both results are compared.`,
   run: runDemo,
 };
 
-/** A layer, timed. */
-interface Row {
-  readonly picture: string;
-  readonly layer: string;
-  readonly seconds: number;
-  readonly megapixelsPerSecond: number;
-  readonly plainSeconds: number;
-  readonly timesAsFast: number;
+/** A layer's figures. */
+interface Row extends SpeedRow {
+  /** Between its output and a plain loop's, in proportion to the largest value. */
   readonly difference: number;
 }
 
@@ -56,7 +53,13 @@ async function runDemo(args: Arguments, output: Output): Promise<number> {
   const path = await Deno.realPath(`${folder}/${SHEET_NAME}`);
   output.print(
     args.switches.has("json")
-      ? formatJson({ sheet: path, ...codeOf(engine), threads: engine.threads, rows })
+      ? formatJson({
+        sheet: path,
+        chart: [CHART_SIZE, CHART_SIZE],
+        ...codeOf(engine),
+        threads: engine.threads,
+        rows,
+      })
       : describe(path, rows, engine),
   );
   return 0;
@@ -72,27 +75,14 @@ async function drawSheet(engine: Engine, output: Output): Promise<{ sheet: Tenso
   for (const { name, layers, panels: panelsOf } of shown) {
     let pixels = chart;
     for (const layer of layers) {
-      const { output: result, ...times } = await compareWithPlainLoop(layer, pixels);
-      rows.push(figuresOf(name, describeLayer(layer), times));
+      const { output: result, difference, ...times } = await compareWithPlainLoop(layer, pixels);
+      rows.push({ ...speedRow(name, describeLayer(layer), CHART_SIZE ** 2, times), difference });
       pixels = result;
     }
     panels.push(...panelsOf(pixels));
     progress.advance();
   }
   return { sheet: drawContactSheet(panels), rows };
-}
-
-/** What is measured of a layer. */
-type Times = Pick<Row, "seconds" | "plainSeconds" | "difference">;
-
-function figuresOf(picture: string, layer: string, times: Times): Row {
-  return {
-    picture,
-    layer,
-    ...times,
-    megapixelsPerSecond: CHART_SIZE ** 2 / times.seconds / 1e6,
-    timesAsFast: times.plainSeconds / times.seconds,
-  };
 }
 
 /** A layer in a few words: what makes its work, without the padding. */
@@ -102,48 +92,15 @@ function describeLayer({ inChannels, outChannels, kernelSize, groups }: Layer): 
 }
 
 function describe(path: string, rows: readonly Row[], engine: Engine): string {
-  const sum = (pick: (row: Row) => number) => rows.reduce((total, row) => total + pick(row), 0);
-  const together = figuresOf("together", "", {
-    seconds: sum(({ seconds }) => seconds),
-    plainSeconds: sum(({ plainSeconds }) => plainSeconds),
-    difference: Math.max(...rows.map(({ difference }) => difference)),
-  });
   const { threads } = engine;
+  const difference = Math.max(...rows.map((row) => row.difference));
   return [
-    `${describeTable([...rows, together])}
-${describeCode(codeOf(engine))}, ${threads} thread${threads === 1 ? "" : "s"}.
+    speedTable(rows, CHART_SIZE ** 2),
+    `${describeCode(codeOf(engine))}, ${threads} thread${threads === 1 ? "" : "s"}; \
+median of ${LAYER_CALLS} calls.
 Plain JS: the same sums in nested loops over typed arrays, on one thread.
-The results agree to ${together.difference.toExponential(0)}.`,
+The results agree to ${difference.toExponential(0)}.`,
     `The contact sheet:\n${path}`,
     "Try: deno task cli filter blur photo.png blurred.png",
   ].join("\n\n");
-}
-
-function describeTable(rows: readonly Row[]): string {
-  const columns = [
-    ["picture", ...rows.map(({ picture }) => picture)],
-    ["layer", ...rows.map(({ layer }) => layer)],
-    alignRight(["time", ...rows.map(({ seconds }) => formatSeconds(seconds))]),
-    alignRight([
-      "megapixels/s",
-      ...rows.map(({ megapixelsPerSecond }) => formatFactor(megapixelsPerSecond)),
-    ]),
-    alignRight(["plain JS", ...rows.map(({ plainSeconds }) => formatSeconds(plainSeconds))]),
-    alignRight(["speedup", ...rows.map(({ timesAsFast }) => `${formatFactor(timesAsFast)} x`)]),
-  ];
-  const [titles = [], ...lines] = Array.from(
-    { length: rows.length + 1 },
-    (_, line) => columns.map((column) => column[line] ?? ""),
-  );
-  return formatTable(titles, lines);
-}
-
-function alignRight(cells: readonly string[]): readonly string[] {
-  const width = Math.max(...cells.map((cell) => cell.length));
-  return cells.map((cell) => cell.padStart(width));
-}
-
-/** Two digits or more: what lies below is noise. */
-function formatFactor(factor: number): string {
-  return factor < 10 ? factor.toFixed(1) : factor.toFixed(0);
 }

@@ -33,15 +33,13 @@ type Motif = (x: number, y: number) => Color;
  */
 export function drawChart(): Tensor {
   const chart = blankCanvas(CHART_SIZE, CHART_SIZE, OCHRE);
-  const motifs: readonly (readonly (Motif | null)[])[] = [
-    [zonePlate, null, star],
+  const motifs: readonly (readonly Motif[])[] = [
+    [zonePlate, () => OCHRE, star],
     [arcs, hues, ball],
     [bars, dots, patches],
   ];
   motifs.forEach((row, tileY) =>
-    row.forEach((motif, tileX) => {
-      if (motif !== null) drawTile(chart, motif, tileY * TILE_SIZE, tileX * TILE_SIZE);
-    })
+    row.forEach((motif, tileX) => drawTile(chart, motif, tileY * TILE_SIZE, tileX * TILE_SIZE))
   );
   drawLetters(chart);
   return chart;
@@ -65,7 +63,7 @@ function drawTile(chart: Tensor, motif: Motif, top: number, left: number): void 
   }
 }
 
-/** The tile of the letters: large ones, and a line of small ones. */
+/** On the middle tile of the first row, large letters and a line of small ones. */
 function drawLetters(chart: Tensor): void {
   const write = (text: string, baseline: number, size: number, weight: number) =>
     drawText(chart, text, (CHART_SIZE - textWidth(text, size)) / 2, baseline, {

@@ -13,14 +13,15 @@ export interface Comparison {
   readonly difference: number;
 }
 
-/** Calls of a layer that are timed, after a first one that generates code. */
-export const LAYER_CALLS = 9;
+/** Calls of a layer that are timed, and before them: the first one generates code, the next ones settle. */
+export const LAYER_CALLS = 25;
+const LAYER_WARM_UP_CALLS = 5;
 
 /** Plain loops are called until so much time is over. */
 const PLAIN_SECONDS = 0.15;
 
 /** Before that, calls on so many rows: more of them do not make the loop faster. */
-const WARM_UP = { calls: 4, rows: 24 };
+const PLAIN_WARM_UP = { calls: 4, rows: 24 };
 
 /** What float32 may round: a larger difference is a mistake. */
 const LARGEST_DIFFERENCE = 1e-5;
@@ -45,7 +46,7 @@ export async function compareWithPlainLoop(layer: Layer, input: Tensor): Promise
 }
 
 async function timeLayer(layer: Layer, input: Tensor, out: Tensor): Promise<number> {
-  await layer.forward(input, { out });
+  for (let call = 0; call < LAYER_WARM_UP_CALLS; call++) await layer.forward(input, { out });
   const seconds: number[] = [];
   for (let call = 0; call < LAYER_CALLS; call++) {
     const begin = performance.now();
@@ -64,7 +65,9 @@ function timePlainLoop({ groups, weight }: Layer, input: Tensor, output: Float32
       weight.data,
       output,
     );
-  for (let call = 0; call < WARM_UP.calls; call++) convolve(Math.min(WARM_UP.rows, height));
+  for (let call = 0; call < PLAIN_WARM_UP.calls; call++) {
+    convolve(Math.min(PLAIN_WARM_UP.rows, height));
+  }
   const seconds: number[] = [];
   const begin = performance.now();
   for (let now = begin; now - begin < PLAIN_SECONDS * 1e3;) {

@@ -44,7 +44,7 @@ export function drawContactSheet(panels: readonly Panel[]): Tensor {
   const [, height = 0, width = 0] = panels[0]?.pixels.shape ?? [];
   const below = panelPlace(Math.ceil(panels.length / COLUMNS) * COLUMNS, height, width);
   const right = panelPlace(COLUMNS - 1, height, width).left + width;
-  const sheet = blankCanvas(below.top, right + MARGIN, PAPER);
+  const sheet = blankCanvas(below.top - GAP + MARGIN, right + MARGIN, PAPER);
   for (const [index, { pixels, caption, detail, inset }] of panels.entries()) {
     const { top, left } = panelPlace(index, height, width);
     placePicture(sheet, pixels, top, left);
@@ -52,8 +52,10 @@ export function drawContactSheet(panels: readonly Panel[]): Tensor {
       const [, , insetWidth = 0] = inset.shape;
       placePicture(sheet, inset, top + height + INSET_TOP, left + width - insetWidth);
     }
-    drawText(sheet, caption, left + 1, top + height + CAPTION_BASELINE, CAPTION);
-    drawText(sheet, detail, left + 1, top + height + DETAIL_BASELINE, DETAIL);
+    const write = (text: string, baseline: number, lettering: Lettering) =>
+      drawText(sheet, text, left + lettering.weight / 2, top + height + baseline, lettering);
+    write(caption, CAPTION_BASELINE, CAPTION);
+    write(detail, DETAIL_BASELINE, DETAIL);
   }
   return sheet;
 }
