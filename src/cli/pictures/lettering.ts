@@ -9,15 +9,13 @@ import type { Color } from "./canvas.ts";
 import { coverPixel } from "./canvas.ts";
 
 /**
- * The strokes of each character. A point is two digits to the base of 36, right and up, on a lattice whose
- * baseline is at 3, the tops of small letters at 10 (`a`) and those of capitals at 13 (`d`). A stroke of
- * two points is a line; one of more is the quadratic B-spline that they control, with a corner wherever a
- * point is given twice.
+ * The strokes of each character: small letters, digits, and what else captions need. A point is two digits
+ * to the base of 36, right and up, on a lattice whose baseline is at 3, the tops of small letters at 10 (`a`)
+ * and those of capitals at 13 (`d`). A stroke of two points is a line; one of more is the quadratic B-spline
+ * that they control, with a corner wherever a point is given twice.
  */
 const GLYPHS: Readonly<Record<string, string>> = {
   A: "03 4d 4d 83|16 76",
-  C: "8a 8d 0d 03 83 86",
-  D: "03 0d 0d 2d 8d 83 23 03",
   E: "7d 0d 0d 03 03 73|08 68",
   G: "8a 8d 0d 03 83 88 88 58",
   S: "7b 6d 0d 09 77 73 13 05",
@@ -31,12 +29,14 @@ const GLYPHS: Readonly<Record<string, string>> = {
   g: "6a 63 60 20 01|3a 0a 03 63 6a 3a",
   h: "0d 03|07 0a 6a 67 63",
   i: "0a 03|0d 0d",
+  j: "2a 21 20 00|2d 2d",
   k: "0d 03|5a 06|28 63",
   l: "0d 03",
   m: "0a 03|07 0a 5a 57 53|57 5a aa a7 a3",
   n: "0a 03|07 0a 6a 67 63",
   o: "3a 0a 03 63 6a 3a",
   p: "0a 00|3a 0a 03 63 6a 3a",
+  q: "6a 60|3a 0a 03 63 6a 3a",
   r: "0a 03|06 0a 4a",
   s: "59 4a 0a 07 56 53 13 04",
   t: "1d 15 13 43|0a 4a",
@@ -58,8 +58,6 @@ const GLYPHS: Readonly<Record<string, string>> = {
   "9": "13 65 6a|37 07 0d 6d 67 37",
   ",": "13 01",
   ".": "03 03",
-  ":": "04 04|09 09",
-  "-": "07 47",
   "×": "04 59|09 54",
   "°": "2d 0d 09 49 4d 2d",
   " ": "",
