@@ -19,7 +19,7 @@
 
 export { type Backend, defaultEngine, Engine, type EngineOptions } from "./src/engine/engine.ts";
 export type { InstructionSet } from "./src/codegen/target.ts";
-export type { PaddingMode } from "./src/convolution/geometry.ts";
+export type { PaddingMode } from "./src/convolution/settings.ts";
 export type { Algorithm } from "./src/convolution/algorithm.ts";
 export { Conv, Conv1d, Conv2d, Conv3d } from "./src/layers/conv.ts";
 export {

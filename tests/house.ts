@@ -25,12 +25,13 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/kernels/families.ts"],
   [
     "src/kernels/depthwise",
-    "src/kernels/direct",
     "src/kernels/interleaved",
     "src/kernels/matrix",
     "src/kernels/transposed",
     "src/kernels/winograd",
   ],
+  // The kernels of rows that stride phases are computed by, too.
+  ["src/kernels/direct"],
   ["src/kernels/rows", "src/kernels/packing"],
   ["src/kernels/common"],
   ["src/kernels"],

@@ -1,6 +1,6 @@
 import { nearestName } from "../base/checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { PaddingMode } from "../convolution/geometry.ts";
+import type { PaddingMode } from "../convolution/settings.ts";
 import { type Algorithm, ALGORITHMS } from "../convolution/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ActivationOptions } from "../layers/activation.ts";

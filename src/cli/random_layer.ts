@@ -1,4 +1,5 @@
-import type { Geometry, PaddingMode } from "../convolution/geometry.ts";
+import type { Geometry } from "../convolution/geometry.ts";
+import type { PaddingMode } from "../convolution/settings.ts";
 import { multiplyAdds } from "../convolution/geometry.ts";
 import { resolveCall } from "../layers/call.ts";
 import type { Random } from "../tensor/random.ts";

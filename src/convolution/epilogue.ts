@@ -19,3 +19,6 @@ export interface Epilogue {
 
 /** Nothing happens. */
 export const NO_EPILOGUE: Epilogue = { add: false, activation: null, negativeSlope: 0 };
+
+/** What is applied to every output, spelled out. */
+export type ActivationSettings = Omit<Epilogue, "add">;

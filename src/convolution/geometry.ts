@@ -1,12 +1,9 @@
 import { describeShape } from "../base/checks.ts";
 import { countElements } from "../tensor/shape.ts";
-import type { ConvSettings } from "./settings.ts";
+import type { ConvSettings, PaddingMode } from "./settings.ts";
 
 /** Sizes of the three spatial axes: depth, height, width. 1-D and 2-D layers have leading ones. */
 export type Triple = readonly [depth: number, height: number, width: number];
-
-/** What lies beyond the border of the input. */
-export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /**
  * A convolution or transposed convolution as the planner sees it: every size is fixed, every rule has

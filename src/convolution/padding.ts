@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PaddingMode } from "./geometry.ts";
+import type { PaddingMode } from "./settings.ts";
 import { clamp } from "../base/numbers.ts";
 
 /** A run of packed positions that come from evenly spaced input positions, or are zero. */

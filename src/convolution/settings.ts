@@ -5,7 +5,9 @@ import {
   describe,
   describeShape,
 } from "../base/checks.ts";
-import type { PaddingMode } from "./geometry.ts";
+
+/** What lies beyond the border of the input. */
+export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /** One number for all spatial axes, or one number per axis. */
 export type Size = number | readonly number[];

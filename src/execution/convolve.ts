@@ -17,7 +17,7 @@ import type { Geometry } from "../convolution/geometry.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
 import { BUFFER, type Form, type Plan, planBytes } from "../kernels/plan.ts";
 import { copyBiases } from "../kernels/single_position.ts";
-import type { ActivationSettings } from "../layers/activation.ts";
+import type { ActivationSettings } from "../convolution/epilogue.ts";
 import { ArrayValues, copyOf, mayShare, type Values } from "../tensor/values.ts";
 import { canBeEndedByOthers } from "../platform/threads.ts";
 import {

@@ -1,5 +1,5 @@
 import { checkChoice, describe } from "../base/checks.ts";
-import type { Activation, Epilogue } from "../convolution/epilogue.ts";
+import type { Activation, ActivationSettings } from "../convolution/epilogue.ts";
 
 /** Options of what is applied to every output. */
 export interface ActivationOptions {
@@ -11,9 +11,6 @@ export interface ActivationOptions {
 
 /** The valid values of the option `activation`. */
 export const ACTIVATIONS: readonly Activation[] = ["relu", "relu6", "leakyRelu"];
-
-/** What is applied to every output, spelled out. */
-export type ActivationSettings = Omit<Epilogue, "add">;
 
 const DEFAULT_NEGATIVE_SLOPE = 0.01;
 

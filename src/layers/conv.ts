@@ -1,4 +1,4 @@
-import type { PaddingMode } from "../convolution/geometry.ts";
+import type { PaddingMode } from "../convolution/settings.ts";
 import type { Size } from "../convolution/settings.ts";
 import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { Layer, settingsOf } from "./layer.ts";

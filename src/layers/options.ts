@@ -5,7 +5,7 @@
  */
 
 import type { Algorithm } from "../convolution/algorithm.ts";
-import type { PaddingMode } from "../convolution/geometry.ts";
+import type { PaddingMode } from "../convolution/settings.ts";
 import type { Padding, Size } from "../convolution/settings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { AnyTensor, Tensor } from "../tensor/tensor.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import type { Geometry, PaddingMode } from "../../src/convolution/geometry.ts";
+import type { Geometry } from "../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../src/convolution/settings.ts";
 import { reference, referenceMagnitude } from "../../src/convolution/formula.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import type { PaddingMode } from "../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../src/convolution/settings.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 
 /** A small case of a convolution along one axis, with some changes. */

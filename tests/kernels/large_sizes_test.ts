@@ -1,7 +1,8 @@
 import { assert, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { AVX2_TARGET, AVX512_TARGET, WASM_TARGET } from "../../src/codegen/target.ts";
-import { multiplyAdds, type PaddingMode } from "../../src/convolution/geometry.ts";
+import { multiplyAdds } from "../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../src/convolution/settings.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
 import { behindOutput, findWrongOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";

@@ -1,5 +1,5 @@
 import { assertStrictEquals } from "@std/assert";
-import type { PaddingMode } from "../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../src/convolution/settings.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, inputShapeOf, operandsOf } from "../_arbitrary.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PaddingMode } from "../../convolution/geometry.ts";
+import type { PaddingMode } from "../../convolution/settings.ts";
 import { least } from "../../base/numbers.ts";
 import { padSegments } from "../../convolution/padding.ts";
 import {

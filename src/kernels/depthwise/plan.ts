@@ -6,7 +6,7 @@
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { axisWindow, depthwiseRowsProgram, type DepthwiseShape, type KernelAxis } from "./plain.ts";
+import { axisWindow, depthwiseRowsProgram, type DepthwiseShape, type KernelAxis } from "./rows.ts";
 import { clamp } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";

@@ -6,16 +6,16 @@
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import { MOST_PIXELS, panelChannels, tilePixels } from "./channels.ts";
-import { directRows, type TileBlock } from "./pixels.ts";
+import { directRows } from "./pixels.ts";
 import { clamp } from "../../base/numbers.ts";
 import { channelsOf, evenParts, preferredVectors } from "../common/register_tile.ts";
 import { countTerms } from "../common/terms.ts";
+import type { TileBlock } from "../rows/shape.ts";
 import type { TileSpace } from "../rows/tiles.ts";
 
-/** Sizes of a tile of about the work that is wanted. */
-export function tileBlock(space: TileSpace): TileBlock {
-  if (space.lanes === "channels") return channelLanesBlock(space);
-  return space.shape.target.cheapBroadcast ? wideBlock(space) : pixelLanesBlock(space);
+/** Sizes of a tile of about the work that is wanted, where lanes are pixels. */
+export function pixelLanesBlock(space: TileSpace): TileBlock {
+  return space.shape.target.cheapBroadcast ? wideBlock(space) : narrowBlock(space);
 }
 
 /**
@@ -50,7 +50,7 @@ const CHANNEL_STEP = 12;
  * least memory: a pixel brings its share of the input, a channel its weights. Rows are cut only where
  * they are much longer than that.
  */
-function pixelLanesBlock(space: TileSpace): TileBlock {
+function narrowBlock(space: TileSpace): TileBlock {
   const { shape, rows, columns } = space;
   const { target, outChannels, inChannels, taps } = shape;
   const reduction = Math.max(1, inChannels * countTerms(taps));
@@ -126,7 +126,7 @@ const LEAST_REGISTER_TILES = 2;
  * Where lanes are output channels: a panel of them, and the pixels that the work is enough for. The
  * weights of a panel are fetched once for each tile, so a tile has some pixels before it is cut.
  */
-function channelLanesBlock(space: TileSpace): TileBlock {
+export function channelLanesBlock(space: TileSpace): TileBlock {
   const { shape, rows, columns } = space;
   const { target, outChannels } = shape;
   const panel = Math.min(outChannels, panelChannels(target));

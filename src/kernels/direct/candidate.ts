@@ -32,30 +32,31 @@ export function directCandidate(problem: Problem): Candidate | null {
 /** A group of an item. */
 function groupNanoseconds(g: Geometry, collapsed: Geometry, target: Target): number {
   const work = laneWork(collapsed, target);
-  const sums = target.cheapBroadcast
-    ? directCycles(work) * seenShare(g) * OVERHEAD * CYCLE_NANOSECONDS
-    : pixelNanoseconds(collapsed, work);
+  const { kernel, output } = collapsed;
+  const isOneRow = kernel[0] * kernel[1] * output[0] * output[1] === 1;
+  // In machine code taps through which some outputs see padding alone are left out for those.
+  const share = target.cheapBroadcast ? seenShare(g) : 1;
+  const sums = sumNanoseconds(work) * share * (work.taps === 1 || isOneRow ? FAR_OVERHEAD : 1);
   // Where there is no sum over channels, what counts is the way there and back.
   if (work.inChannels > 1) return sums;
   const seen = work.rows * work.columns * collapsed.stride[2];
   return sums + work.outChannels * seen * MOVE_NANOSECONDS;
 }
 
-/** How much longer the sums take in machine code than the cycles that the choice of lanes counts. */
-const OVERHEAD = 1.1;
-
-/** The same with pixels in the lanes, and no other choice. */
-function pixelNanoseconds({ kernel, output }: Geometry, work: LaneWork): number {
-  const { target, inChannels, outChannels, taps, rows, columns, copies } = work;
-  const vectors = rows * Math.ceil(columns / target.lanes);
-  const isOneRow = kernel[0] * kernel[1] * output[0] * output[1] === 1;
-  const overhead = taps === 1 || isOneRow ? FAR_OVERHEAD : 1;
-  return outChannels * vectors * inChannels * taps * multiplyAddNanoseconds(target) * overhead +
-    copies.pixels * COPY_NANOSECONDS;
-}
-
 /**
- * How much longer they take there where kernels have one tap or one row, so that each load but a few is from
+ * How much longer the sums take where kernels have one tap or one row, so that each load but a few is from
  * another plane, on a page of its own.
  */
 const FAR_OVERHEAD = 1.2;
+
+/** How much longer they take in machine code than the cycles that the choice of lanes counts. */
+const OVERHEAD = 1.1;
+
+/** The sums through all taps; in WebAssembly pixels are in the lanes. */
+function sumNanoseconds(work: LaneWork): number {
+  const { target, inChannels, outChannels, taps, rows, columns, copies } = work;
+  if (target.cheapBroadcast) return directCycles(work) * OVERHEAD * CYCLE_NANOSECONDS;
+  const vectors = rows * Math.ceil(columns / target.lanes);
+  return outChannels * vectors * inChannels * taps * multiplyAddNanoseconds(target) +
+    copies.pixels * COPY_NANOSECONDS;
+}

@@ -34,14 +34,14 @@ import {
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import {
-  type DirectShape,
   kernelTaps,
   outputSteps,
   reductionOffsets,
+  type RowShape,
   storeLanes,
   type TileBlock,
   tileBuilder,
-} from "./pixels.ts";
+} from "../rows/shape.ts";
 import { range } from "../../base/numbers.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { evenParts, mostRows, unrolledSteps, usableRegisters } from "../common/register_tile.ts";
@@ -82,9 +82,9 @@ export function tilePixels(target: Target, vectors: number): number {
  * @param shape What is convolved; the weights are packed by `panels.ts`.
  * @param block How much of it one tile does: of one group, at whose first channel or at the first of a
  * full panel it begins.
- * @returns A program of the pointers `DIRECT_PARAMETERS`.
+ * @returns A program of the pointers `ROW_PARAMETERS`.
  */
-export function channelLanesProgram(shape: DirectShape, block: TileBlock): Program {
+export function channelLanesProgram(shape: RowShape, block: TileBlock): Program {
   const code = tileBuilder("direct, channels in lanes,", shape, block);
   const channels = panelChannels(shape.target);
   const full = Math.floor(block.outChannels / channels);
@@ -107,14 +107,14 @@ export function channelLanesProgram(shape: DirectShape, block: TileBlock): Progr
 const PANEL_BYTES = 20 * 1024;
 
 /** Input channels of one part of a sum. */
-function inputChannelBlock({ target, inChannels, taps }: DirectShape): number {
+function inputChannelBlock({ target, inChannels, taps }: RowShape): number {
   const channelBytes = panelChannels(target) * countTerms(taps) * FLOAT_BYTES;
   const most = Math.max(1, Math.floor(PANEL_BYTES / channelBytes));
   return most >= inChannels ? inChannels : Math.ceil(inChannels / Math.ceil(inChannels / most));
 }
 
 /** Whether sums are taken in parts, between which they lie in scratch memory. */
-function isPartial(shape: DirectShape, { rows, columns }: TileBlock): boolean {
+function isPartial(shape: RowShape, { rows, columns }: TileBlock): boolean {
   const pixels = tilePixels(shape.target, panelVectors(shape.target));
   return rows * columns > pixels && inputChannelBlock(shape) < shape.inChannels;
 }
@@ -142,7 +142,7 @@ function panelOf({ lanes }: Target, channels: number): Panel {
 }
 
 /** All pixels of a tile for one panel of output channels. */
-function writePanel(code: ProgramBuilder, shape: DirectShape, block: TileBlock): void {
+function writePanel(code: ProgramBuilder, shape: RowShape, block: TileBlock): void {
   const panel = panelOf(shape.target, block.outChannels);
   if (!isPartial(shape, block)) {
     return sweepPixels(code, shape, panel, block, (pixels) => {
@@ -176,7 +176,7 @@ function writePanel(code: ProgramBuilder, shape: DirectShape, block: TileBlock):
 /** Finishes and stores the sums of a tile's pixels, which lie in scratch memory. */
 function storePartialSums(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   panel: Panel,
   { rows, columns }: TileBlock,
 ): void {
@@ -230,7 +230,7 @@ interface TilePixel {
  */
 function sweepPixels(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   panel: Panel,
   { rows, columns }: TileBlock,
   write: (pixels: readonly TilePixel[]) => void,
@@ -275,7 +275,7 @@ function sweepEvenly(
   });
 }
 
-function tilePixelsOf(shape: DirectShape, rows: number, columns: number): TilePixel[] {
+function tilePixelsOf(shape: RowShape, rows: number, columns: number): TilePixel[] {
   return Array.from({ length: rows * columns }, (_, i) => {
     const row = Math.floor(i / columns);
     const column = i % columns;
@@ -301,8 +301,8 @@ interface Step {
 
 /** The terms of some input channels where not all taps are seen. */
 function someSteps(
-  { taps, channelPitch }: DirectShape,
-  { of, positions }: NonNullable<DirectShape["someTaps"]>,
+  { taps, channelPitch }: RowShape,
+  { of, positions }: NonNullable<RowShape["someTaps"]>,
   panel: Panel,
   channels: number,
 ): Step[] {
@@ -317,7 +317,7 @@ function someSteps(
 /** The sums of a panel of channels by some pixels, in registers throughout. */
 function writeRegisterTile(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   panel: Panel,
   pixels: readonly TilePixel[],
   part: SumPart,
@@ -383,7 +383,7 @@ function writeRegisterTile(
 /** Sums start as the biases of their channels; the last vector may hold more than there are. */
 function writeInitialSums(
   code: ProgramBuilder,
-  { hasBias, target }: DirectShape,
+  { hasBias, target }: RowShape,
   sums: readonly Register[],
 ): void {
   sums.forEach((sum, v) => {
@@ -407,7 +407,7 @@ interface VectorChannels {
  */
 function storePixels(
   code: ProgramBuilder,
-  { outputChannelPitch, target, epilogue }: DirectShape,
+  { outputChannelPitch, target, epilogue }: RowShape,
   { first, channels }: VectorChannels,
   sums: readonly Register[],
   offsets: readonly number[],

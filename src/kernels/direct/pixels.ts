@@ -37,14 +37,23 @@ import {
   FLOAT_BYTES,
   type Pointer,
   type Program,
-  ProgramBuilder,
+  type ProgramBuilder,
   type Register,
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { CACHE_LINE_BYTES, cacheSets, WAYS } from "../common/cache.ts";
-import type { Epilogue } from "../../convolution/epilogue.ts";
-import { type Pixels, writeOutput } from "../common/store.ts";
+import { writeInParts } from "../rows/partial_sums.ts";
+import {
+  outputSteps,
+  reductionOffsets,
+  type RowShape,
+  storeLanes,
+  sweepGroups,
+  type TileBlock,
+  tileBuilder,
+  writeInitialSum,
+} from "../rows/shape.ts";
 import { writeReduction, type WriteSteps } from "../common/reduction.ts";
 import {
   channelsOf,
@@ -54,61 +63,12 @@ import {
   preferredVectors,
   unrolledSteps,
 } from "../common/register_tile.ts";
-import { countTerms, listTerms, MOST_LISTED, repeated, type Terms } from "../common/terms.ts";
-
-/** One convolution of one group of channels: what the program of a tile is made from. */
-export interface DirectShape {
-  readonly target: Target;
-  /** Input channels of a group. */
-  readonly inChannels: number;
-  /** Output channels of a group. */
-  readonly outChannels: number;
-  /** For each tap, in the order of the weights: bytes from the pixel that tap 0 sees first. */
-  readonly taps: Terms;
-  /** Where those are not all taps of the kernel: how many it has, and which they are. */
-  readonly someTaps?: { readonly of: number; readonly positions: readonly number[] };
-  readonly hasBias: boolean;
-  readonly epilogue: Epilogue;
-  /** Input bytes from one channel to the next. */
-  readonly channelPitch: number;
-  /** Input bytes from the window of one output row to the next. */
-  readonly rowStep: number;
-  /** Input bytes from the window of one pixel to the next: an element where pixels fill the lanes. */
-  readonly inputPixelStep: number;
-  /** Output bytes from one pixel to the next; more than an element in a stride phase. */
-  readonly pixelStep: number;
-  /** Output bytes from one row to the next. */
-  readonly outputRowStep: number;
-  /** Output bytes from one channel to the next. */
-  readonly outputChannelPitch: number;
-}
-
-/** The pointer parameters of a tile's program, in order. */
-export const DIRECT_PARAMETERS = [
-  "input",
-  "weight",
-  "bias",
-  "output",
-  "scratch",
-  "add",
-] as const;
+import { countTerms, listTerms, MOST_LISTED } from "../common/terms.ts";
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
 const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
 const SCRATCH: Pointer = 4;
-const ADD: Pointer = 5;
-
-/** What one tile of work covers. */
-export interface TileBlock {
-  readonly groups: number;
-  /** Output channels of each group. */
-  readonly outChannels: number;
-  readonly rows: number;
-  /** Pixels of a row. */
-  readonly columns: number;
-}
 
 /** Output rows that one register tile spans: more than one where a row is short. */
 export function directRows(target: Target, outChannels: number, columns: number): number {
@@ -121,9 +81,9 @@ export function directRows(target: Target, outChannels: number, columns: number)
  *
  * @param shape What is convolved.
  * @param block How much of it one tile does.
- * @returns A program of the pointers {@linkcode DIRECT_PARAMETERS}.
+ * @returns A program of the pointers {@linkcode ROW_PARAMETERS}.
  */
-export function directProgram(shape: DirectShape, block: TileBlock): Program {
+export function directProgram(shape: RowShape, block: TileBlock): Program {
   const code = tileBuilder("direct", shape, block);
   const { outChannels, rows, columns } = block;
   const together = Math.min(rows, directRows(shape.target, outChannels, columns));
@@ -141,39 +101,8 @@ export function directProgram(shape: DirectShape, block: TileBlock): Program {
   return code.build();
 }
 
-/** A builder for the program of a tile, named after what it covers. */
-export function tileBuilder(
-  family: string,
-  { target, inChannels, taps }: DirectShape,
-  { groups, outChannels, rows, columns }: TileBlock,
-): ProgramBuilder {
-  return new ProgramBuilder(
-    `${family} ${groups}g x ${outChannels}oc x ${rows}x${columns}px, ${inChannels}ic x ${
-      countTerms(taps)
-    } taps`,
-    target.lanes,
-    DIRECT_PARAMETERS.length,
-  );
-}
-
-/** Repeats `body` for each of `groups` groups of channels. */
-export function sweepGroups(
-  code: ProgramBuilder,
-  shape: DirectShape,
-  groups: number,
-  body: () => void,
-): void {
-  const { inChannels, outChannels, channelPitch, taps, outputChannelPitch } = shape;
-  code.sweep(groups, [
-    [INPUT, inChannels * channelPitch],
-    [WEIGHT, outChannels * inChannels * countTerms(taps) * FLOAT_BYTES],
-    [BIAS, outChannels * FLOAT_BYTES],
-    ...outputSteps(shape, outChannels * outputChannelPitch),
-  ], body);
-}
-
 /** One vector of output pixels in a register tile. */
-export interface TileVector {
+interface TileVector {
   readonly input: number;
   readonly output: number;
   /** Pixels it holds; fewer than all at the end of a row. */
@@ -181,7 +110,7 @@ export interface TileVector {
 }
 
 /** The vectors of the first `pixels` pixels of `rows` rows. */
-export function tileVectors(shape: DirectShape, rows: number, pixels: number): TileVector[] {
+function tileVectors(shape: RowShape, rows: number, pixels: number): TileVector[] {
   const { target: { lanes }, pixelStep, rowStep, outputRowStep } = shape;
   const perRow = Math.ceil(pixels / lanes);
   return Array.from({ length: rows * perRow }, (_, i) => {
@@ -198,7 +127,7 @@ export function tileVectors(shape: DirectShape, rows: number, pixels: number): T
 /** `rows` output rows at once, from the first pixel to the last. */
 function writeRows(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   { outChannels, rows, columns }: TileBlock,
 ): void {
   const { target, pixelStep } = shape;
@@ -232,7 +161,7 @@ function writeRows(
  */
 function writeChannels(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   outChannels: number,
   vectors: readonly TileVector[],
 ): void {
@@ -244,42 +173,17 @@ function writeChannels(
     });
   }
   const sum = code.register();
-  const vectorBytes = shape.target.lanes * FLOAT_BYTES;
-  const scratchPitch = vectors.length * vectorBytes;
-  code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, scratchPitch]], () => {
-    writeInitialSum(code, shape, sum, 0);
-    vectors.forEach((_, index) => code.store(sum, SCRATCH, index * vectorBytes));
+  writeInParts(code, shape, { outChannels, vectors: vectors.length, block }, {
+    add: (channels) => {
+      writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
+    },
+    finish: (placeOf) => {
+      vectors.forEach(({ output, lanes }, index) => {
+        code.load(sum, SCRATCH, placeOf(index));
+        storePixels(code, shape, sum, output, lanes);
+      });
+    },
   });
-  sweepInputChannels(code, shape, block, (channels) => {
-    writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
-  });
-  const output = [
-    ...outputSteps(shape, shape.outputChannelPitch),
-    [SCRATCH, scratchPitch],
-  ] as const;
-  code.sweep(outChannels, output, () => {
-    vectors.forEach(({ output, lanes }, index) => {
-      code.load(sum, SCRATCH, index * vectorBytes);
-      storePixels(code, shape, sum, output, lanes);
-    });
-  });
-}
-
-/** `body` for each block of input channels that a sum is taken over, the last perhaps smaller. */
-export function sweepInputChannels(
-  code: ProgramBuilder,
-  { inChannels, channelPitch, taps }: Pick<DirectShape, "inChannels" | "channelPitch" | "taps">,
-  block: number,
-  body: (channels: number) => void,
-): void {
-  const steps = [
-    [INPUT, block * channelPitch],
-    [WEIGHT, block * countTerms(taps) * FLOAT_BYTES],
-  ] as const;
-  const full = Math.floor(inChannels / block);
-  const rest = inChannels % block;
-  code.sweep(full, steps, () => body(block));
-  if (rest > 0) code.displaced(steps, full, () => body(rest));
 }
 
 /** Which part of the sum a register tile takes, and whether it comes from and goes to scratch memory. */
@@ -291,7 +195,7 @@ interface SumPart {
 
 /** Bytes of scratch memory that the program of a tile may use. */
 export function directScratchBytes(
-  { outChannels, target }: Pick<DirectShape, "outChannels" | "target">,
+  { outChannels, target }: Pick<RowShape, "outChannels" | "target">,
 ): number {
   const vectorBytes = target.lanes * FLOAT_BYTES;
   if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
@@ -324,7 +228,7 @@ const LEAST_REUSE_CHANNELS = 9;
 
 /** Input channels that the sum is taken over at a time. */
 function inputChannelBlock(
-  { inChannels, taps, channelPitch, target: { lanes } }: DirectShape,
+  { inChannels, taps, channelPitch, target: { lanes } }: RowShape,
   outChannels: number,
   vectors: readonly TileVector[],
 ): number {
@@ -356,7 +260,7 @@ function inputChannelBlock(
 /** Some part of the sums of all output channels, a register tile at a time. */
 function writeRegisterTiles(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   outChannels: number,
   vectors: readonly TileVector[],
   part: SumPart,
@@ -388,7 +292,7 @@ function channelParts(target: Target, outChannels: number, vectors: number): Eve
 
 /** How the pointers move on by some output channels. */
 function channelSteps(
-  shape: DirectShape,
+  shape: RowShape,
   channels: number,
   vectors: number,
   { partial }: SumPart,
@@ -405,14 +309,14 @@ function channelSteps(
 }
 
 /** Bytes from the weights of one output channel to the next. */
-function weightPitch({ inChannels, taps }: DirectShape): number {
+function weightPitch({ inChannels, taps }: RowShape): number {
   return inChannels * countTerms(taps) * FLOAT_BYTES;
 }
 
 /** The sums of `channels` output channels by some vectors of pixels, in registers throughout. */
 function writeRegisterTile(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   channels: number,
   vectors: readonly TileVector[],
   part: SumPart,
@@ -457,7 +361,7 @@ interface StepPointers {
 /** Steps of which each channel's weights are loaded by the vector and broadcast lane by lane. */
 function laneSteps(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   sums: readonly (readonly Register[])[],
   vectors: readonly TileVector[],
   { input, weight }: StepPointers,
@@ -487,7 +391,7 @@ function laneSteps(
  */
 function broadcastSteps(
   code: ProgramBuilder,
-  shape: DirectShape,
+  shape: RowShape,
   sums: readonly (readonly Register[])[],
   vectors: readonly TileVector[],
   { input, weight }: StepPointers,
@@ -523,51 +427,15 @@ function broadcastSteps(
   };
 }
 
-/** A sum starts as its channel's bias. */
-function writeInitialSum(
-  code: ProgramBuilder,
-  { hasBias }: DirectShape,
-  sum: Register,
-  channel: number,
-): void {
-  if (hasBias) code.broadcast(sum, BIAS, channel * FLOAT_BYTES);
-  else code.zero(sum);
-}
-
-/** Input offsets of a sum, in the order of the weights: channels, then taps. */
-export function reductionOffsets({ channelPitch, taps }: DirectShape, channels: number): Terms {
-  return repeated(channels, channelPitch, taps);
-}
-
-/** Taps that the weights of a kernel are for. */
-export function kernelTaps({ taps, someTaps }: Pick<DirectShape, "taps" | "someTaps">): number {
-  return someTaps?.of ?? countTerms(taps);
-}
-
 /** Finishes a vector of pixels and stores it, `offset` bytes from the output's pointer. */
 export function storePixels(
   code: ProgramBuilder,
-  { pixelStep, epilogue }: DirectShape,
+  { pixelStep, epilogue }: RowShape,
   sum: Register,
   offset: number,
   lanes: number,
 ): void {
   storeLanes(code, epilogue, sum, { offset, pixelStep, lanes });
-}
-
-/** Finishes a vector of sums and stores it, its lanes `pixelStep` bytes apart. */
-export function storeLanes(
-  code: ProgramBuilder,
-  epilogue: Epilogue,
-  sum: Register,
-  lanes: Pick<Pixels, "offset" | "pixelStep" | "lanes">,
-): void {
-  writeOutput(code, sum, { output: OUTPUT, add: ADD, ...lanes }, epilogue);
-}
-
-/** How the output's pointer moves, and with it that of what is added. */
-export function outputSteps({ epilogue }: DirectShape, bytes: number): Steps {
-  return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
 }
 
 function zip<A, B>(a: readonly A[], b: readonly B[], each: (a: A, b: B, index: number) => void) {

@@ -41,7 +41,7 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { DIRECT_PARAMETERS } from "../direct/pixels.ts";
+import { ROW_PARAMETERS } from "../rows/shape.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 import { writeOutput } from "../common/store.ts";
 import { range } from "../../base/numbers.ts";
@@ -122,7 +122,7 @@ export function pointwiseProgram(
     `pointwise ${outChannels}oc x ${rows}x${columns}px, ${shape.steps} steps, ` +
       `tile ${size}oc x ${PANEL_VECTORS * target.lanes}px`,
     target.lanes,
-    DIRECT_PARAMETERS.length,
+    ROW_PARAMETERS.length,
   );
   const source = { windows, rows, columns, channels: inChannels, channelPitch: inputChannelPitch };
   const panels = { vectors: PANEL_VECTORS, pitch: panelPitch(target, shape.steps) };

@@ -10,7 +10,8 @@
 
 import { FLOAT_BYTES, type Pointer, ProgramBuilder, type Register } from "../../codegen/program.ts";
 import type { Phase } from "../../engine/work.ts";
-import type { PaddingMode, Triple } from "../../convolution/geometry.ts";
+import type { Triple } from "../../convolution/geometry.ts";
+import type { PaddingMode } from "../../convolution/settings.ts";
 import { type PadAxis, type PadSegment, padSegments } from "../../convolution/padding.ts";
 import { CACHE_LINE_BYTES, isAliased } from "../common/cache.ts";
 import { clamp } from "../../base/numbers.ts";

@@ -5,30 +5,14 @@
  */
 
 import { FLOAT_BYTES, type Program } from "../../codegen/program.ts";
-import { depthwiseProgram, isDepthwise } from "../depthwise/packed.ts";
-import {
-  channelLanesProgram,
-  channelLanesScratchBytes,
-  packedChannels,
-} from "../direct/channels.ts";
-import {
-  directProgram,
-  directScratchBytes,
-  type DirectShape,
-  kernelTaps,
-  type TileBlock,
-} from "../direct/pixels.ts";
-import type { LaneUse } from "../direct/lanes.ts";
-import { BUFFER, type Family } from "../plan.ts";
+import { kernelTaps, type RowShape, type TileBlock } from "./shape.ts";
+import { BUFFER } from "../plan.ts";
 import { countTerms } from "../common/terms.ts";
-import { tileBlock } from "../direct/blocks.ts";
 import { multiplyAddsPerMicrosecond, type PhaseBuilder } from "../phase_builder.ts";
 
 /** Everything that the tiles of one convolution share. */
 export interface TileSpace {
-  readonly shape: DirectShape;
-  /** What fills the lanes; the weights are packed for it. */
-  readonly lanes: LaneUse;
+  readonly shape: RowShape;
   readonly batch: number;
   readonly groups: number;
   /** Output positions along depth, height and width. */
@@ -45,36 +29,38 @@ export interface TileSpace {
   readonly input: { readonly buffer: number; readonly offset: number };
   readonly weight: { readonly buffer: number; readonly offset: number };
   readonly outputOffset: number;
-  /** Scratch memory of a thread: what {@linkcode scratchBytes} says, or more. */
+}
+
+/** What computes the rows of a tile. */
+export interface RowKernel {
+  /** How much a tile takes. */
+  readonly block: TileBlock;
+  /** Writes the program of a tile that takes so much. */
+  readonly write: (block: TileBlock) => Program;
+  /** Scratch memory that a tile needs, in bytes. */
   readonly scratchBytes: number;
-  /** Where none of the families does: how much a tile takes, and what writes its program. */
-  readonly special?: {
-    readonly block: TileBlock;
-    readonly write: (block: TileBlock) => Program;
-  };
+  /** Output channels of a group in its weights, with what fills up the last vector. */
+  readonly packedChannels: number;
+  /** Says what the programs depend on besides their blocks. */
+  readonly key: string;
 }
 
-/** Which family computes a shape. */
-export function familyOf(shape: DirectShape): Family {
-  return isDepthwise(shape) && shape.outChannels <= MOST_DEPTHWISE_MULTIPLIER
-    ? "depthwise"
-    : "direct";
-}
-
-/** From here on several output channels share an input vector better than several rows do. */
-const MOST_DEPTHWISE_MULTIPLIER = 2;
-
-/** Adds the tiles of a convolution to a phase. */
-export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
+/**
+ * Adds the tiles of a convolution to a phase.
+ *
+ * @param scratchBytes Scratch memory of a thread: what the kernel needs, or more.
+ */
+export function addTiles(
+  phase: PhaseBuilder,
+  space: TileSpace,
+  kernel: RowKernel,
+  scratchBytes: number,
+): void {
   const { shape, batch, groups, depth, rows, columns } = space;
   if (depth * rows * columns === 0) return;
-  const write = writerOf(space);
-  const block = space.special?.block ?? tileBlock(space);
+  const { block, packedChannels } = kernel;
   const { inChannels, outChannels, taps, channelPitch, outputChannelPitch } = shape;
   const weightPitch = inChannels * kernelTaps(shape) * FLOAT_BYTES;
-  const weightChannels = space.lanes === "channels"
-    ? packedChannels(shape.target, outChannels)
-    : outChannels;
   phase.add(
     [
       {
@@ -87,7 +73,7 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
         block: block.groups,
         steps: [
           inChannels * channelPitch,
-          weightChannels * weightPitch,
+          packedChannels * weightPitch,
           outChannels * FLOAT_BYTES,
           outChannels * outputChannelPitch,
           0,
@@ -120,31 +106,12 @@ export function addTiles(phase: PhaseBuilder, space: TileSpace): void {
       space.weight,
       { buffer: BUFFER.bias, offset: 0 },
       { buffer: BUFFER.output, offset: space.outputOffset },
-      { buffer: BUFFER.scratch, offset: 0, threadStep: space.scratchBytes },
+      { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
       { buffer: BUFFER.add, offset: space.outputOffset },
     ],
     (inChannels * countTerms(taps) + 1) / multiplyAddsPerMicrosecond(shape.target),
     ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
-      write({ groups, outChannels, rows, columns }),
-    JSON.stringify([space.lanes, shape]),
+      kernel.write({ groups, outChannels, rows, columns }),
+    kernel.key,
   );
-}
-
-/** What writes the programs of a convolution's tiles. */
-function writerOf({ shape, lanes, special }: TileSpace): (block: TileBlock) => Program {
-  if (special !== undefined) return special.write;
-  if (lanes === "channels") return (block) => channelLanesProgram(shape, block);
-  return familyOf(shape) === "depthwise"
-    ? (block) => depthwiseProgram(shape, block)
-    : (block) => directProgram(shape, block);
-}
-
-/** Bytes of scratch memory that the tiles of a convolution need. */
-export function scratchBytes(
-  { target, outChannels }: Pick<DirectShape, "target" | "outChannels">,
-  lanes: LaneUse,
-): number {
-  return lanes === "channels"
-    ? channelLanesScratchBytes(target)
-    : directScratchBytes({ target, outChannels });
 }

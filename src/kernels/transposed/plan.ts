@@ -11,7 +11,6 @@ import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { fitsRegisters, phasedCycles, type PhasedShape, phasedTaps, unitSteps } from "./units.ts";
-import type { DirectShape } from "../direct/pixels.ts";
 import { chooseLanes, cyclesOf, type LaneUse, type LaneWork } from "../direct/lanes.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "../packing/input.ts";
 import { channelMajorLayout, type PaddedLayout } from "../packing/padded.ts";
@@ -20,9 +19,11 @@ import { least, product } from "../../base/numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "../direct/panels.ts";
 import { phasedScratchBytes } from "./unit_tile.ts";
 import { addPhasedTiles } from "./unit_blocks.ts";
-import { BUFFER, type Family, type PlanBody, planBuffers, type Problem } from "../plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { type AxisPhase, axisPhases } from "../../convolution/residues.ts";
-import { addTiles, familyOf, scratchBytes, type TileSpace } from "../rows/tiles.ts";
+import type { RowShape } from "../rows/shape.ts";
+import { addTiles, type TileSpace } from "../rows/tiles.ts";
+import { rowKernel, rowScratchBytes } from "../direct/kernels.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { addWeightPacking } from "./weights.ts";
 
@@ -53,13 +54,13 @@ export function planTransposed(request: Problem): PlanBody {
   const tiles = new PhaseBuilder("convolve");
   const pack = new PhaseBuilder("pack weights");
   let packedElements = 0;
-  for (const { part, phased, weightTaps } of parts) {
+  for (const { part, lanes, phased, weightTaps } of parts) {
     const weights = weightLayout(g, weightTaps);
     const weight = { buffer: BUFFER.packedWeight, offset: packedElements * FLOAT_BYTES };
-    const space = { ...part, weight, scratchBytes: scratch };
-    if (phased === null) addTiles(tiles, space);
-    else addPhasedTiles(tiles, space, phased);
-    if (space.lanes === "channels") {
+    const space = { ...part, weight };
+    if (phased === null) addTiles(tiles, space, rowKernel(space, lanes), scratch);
+    else addPhasedTiles(tiles, space, phased, scratch);
+    if (lanes === "channels") {
       addPanelPacking(pack, target, weights, packedElements);
       packedElements += panelElements(target, weights);
     } else {
@@ -72,7 +73,7 @@ export function planTransposed(request: Problem): PlanBody {
   phases.push(tiles.build());
   const paddedElements = packed ? g.batch * layout.itemPitch : 0;
   return {
-    family: parts.some(({ family }) => family === "depthwise") ? "depthwise" : "direct",
+    family: "direct",
     inputLayout: packed ? layout.name : PLAIN_LAYOUT,
     buffers: planBuffers(request, paddedElements, packedElements, scratch),
     preparation: packedElements > 0 ? [pack.build()] : [],
@@ -96,11 +97,12 @@ interface RowPhases {
 
 /** Tiles of some outputs, but for where their weights and sums lie. */
 interface Part {
-  readonly part: Omit<TileSpace, "weight" | "scratchBytes">;
+  readonly part: Omit<TileSpace, "weight">;
+  /** What fills the lanes; the weights are packed for it. */
+  readonly lanes: LaneUse;
   /** The shape once more where column phases are taken together. */
   readonly phased: PhasedShape | null;
   readonly scratchBytes: number;
-  readonly family: Family;
   /** Positions of their taps in a kernel, in the order of the packed weights. */
   readonly weightTaps: readonly number[];
   /** What they take, about. */
@@ -139,11 +141,12 @@ function columnPhase(rows: RowPhases, width: AxisPhase): Part {
     copies: { pixels: 0, channels: 0 },
   };
   const lanes = chooseLanes(work);
+  const part = spaceOf(rows, shape, { first, start: width.start, columns: width.count });
   return {
-    part: spaceOf(rows, shape, { lanes, first, start: width.start, columns: width.count }),
+    part,
+    lanes,
     phased: null,
-    scratchBytes: scratchBytes({ target, outChannels }, lanes),
-    family: familyOf(shape),
+    scratchBytes: rowScratchBytes({ target, outChannels }, lanes),
     weightTaps: kernelPositions(rows, width.taps),
     cycles: cyclesOf(work, lanes),
   };
@@ -175,10 +178,10 @@ function allColumnPhases(rows: RowPhases): Part | null {
   };
   const taps = steps.flatMap(({ uses }) => uses.map(({ tap }) => tap));
   return {
-    part: spaceOf(rows, shape, { lanes: "pixels", first, start: 0, columns: units }),
+    part: spaceOf(rows, shape, { first, start: 0, columns: units }),
+    lanes: "pixels",
     phased: shape,
     scratchBytes: phasedScratchBytes(shape),
-    family: "direct",
     weightTaps: kernelPositions(rows, taps),
     cycles: phasedCycles(shape, depth.count * height.count, units),
   };
@@ -213,7 +216,7 @@ function shapeOf(
   { request: { geometry: g, target, hasBias, epilogue }, layout }: RowPhases,
   pixelStep: number,
   taps: readonly number[],
-): DirectShape & Pick<PhasedShape, "taps"> {
+): RowShape & Pick<PhasedShape, "taps"> {
   const [outDepth, outHeight, outWidth] = g.output;
   const outRow = outWidth * FLOAT_BYTES;
   return {
@@ -232,9 +235,8 @@ function shapeOf(
   };
 }
 
-/** What a part's tiles cover of a row, and how. */
+/** What a part's tiles cover of a row. */
 interface Columns {
-  readonly lanes: LaneUse;
   /** Input bytes from the buffer's start to what they see first. */
   readonly first: number;
   /** The first output of the row, and how many pixels, or units of them, there are. */
@@ -244,15 +246,14 @@ interface Columns {
 
 function spaceOf(
   { request: { geometry: g }, layout, packed, depth, height }: RowPhases,
-  shape: DirectShape,
-  { lanes, first, start, columns }: Columns,
+  shape: RowShape,
+  { first, start, columns }: Columns,
 ): Part["part"] {
   const [, outHeight, outWidth] = g.output;
   const outRow = outWidth * FLOAT_BYTES;
   const outPlane = outHeight * outRow;
   return {
     shape,
-    lanes,
     batch: g.batch,
     groups: g.groups,
     depth: depth.count,

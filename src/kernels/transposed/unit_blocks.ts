@@ -6,23 +6,29 @@
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import { type PhasedShape, phasedVectors } from "./units.ts";
-import type { TileBlock } from "../direct/pixels.ts";
+import type { TileBlock } from "../rows/shape.ts";
 import { clamp } from "../../base/numbers.ts";
-import { phasedProgram, rowsTogether } from "./unit_tile.ts";
+import { phasedProgram, phasedScratchBytes, rowsTogether } from "./unit_tile.ts";
 import { addTiles, type TileSpace } from "../rows/tiles.ts";
 import type { PhaseBuilder } from "../phase_builder.ts";
 
 /** Adds the tiles of units to a phase; where the last unit of a row is not whole, its tile is another. */
-export function addPhasedTiles(phase: PhaseBuilder, space: TileSpace, shape: PhasedShape): void {
+export function addPhasedTiles(
+  phase: PhaseBuilder,
+  space: TileSpace,
+  shape: PhasedShape,
+  scratchBytes: number,
+): void {
   const whole = { ...shape, missing: 0 };
   const block = phasedBlock(space, shape);
   const full = shape.missing === 0
     ? space.columns
     : Math.floor((space.columns - 1) / block.columns) * block.columns;
-  if (full > 0) addUnits(phase, { ...space, columns: full }, whole, block);
+  const add = (space: TileSpace, shape: PhasedShape) =>
+    addUnits(phase, space, shape, block, scratchBytes);
+  if (full > 0) add({ ...space, columns: full }, whole);
   if (full === space.columns) return;
-  addUnits(
-    phase,
+  add(
     {
       ...space,
       columns: space.columns - full,
@@ -30,7 +36,6 @@ export function addPhasedTiles(phase: PhaseBuilder, space: TileSpace, shape: Pha
       outputOffset: space.outputOffset + full * shape.pixelStep,
     },
     shape,
-    block,
   );
 }
 
@@ -39,12 +44,16 @@ function addUnits(
   space: TileSpace,
   shape: PhasedShape,
   block: TileBlock,
+  scratchBytes: number,
 ): void {
-  const special = {
+  const kernel = {
     block: { ...block, columns: Math.min(block.columns, space.columns) },
     write: (block: TileBlock) => phasedProgram(shape, block),
+    scratchBytes: phasedScratchBytes(shape),
+    packedChannels: shape.outChannels,
+    key: JSON.stringify(["units", shape]),
   };
-  addTiles(phase, { ...space, shape, special });
+  addTiles(phase, { ...space, shape }, kernel, scratchBytes);
 }
 
 /** Weights of one tile: they stay in a second-level cache while its units pass by. */

@@ -22,10 +22,11 @@ import {
   outputSteps,
   storeLanes,
   sweepGroups,
-  sweepInputChannels,
   type TileBlock,
   tileBuilder,
-} from "../direct/pixels.ts";
+  writeInitialSum,
+} from "../rows/shape.ts";
+import { writeInParts } from "../rows/partial_sums.ts";
 import { interleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
 import { writeReduction } from "../common/reduction.ts";
@@ -42,7 +43,7 @@ const SCRATCH: Pointer = 4;
  * @param shape What is convolved.
  * @param block How much of it one tile does; its columns are units, the last of which ends the row
  * where `shape.missing` is not 0.
- * @returns A program of the pointers `DIRECT_PARAMETERS`.
+ * @returns A program of the pointers `ROW_PARAMETERS`.
  */
 export function phasedProgram(shape: PhasedShape, block: TileBlock): Program {
   const code = tileBuilder(`direct, ${shape.phases} column phases,`, shape, block);
@@ -134,28 +135,18 @@ function writeChannels(
     });
   }
   const { phases } = shape;
-  const vectorBytes = shape.target.lanes * FLOAT_BYTES;
-  const scratchPitch = phases * vectors.length * vectorBytes;
-  const initial = code.register();
-  code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, scratchPitch]], () => {
-    writeInitialSum(code, shape, initial, 0);
-    range(phases * vectors.length).forEach((i) => code.store(initial, SCRATCH, i * vectorBytes));
-  });
-  sweepInputChannels(code, shape, block, (channels) => {
-    writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
-  });
-  const output = [
-    ...outputSteps(shape, shape.outputChannelPitch),
-    [SCRATCH, scratchPitch],
-  ] as const;
-  code.sweep(outChannels, output, () => {
-    vectors.forEach((vector, v) => {
-      const sums = code.registers(phases);
-      sums.forEach((sum, phase) => {
-        code.load(sum, SCRATCH, (phase * vectors.length + v) * vectorBytes);
+  const sums = { outChannels, vectors: phases * vectors.length, block };
+  writeInParts(code, shape, sums, {
+    add: (channels) => {
+      writeRegisterTiles(code, shape, outChannels, vectors, { channels, partial: true });
+    },
+    finish: (placeOf) => {
+      vectors.forEach((vector, v) => {
+        const sums = code.registers(phases);
+        sums.forEach((sum, phase) => code.load(sum, SCRATCH, placeOf(phase * vectors.length + v)));
+        storeUnits(code, shape, sums, vector, 0);
       });
-      storeUnits(code, shape, sums, vector, 0);
-    });
+    },
   });
 }
 
@@ -379,17 +370,6 @@ function laneWeight(
     code.lane(factor, quad, lane);
     return factor;
   };
-}
-
-/** A sum starts as its channel's bias. */
-function writeInitialSum(
-  code: ProgramBuilder,
-  { hasBias }: PhasedShape,
-  sum: Register,
-  channel: number,
-): void {
-  if (hasBias) code.broadcast(sum, BIAS, channel * FLOAT_BYTES);
-  else code.zero(sum);
 }
 
 /** Interleaves the phases of a vector of units, finishes their pixels and stores them. */

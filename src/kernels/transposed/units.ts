@@ -11,7 +11,7 @@
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import type { DirectShape } from "../direct/pixels.ts";
+import type { RowShape } from "../rows/shape.ts";
 import { range } from "../../base/numbers.ts";
 import { mostRows, usableRegisters } from "../common/register_tile.ts";
 
@@ -48,10 +48,10 @@ export function unitSteps(phases: readonly PhaseTaps[]): UnitStep[] {
 }
 
 /**
- * A convolution of units. As a {@linkcode DirectShape} its pixels are units: `pixelStep` leads from one
+ * A convolution of units. As a {@linkcode RowShape} its pixels are units: `pixelStep` leads from one
  * to the next, and `taps` has the input of each product in the order of the weights.
  */
-export interface PhasedShape extends DirectShape {
+export interface PhasedShape extends RowShape {
   readonly taps: readonly number[];
   /** Pixels of a unit. */
   readonly phases: number;

@@ -6,7 +6,7 @@ import {
   type Target,
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
-import type { PaddingMode } from "../../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../../src/convolution/settings.ts";
 import type { LayerCase } from "../../_arbitrary.ts";
 import { geometryOf, operandsOf } from "../../_arbitrary.ts";
 import { ADDEND, outputOf, runPlan, tilesOf } from "../../_interpret_plan.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { FLOAT_BYTES } from "../../../src/codegen/program.ts";
-import type { PaddingMode, Triple } from "../../../src/convolution/geometry.ts";
+import type { Triple } from "../../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../../src/convolution/settings.ts";
 import {
   channelMajorLayout,
   type PaddedLayout,

@@ -16,7 +16,8 @@ import {
   type Target,
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
-import type { Geometry, PaddingMode } from "../../../src/convolution/geometry.ts";
+import type { Geometry } from "../../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../../src/convolution/settings.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
 import { planFor } from "../../../src/kernels/choose.ts";
 import type { Plan, Problem } from "../../../src/kernels/plan.ts";
