@@ -158,8 +158,8 @@ function kernelExtent(settings: ConvSettings, axis: number): number {
 function checkExact(settings: ConvSettings, axis: number, what: string, size: number): number {
   if (Number.isSafeInteger(size)) return size;
   throw new RangeError(
-    `${settings.name}: ${what} would span ${size} positions on spatial axis ${axis}, but sizes go up ` +
-      `to ${Number.MAX_SAFE_INTEGER}`,
+    `${settings.name}: ${what} would span more than ${Number.MAX_SAFE_INTEGER} positions on spatial ` +
+      `axis ${axis}, and sizes go up to that`,
   );
 }
 
@@ -199,8 +199,8 @@ function checkOutput(
   throw new RangeError(
     output < 1
       ? `${settings.name}: the output would have size ${output} on spatial axis ${axis}: ${reason()}`
-      : `${settings.name}: the output would have size ${output} on spatial axis ${axis}, too large ` +
-        `for any array (${output * Float32Array.BYTES_PER_ELEMENT} bytes)`,
+      : `${settings.name}: the output would have a size of more than ${Number.MAX_SAFE_INTEGER} on ` +
+        `spatial axis ${axis}, too large for any array`,
   );
 }
 
