@@ -57,7 +57,9 @@ export const filterCommand: Command = {
   upscale  bilinear: a depthwise ConvTranspose2d
 
 Grey and RGB pictures, with alpha or not, of 8 or 16 bits keep their channels and depth; a palette
-becomes RGB. Transparency is left as it is (and enlarged by upscale).
+becomes RGB. Colours count by their alpha: what is invisible mixes into nothing. Alpha itself is
+filtered as they are by blur, sharpen and upscale, grows where it has an edge by edges, and stays
+as it is by emboss.
 
 Examples:
   tileconv filter blur in.png out.png --radius 6
@@ -76,8 +78,7 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
   const picture = await peekPng(source);
   const { width, height, channels, bitDepth } = picture;
   using engine = await startEngine(args);
-  const colors = name === "upscale" || channels % 2 === 1 ? channels : channels - 1;
-  const filter = buildFilter(name, colors, settings, engine);
+  const filter = buildFilter(name, channels, settings, engine);
   const plan = planStrips(filter, picture);
   checkMemory(
     limit,
