@@ -33,7 +33,7 @@ export function describeShape(shape: readonly number[]): string {
   return `[${shape.map(describeNumber).join(", ")}]`;
 }
 
-const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"];
 
 /** An amount of memory in the unit that keeps the figure readable. */
 export function describeBytes(bytes: number): string {

@@ -3,6 +3,9 @@ import { removeUnfinished } from "../io/files.ts";
 /** What a shell reports for a process that ended by Ctrl-C. */
 const INTERRUPTED = 130;
 
+/** What is to be put right before the process ends, the last first. */
+const restores: (() => void)[] = [];
+
 /**
  * Lets Ctrl-C end the process with no unfinished file left behind.
  *
@@ -10,11 +13,18 @@ const INTERRUPTED = 130;
  * @returns Its disposal leaves Ctrl-C as it was.
  */
 export function onInterrupt(restore: () => void): Disposable {
-  const interrupt = () => {
-    restore();
-    removeUnfinished();
-    Deno.exit(INTERRUPTED);
+  if (restores.length === 0) Deno.addSignalListener("SIGINT", interrupt);
+  restores.push(restore);
+  return {
+    [Symbol.dispose]: () => {
+      restores.splice(restores.lastIndexOf(restore), 1);
+      if (restores.length === 0) Deno.removeSignalListener("SIGINT", interrupt);
+    },
   };
-  Deno.addSignalListener("SIGINT", interrupt);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGINT", interrupt) };
+}
+
+function interrupt(): void {
+  for (const restore of restores.toReversed()) restore();
+  removeUnfinished();
+  Deno.exit(INTERRUPTED);
 }
