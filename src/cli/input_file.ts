@@ -5,7 +5,7 @@ import {
   checkPath,
   checkStandardInput,
   copyStandardInput,
-  readingStandardInput,
+  makeFileForInput,
   STANDARD_STREAM,
 } from "./standard_streams.ts";
 
@@ -37,9 +37,9 @@ export class InputFile implements Disposable {
     checkPath(path);
     if (path !== STANDARD_STREAM) return new InputFile(path, `"${path}"`, path, null);
     checkStandardInput();
-    const copy = await readingStandardInput(temporaryFile);
+    const copy = temporaryFile();
     try {
-      await readingStandardInput(() => copyStandardInput(copy.path));
+      await copyStandardInput(copy.path);
     } catch (error) {
       copy[Symbol.dispose]();
       throw error;
@@ -77,23 +77,24 @@ export class InputFile implements Disposable {
 }
 
 /** A file that is there until it is disposed of or the process is interrupted. */
-async function temporaryFile(): Promise<Disposable & { readonly path: string }> {
-  const path = await Deno.makeTempFile({ prefix: "tileconv-" });
-  const remove = () => {
-    try {
-      Deno.removeSync(path);
-    } catch {
-      // Whoever has removed it did what was to be done.
-    }
-  };
-  const interrupt = onInterrupt(remove);
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      interrupt[Symbol.dispose]();
-      remove();
-    },
-  };
+function temporaryFile(): Disposable & { readonly path: string } {
+  let path = "";
+  const remove = () => removeIfThere(path);
+  // First the net, then the file: between the two the process could end.
+  using cleanup = new DisposableStack();
+  cleanup.use(onInterrupt(remove));
+  cleanup.defer(remove);
+  path = makeFileForInput();
+  const kept = cleanup.move();
+  return { path, [Symbol.dispose]: () => kept.dispose() };
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Whoever has removed it did what was to be done.
+  }
 }
 
 /** What kind of file is there; a pipe cannot be read twice. */

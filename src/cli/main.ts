@@ -63,7 +63,8 @@ async function reported(output: Output, work: () => Promise<number>): Promise<nu
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    output.warn(`error: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
+    // Paths may hold anything, and a terminal obeys what it is sent.
+    output.warn(`error: ${message.replaceAll(/\s*\p{Cc}+\s*/gu, " ")}`);
     return error instanceof UsageError ? 2 : 1;
   }
 }

@@ -48,14 +48,14 @@ export async function outputsOf(
     return [{ name: "standard output", isStandard: true, write: writeStandardOutput }];
   }
   if (await isFolder(target)) {
-    return namesInFolder(inputs, target).map((path) => fileAt(path, format));
+    return namesInFolder(inputs, target, format).map(writerOf);
   }
   if (inputs.length !== 1) {
     throw new UsageError(
       `${inputs.length} inputs need a folder for their outputs, but "${target}" is not one`,
     );
   }
-  if (await isDevice(target)) return [deviceAt(target)];
+  if (await isDevice(target)) return [writerOf(target)];
   const output = fileAt(target, format);
   // A path that ends with a slash names a folder itself.
   const folder = /[/\\]$/.test(target) ? target : dirname(target);
@@ -65,13 +65,21 @@ export async function outputsOf(
   return [output];
 }
 
-function namesInFolder(inputs: readonly string[], folder: string): readonly string[] {
+function namesInFolder(
+  inputs: readonly string[],
+  folder: string,
+  { extension }: Format,
+): readonly string[] {
   const inputOf = new Map<string, string>();
   for (const input of inputs) {
     if (input === STANDARD_STREAM) {
       throw new UsageError(`"${folder}" is a folder; name the file to write`);
     }
-    const path = join(folder, basename(input));
+    const name = basename(input);
+    const path = join(
+      folder,
+      hasOther(extension, name) ? basename(name, extname(name)) + extension : name,
+    );
     const other = inputOf.get(path);
     if (other !== undefined) {
       throw new UsageError(`"${other}" and "${input}" would both be written to "${path}"`);
@@ -81,20 +89,26 @@ function namesInFolder(inputs: readonly string[], folder: string): readonly stri
   return [...inputOf.keys()];
 }
 
+/** Whether a path has the extension of something else. */
+function hasOther(extension: string, path: string): boolean {
+  const actual = extname(path).toLowerCase();
+  return actual.length > 1 && actual !== extension;
+}
+
 /** @throws {UsageError} If the path has the extension of something else. */
 function fileAt(path: string, { name, extension }: Format): OutputFile {
-  const actual = extname(path);
-  if (actual.length > 1 && actual.toLowerCase() !== extension) {
+  if (hasOther(extension, path)) {
+    const actual = extname(path);
     const stem = path.slice(0, -actual.length);
     const better = extname(stem).toLowerCase() === extension ? stem : stem + extension;
     throw new UsageError(
       `What is written is ${name}, but "${path}" ends in ${actual}; call it "${better}"`,
     );
   }
-  return deviceAt(path);
+  return writerOf(path);
 }
 
-function deviceAt(path: string): OutputFile {
+function writerOf(path: string): OutputFile {
   return { name: path, isStandard: false, write: (chunks) => writeChunks(path, chunks) };
 }
 

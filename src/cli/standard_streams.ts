@@ -29,7 +29,7 @@ export function printLine(text: string): void {
   try {
     for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw cannotWrite(error);
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw streamError(WRITE, error);
   }
 }
 
@@ -43,11 +43,7 @@ export async function writeStandardOutput(
 ): Promise<void> {
   for await (const chunk of chunks) {
     for (let done = 0; done < chunk.length;) {
-      try {
-        done += await Deno.stdout.write(chunk.subarray(done));
-      } catch (error) {
-        throw cannotWrite(error);
-      }
+      done += await streaming(WRITE, () => Deno.stdout.write(chunk.subarray(done)));
     }
   }
 }
@@ -77,36 +73,49 @@ export function checkStandardInput(): void {
 }
 
 /**
- * Copies standard input to a file: only of a file can the beginning be read by itself.
+ * Makes a file for what comes from standard input: only of a file can the beginning be read by itself.
  *
- * @param path The file's path.
+ * @returns The file's path.
+ * @throws {FileError} If there can be no such file.
  */
-export async function copyStandardInput(path: string): Promise<void> {
-  using file = await Deno.open(path, { write: true });
-  await Deno.stdin.readable.pipeTo(file.writable, { preventClose: true });
-}
-
-/**
- * Does a part of reading standard input.
- *
- * @throws {FileError} If it fails; the message says why in one line.
- */
-export async function readingStandardInput<Result>(step: () => Promise<Result>): Promise<Result> {
+export function makeFileForInput(): string {
   try {
-    return await step();
+    return Deno.makeTempFileSync({ prefix: "tileconv-" });
   } catch (error) {
-    throw new FileError(`Cannot read standard input: ${reasonOf(error)}`, { cause: error });
+    throw streamError("put standard input aside in a file", error);
   }
 }
 
-function cannotWrite(error: unknown): FileError {
-  return new FileError(`Cannot write standard output: ${reasonOf(error)}`, { cause: error });
+/**
+ * Copies standard input to a file.
+ *
+ * @param path The file's path.
+ * @throws {FileError} If it cannot be read.
+ */
+export async function copyStandardInput(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  const copy = () => Deno.stdin.readable.pipeTo(file.writable, { preventClose: true });
+  await streaming("read standard input", copy);
+}
+
+const WRITE = "write standard output";
+
+/** Does a part of reading or writing. */
+async function streaming<Result>(task: string, step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (error) {
+    throw streamError(task, error);
+  }
+}
+
+function streamError(task: string, error: unknown): FileError {
+  return new FileError(`Cannot ${task}: ${reasonOf(error)}`, { cause: error });
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
-    return "it is put aside in a file, and Deno was not given the permission; run with --allow-read " +
-      "and --allow-write";
+    return "Deno was not given the permission; run with --allow-read and --allow-write";
   }
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/ \(os error \d+\).*$/s, "").toLowerCase();

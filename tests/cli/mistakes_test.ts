@@ -145,6 +145,14 @@ const FAILURES: readonly Mistake[] = [
   ["filter blur ./cut.png ./o.png", "it ends early"],
   ["filter blur ./a.png ./cut.png ./dir", 'Cannot read "./cut.png": it ends early'],
   ["filter blur ./a.png ./jpeg.png ./dir", 'Cannot read "./jpeg.png": it is a JPEG picture'],
+  [
+    "filter blur ./jpeg.jpg ./dir",
+    'Cannot read "./jpeg.jpg": it is a JPEG picture, not a PNG file',
+  ],
+  [
+    "filter blur ./\x1b[31m\r\nno.png ./o.png",
+    'Cannot read "./ [31m no.png": there is no such file',
+  ],
   ["filter blur ./a.png ./no/o.png", 'Cannot write "./no/o.png": there is no folder "./no"'],
   ["demo --out ./a.png", 'Cannot make the folder "./a.png": a file is in its place'],
 ];
@@ -164,7 +172,9 @@ async function writeFiles(folder: TestFolder): Promise<void> {
   const whole = await encodePng(picture);
   Deno.writeFileSync(folder.file("cut.png"), whole.subarray(0, 20));
   Deno.writeFileSync(folder.file("empty.png"), new Uint8Array());
-  Deno.writeFileSync(folder.file("jpeg.png"), Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16));
+  for (const name of ["jpeg.png", "jpeg.jpg"]) {
+    Deno.writeFileSync(folder.file(name), Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16));
+  }
   Deno.writeTextFileSync(folder.file("zip.npy"), "PK\x03\x04, and so on");
 }
 

@@ -64,6 +64,10 @@ Deno.test("Broken streams are one line and exit code 1", UNIX, async () => {
       "head -c 99 a.png | tileconv filter blur - o.png",
       "Cannot read standard input: it ends early",
     ],
+    [
+      "TMPDIR=./no tileconv filter blur - o.png < a.png",
+      "Cannot put standard input aside in a file",
+    ],
     ["tileconv filter blur - o.png < .", "Cannot read standard input: is a directory"],
     [
       `{ tileconv filter blur a.png -; echo "code $?" >&2; } | true`,
@@ -96,7 +100,13 @@ Deno.test("That nobody reads the rest of what is printed is no failure", UNIX, a
   });
 });
 
-Deno.test("Ctrl-C leaves nothing of standard input behind", UNIX, async () => {
+Deno.test("Ctrl-C and its like leave nothing of standard input behind", UNIX, async () => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    await interruptReading(signal, code);
+  }
+});
+
+async function interruptReading(signal: Deno.Signal, code: number): Promise<void> {
   using folder = new TestFolder();
   const process = new Deno.Command(Deno.execPath(), {
     args: [
@@ -112,11 +122,11 @@ Deno.test("Ctrl-C leaves nothing of standard input behind", UNIX, async () => {
   const writer = process.stdin.getWriter();
   await writer.write(new Uint8Array(1000));
   while (folder.names().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  process.kill("SIGINT");
-  assertEquals((await process.status).code, 130);
+  process.kill(signal);
+  assertEquals((await process.status).code, code);
   assertEquals(folder.names(), []);
   await writer.close().catch(() => {});
-});
+}
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const MAY_KNOW = ["--allow-env=INIT_CWD"];

@@ -388,6 +388,19 @@ Deno.test("filter puts one picture into a folder under its name", async () => {
   }
 });
 
+Deno.test("filter gives pictures in a folder the extension of what they are", async () => {
+  using folder = new TestFolder();
+  Deno.mkdirSync(folder.file("out"));
+  const names = ["a.jpg", "b.PNG", "c", "d.v2"];
+  for (const name of names) {
+    await writePng(folder.file(name), { pixels: Tensor.ones([1, 3, 3]), bitDepth: 8 });
+  }
+  const paths = names.map((name) => folder.file(name));
+  assertEquals((await runMain("filter", "blur", ...paths, folder.file("out"))).code, 0);
+  const written = [...Deno.readDirSync(folder.file("out"))].map(({ name }) => name).sort();
+  assertEquals(written, ["a.png", "b.PNG", "c", "d.png"]);
+});
+
 Deno.test("filter writes a PNG file under any name without another extension", async () => {
   using folder = new TestFolder();
   await writePng(folder.file("a.png"), { pixels: Tensor.ones([1, 3, 3]), bitDepth: 8 });
