@@ -1,5 +1,12 @@
 /** Says what a value is, for error messages: short, with its kind where the value alone would mislead. */
 export function describe(value: unknown): string {
+  return describeNested(value, MOST_DEPTH);
+}
+
+/** Arrays inside so many others are not looked into: they may contain themselves. */
+const MOST_DEPTH = 3;
+
+function describeNested(value: unknown, depth: number): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 60 ? value.slice(0, 57) + "..." : value);
   }
@@ -8,7 +15,8 @@ export function describe(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value === "symbol") return "a symbol";
   if (Array.isArray(value)) {
-    const shown = value.slice(0, 8).map(describe);
+    if (depth === 0) return "[...]";
+    const shown = value.slice(0, 8).map((element) => describeNested(element, depth - 1));
     return `[${shown.join(", ")}${value.length > 8 ? ", ..." : ""}]`;
   }
   if (typeof value === "object" && value !== null) {

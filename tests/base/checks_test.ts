@@ -31,6 +31,9 @@ Deno.test("describe() keeps long values short", () => {
   assertEquals(describe("x".repeat(100)).length, 62);
   assertEquals(describe(new Array(100).fill(0)), "[0, 0, 0, 0, 0, 0, 0, 0, ...]");
   assertEquals(describe(Object.create(null)), "an object");
+  const inItself: unknown[] = [1];
+  inItself.push(inItself);
+  assertEquals(describe(inItself), "[1, [1, [1, [...]]]]");
 });
 
 Deno.test("describeBytes() chooses a unit", () => {
