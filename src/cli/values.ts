@@ -83,15 +83,33 @@ export interface NumberRule {
 
 const ONE_NUMBER = { expected: "a whole number such as 2" };
 
+const ANY_NUMBERS = { expected: severalNumbers(2), least: -Number.MAX_SAFE_INTEGER };
+
+/**
+ * The value of a flag as whole numbers, separated by commas.
+ *
+ * @param args The command line.
+ * @param name The flag.
+ * @param rule What numbers the flag takes. Default: all.
+ * @returns The numbers, or `undefined` without the flag.
+ * @throws {UsageError} If it is another text.
+ */
+export function integersFlag(
+  { values }: Arguments,
+  name: string,
+  rule: NumberRule = ANY_NUMBERS,
+): readonly number[] | undefined {
+  return values.get(name)?.split(",").map((part) => parseInteger(name, part, rule));
+}
+
 /**
  * The value of a flag as sizes of a shape, separated by commas.
  *
  * @returns The sizes, or `undefined` without the flag.
  * @throws {UsageError} If it is another text, or a size is negative.
  */
-export function shapeFlag({ values }: Arguments, name: string): readonly number[] | undefined {
-  const rule = { expected: "sizes such as 1,3,224,224", least: 0 };
-  return values.get(name)?.split(",").map((part) => parseInteger(name, part, rule));
+export function shapeFlag(args: Arguments, name: string): readonly number[] | undefined {
+  return integersFlag(args, name, { expected: "sizes such as 1,3,224,224", least: 0 });
 }
 
 /**
