@@ -1,13 +1,22 @@
 /** Says what a value is, for error messages: short, with its kind where the value alone would mislead. */
 export function describe(value: unknown): string {
+  return describeNested(value, MOST_DEPTH);
+}
+
+/** Arrays inside so many others are not looked into: they may contain themselves. */
+const MOST_DEPTH = 3;
+
+function describeNested(value: unknown, depth: number): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 60 ? value.slice(0, 57) + "..." : value);
   }
+  if (typeof value === "number") return describeNumber(value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value === "symbol") return "a symbol";
   if (Array.isArray(value)) {
-    const shown = value.slice(0, 8).map(describe);
+    if (depth === 0) return "[...]";
+    const shown = value.slice(0, 8).map((element) => describeNested(element, depth - 1));
     return `[${shown.join(", ")}${value.length > 8 ? ", ..." : ""}]`;
   }
   if (typeof value === "object" && value !== null) {
@@ -18,20 +27,49 @@ export function describe(value: unknown): string {
   return String(value);
 }
 
+/** Whole numbers of more digits are written with an exponent. */
+const MOST_DIGITS = 1e21;
+
+/** A number as it is: of whole ones beyond 2^53 `String` shows only as many digits as tell them apart. */
+export function describeNumber(value: number): string {
+  const large = Number.isInteger(value) && Math.abs(value) > Number.MAX_SAFE_INTEGER;
+  return large && Math.abs(value) < MOST_DIGITS ? String(BigInt(value)) : String(value);
+}
+
 /** A shape or list of sizes as it is written in code. */
 export function describeShape(shape: readonly number[]): string {
-  return `[${shape.join(", ")}]`;
+  return `[${shape.map(describeNumber).join(", ")}]`;
 }
+
+const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"];
 
 /** An amount of memory in the unit that keeps the figure readable. */
 export function describeBytes(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  return formatBytes(bytes, 3);
+}
+
+/**
+ * Says that an amount of memory is more than a limit, in as many digits as show it.
+ *
+ * @returns Both amounts, such as `16.1 GiB, more than the 16.0 GiB`.
+ */
+export function describeExcess(bytes: number, limit: number): string {
+  // A digit costs nothing but room, and 17 tell all numbers apart.
+  let digits = 3;
+  while (digits < 17 && formatBytes(bytes, digits) === formatBytes(limit, digits)) digits++;
+  return `${formatBytes(bytes, digits)}, more than the ${formatBytes(limit, digits)}`;
+}
+
+function formatBytes(bytes: number, digits: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
   let unit = 0;
-  while (bytes >= 1024 && unit < units.length - 1) {
-    bytes /= 1024;
+  let amount = bytes;
+  // What would be rounded to four digits before the point is written in the next unit.
+  while (amount >= 999.5 && unit < BYTE_UNITS.length - 1) {
+    amount /= 1024;
     unit++;
   }
-  return `${unit === 0 ? bytes : bytes.toPrecision(3)} ${units[unit]}`;
+  return `${amount.toPrecision(digits)} ${BYTE_UNITS[unit]}`;
 }
 
 /**
@@ -46,7 +84,13 @@ export function checkInteger(where: string, what: string, value: unknown, least:
   }
   if (!Number.isSafeInteger(value) || value < least) {
     throw new RangeError(
-      `${where}: ${what} must be an integer of at least ${least}, but is ${value}`,
+      value > Number.MAX_SAFE_INTEGER && Number.isInteger(value)
+        ? `${where}: ${what} must be at most ${Number.MAX_SAFE_INTEGER}, but is ${
+          describeNumber(value)
+        }`
+        : `${where}: ${what} must be an integer of at least ${least}, but is ${
+          describeNumber(value)
+        }`,
     );
   }
   return value;
@@ -80,7 +124,8 @@ export function checkChoice<Choice extends string>(
   if (found !== undefined) return found;
   const message = `${where}: ${what} must be one of ${choices.map(describe).join(", ")}, but is ` +
     describe(value);
-  throw typeof value === "string" ? new RangeError(message) : new TypeError(message);
+  if (typeof value !== "string") throw new TypeError(message);
+  throw new RangeError(message + didYouMean(value, choices));
 }
 
 /**
@@ -98,22 +143,46 @@ export function checkOptionNames(
   }
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue;
-    const nearest = nearestName(name, names);
     throw new TypeError(
-      `${where}: unknown option ${describe(name)}` +
-        (nearest === undefined ? "" : `, did you mean ${describe(nearest)}?`) +
-        ` (valid options: ${names.join(", ")})`,
+      `${where}: unknown option ${describe(name)}${didYouMean(name, names)} ` +
+        `(valid options: ${names.join(", ")})`,
     );
   }
 }
 
-/** The name that was probably meant: the same but for case and underscores, or two edits away. */
+/** How an error message goes on that says what was probably meant; nothing if nothing is near. */
+export function didYouMean(name: string, names: readonly string[]): string {
+  const nearest = nearestName(name, names);
+  return nearest === undefined ? "" : `, did you mean ${describe(nearest)}?`;
+}
+
+/** The name that was probably meant: one that is cut short, or two edits away; case and dashes do not count. */
 export function nearestName(name: string, names: readonly string[]): string | undefined {
   const plain = (text: string) => text.replaceAll(/[_-]/g, "").toLowerCase();
+  return completed(plain(name), names, plain) ?? similar(plain(name), names, plain);
+}
+
+/** The shortest name that begins so. */
+function completed(
+  start: string,
+  names: readonly string[],
+  plain: (text: string) => string,
+): string | undefined {
+  if (start === "") return undefined;
+  return names.filter((name) => plain(name).startsWith(start))
+    .toSorted((a, b) => a.length - b.length)[0];
+}
+
+/** The name that the fewest edits make of this one. */
+function similar(
+  word: string,
+  names: readonly string[],
+  plain: (text: string) => string,
+): string | undefined {
   let nearest: string | undefined;
   let least = 3;
   for (const candidate of names) {
-    const distance = editDistance(plain(name), plain(candidate));
+    const distance = editDistance(word, plain(candidate));
     if (distance < least && distance <= candidate.length / 2) {
       least = distance;
       nearest = candidate;

@@ -22,7 +22,7 @@ export function programHelp(commands: readonly Command[]): string {
     "Convolutions on the CPU, on all its cores.",
     `Usage: ${PROGRAM} <command> [options]`,
     `Commands:\n${lines.join("\n")}`,
-    `"${PROGRAM} <command> --help" says more. In a checkout, write "deno task cli" for "${PROGRAM}".\n` +
+    `"${PROGRAM} help <command>" says more. In a checkout, write "deno task cli" for "${PROGRAM}".\n` +
     "Exit codes: 0 done, 1 failed, 2 wrong usage.",
   ].join("\n\n");
 }

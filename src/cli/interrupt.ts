@@ -1,20 +1,39 @@
 import { removeUnfinished } from "../io/files.ts";
 
-/** What a shell reports for a process that ended by Ctrl-C. */
-const INTERRUPTED = 130;
+/** What ends a process, and what a shell then reports: 128 and the number of the signal. */
+const SIGNALS: ReadonlyMap<Deno.Signal, number> = new Map(
+  Deno.build.os === "windows"
+    ? [["SIGINT", 130]]
+    : [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]],
+);
+
+/** What is to be put right before the process ends, the last first. */
+const restores: (() => void)[] = [];
+
+const HANDLERS: readonly (readonly [Deno.Signal, () => void])[] = [...SIGNALS].map((
+  [signal, code],
+) => [signal, () => {
+  for (const restore of restores.toReversed()) restore();
+  removeUnfinished();
+  Deno.exit(code);
+}]);
 
 /**
- * Lets Ctrl-C end the process with no unfinished file left behind.
+ * Lets Ctrl-C and its like end the process with no unfinished file left behind.
  *
  * @param restore What else is to be put right.
  * @returns Its disposal leaves Ctrl-C as it was.
  */
 export function onInterrupt(restore: () => void): Disposable {
-  const interrupt = () => {
-    restore();
-    removeUnfinished();
-    Deno.exit(INTERRUPTED);
+  if (restores.length === 0) {
+    for (const [signal, handler] of HANDLERS) Deno.addSignalListener(signal, handler);
+  }
+  restores.push(restore);
+  return {
+    [Symbol.dispose]: () => {
+      restores.splice(restores.lastIndexOf(restore), 1);
+      if (restores.length > 0) return;
+      for (const [signal, handler] of HANDLERS) Deno.removeSignalListener(signal, handler);
+    },
   };
-  Deno.addSignalListener("SIGINT", interrupt);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGINT", interrupt) };
 }

@@ -1,10 +1,10 @@
-import { nearestName } from "../base/checks.ts";
+import { describeShape, didYouMean, nearestName } from "../base/checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PaddingMode } from "../convolution/settings.ts";
 import { type Algorithm, ALGORITHMS } from "../convolution/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ActivationOptions } from "../layers/activation.ts";
-import { ACTIVATIONS, resolveActivation } from "../layers/activation.ts";
+import { ACTIVATIONS } from "../layers/activation.ts";
 import {
   ConvTranspose,
   ConvTranspose1d,
@@ -18,12 +18,16 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { asUsage, UsageError } from "./usage_error.ts";
 import {
+  axesFlag,
+  checkAxes,
+  checkExclusive,
   checkNoMore,
   choiceFlag,
   integerFlag,
-  integersFlag,
   numberFlag,
   parseInteger,
+  severalNumbers,
+  shapeFlag,
 } from "./values.ts";
 
 /** Which of the six layers. */
@@ -110,10 +114,19 @@ export function parseLayerKind(word: string | undefined): LayerKind {
   const plain = word.toLowerCase().replaceAll(/[-_]/g, "");
   const kind = KINDS[names.indexOf(plain)];
   if (kind !== undefined) return kind;
-  const guess = nearestName(plain, names);
+  const guess = nearestName(plain, names.filter((name) => couldMean(plain, name)));
   throw new UsageError(
-    `Unknown layer "${word}", ${guess === undefined ? expected : `did you mean "${guess}"?`}`,
+    guess === undefined
+      ? `There is no layer "${word}", ${expected}`
+      : `There is no layer "${word}", did you mean "${guess}"?`,
   );
+}
+
+/** The number of axes is no slip of the finger, nor is whether the layer is transposed. */
+function couldMean(word: string, name: string): boolean {
+  const rank = /\d+/.exec(word)?.[0];
+  const transposed = /^de|^up|tr/.test(word);
+  return rank !== undefined && name.includes(rank) && transposed === name.includes("transpose");
 }
 
 /**
@@ -133,10 +146,17 @@ export function parseLayer(
   checkFlagsOfKind(args, kind);
   const inChannels = integerFlag(args, "in-channels", 1) ?? inferred.inChannels;
   const outChannels = integerFlag(args, "out-channels", 1) ?? inferred.outChannels;
-  const kernelSize = sizeFlag(args, "kernel-size") ?? inferred.kernelSize;
-  if (inChannels === undefined) throw missing("in-channels");
-  if (outChannels === undefined) throw missing("out-channels");
-  if (kernelSize === undefined) throw missing("kernel-size");
+  const kernelSize = sizeFlag(args, "kernel-size", kind, 1) ?? inferred.kernelSize;
+  if (inChannels === undefined || outChannels === undefined || kernelSize === undefined) {
+    const found = {
+      "in-channels": inChannels,
+      "out-channels": outChannels,
+      "kernel-size": kernelSize,
+    };
+    throw missing(
+      Object.entries(found).filter(([, value]) => value === undefined).map(([flag]) => flag),
+    );
+  }
   return {
     kind,
     inChannels,
@@ -147,7 +167,7 @@ export function parseLayer(
     algorithm: choiceFlag(args, "algorithm", ALGORITHMS),
     activation: parseActivation(args),
     seed: integerFlag(args, "seed", 0) ?? 0,
-    outputSize: sizeFlag(args, "output-size"),
+    outputSize: outputSizeFlag(args, kind),
   };
 }
 
@@ -171,11 +191,34 @@ The channels of the input need not be said twice.`;
 export function parseShapedLayer(args: Arguments): ShapedLayer {
   const kind = parseLayerKind(args.positionals[0]);
   checkNoMore(args, 1);
-  const inputShape = integersFlag(args, "input-shape");
-  if (inputShape === undefined) throw missing("input-shape");
-  const channels = inputShape[inputShape.length - kind.rank - 1];
-  const spec = parseLayer(args, kind, channels === undefined ? {} : { inChannels: channels });
-  return { kind, inputShape, spec };
+  const inputShape = shapeFlag(args, "input-shape");
+  if (inputShape === undefined) throw missing(["input-shape"]);
+  const inChannels = asUsage(() => channelsOf(kind, 'Option "--input-shape"', inputShape));
+  return { kind, inputShape, spec: parseLayer(args, kind, { inChannels }) };
+}
+
+/**
+ * The channels of an input.
+ *
+ * @param kind The layer that it is for.
+ * @param source Where the shape comes from, as the beginning of a sentence.
+ * @param shape The input's shape.
+ * @throws {RangeError} If the layer takes inputs with another number of axes.
+ */
+export function channelsOf(
+  { name, rank }: LayerKind,
+  source: string,
+  shape: readonly number[],
+): number {
+  const channels = shape[shape.length - rank - 1];
+  if (channels !== undefined && shape.length <= rank + 2) return channels;
+  const axes = ["D", "H", "W"].slice(3 - rank).join(", ");
+  throw new RangeError(
+    `${source}: ${name} takes inputs (N, C, ${axes}) or (C, ${axes}), of ${rank + 2} or ${
+      rank + 1
+    } ` +
+      `axes, but this one has ${shape.length}: ${describeShape(shape)}`,
+  );
 }
 
 function parseActivation(args: Arguments): ActivationOptions {
@@ -185,7 +228,9 @@ function parseActivation(args: Arguments): ActivationOptions {
     ...(activation === undefined ? {} : { activation }),
     ...(negativeSlope === undefined ? {} : { negativeSlope }),
   };
-  asUsage(() => resolveActivation("Option --negative-slope", options));
+  if (negativeSlope !== undefined && activation !== "leakyRelu") {
+    throw new UsageError('Option "--negative-slope" goes with "--activation leakyRelu"');
+  }
   return options;
 }
 
@@ -229,37 +274,66 @@ export async function applyLayer(
     : await layer.forward(input, options);
 }
 
-function parseSizeOptions(args: Arguments, { rank }: LayerKind): SizeOptions {
+function parseSizeOptions(args: Arguments, kind: LayerKind): SizeOptions {
   const options = {
-    stride: sizeFlag(args, "stride"),
-    padding: paddingFlag(args, rank),
-    dilation: sizeFlag(args, "dilation"),
+    stride: sizeFlag(args, "stride", kind, 1),
+    padding: paddingFlag(args, kind),
+    dilation: sizeFlag(args, "dilation", kind, 1),
     groups: integerFlag(args, "groups", 1),
     paddingMode: choiceFlag(args, "padding-mode", PADDING_MODES),
-    outputPadding: sizeFlag(args, "output-padding"),
+    outputPadding: sizeFlag(args, "output-padding", kind, 0),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-function sizeFlag(args: Arguments, name: string): Size | undefined {
-  const numbers = integersFlag(args, name);
+function sizeFlag(
+  args: Arguments,
+  name: string,
+  { rank }: LayerKind,
+  least: number,
+): Size | undefined {
+  const numbers = axesFlag(args, name, rank, least);
   return numbers?.length === 1 ? numbers[0] : numbers;
 }
 
+/** The spatial sizes of the output, or its whole shape; which is for the call to check. */
+function outputSizeFlag(args: Arguments, kind: LayerKind): Size | undefined {
+  const sizes = shapeFlag(args, "output-size");
+  return sizes === undefined || sizes.length > kind.rank
+    ? sizes
+    : sizeFlag(args, "output-size", kind, 1);
+}
+
 /** One number or pair is for all axes, as with the other sizes. */
-function paddingFlag({ values }: Arguments, rank: number): Padding | undefined {
+function paddingFlag({ values }: Arguments, { rank }: LayerKind): Padding | undefined {
   const text = values.get("padding");
   if (text === undefined || text === "same" || text === "valid") return text;
-  const parts = text.split(",").map((part) => {
+  const expected =
+    `${rank === 1 ? "a whole number such as 2" : severalNumbers(rank)}, pairs such ` +
+    `as 1:0, "same" or "valid"`;
+  const parts = text.split(",");
+  if (parts.length === 1 && /^[a-z]/i.test(text)) {
+    throw new UsageError(
+      `Option "--padding" needs ${expected}, but has "${text}"${
+        didYouMean(text, ["same", "valid"])
+      }`,
+    );
+  }
+  checkAxes("padding", parts, rank);
+  const sizes = parts.map((part) => {
     const [begin = "", end, ...more] = part.split(":");
     if (more.length > 0) {
-      throw new UsageError(`Option "--padding" has a pair with 3 ends: "${part}"`);
+      throw new UsageError(
+        `Option "--padding" has a pair with ${more.length + 2} ends: "${part}"`,
+      );
     }
-    const first = parseInteger("padding", begin);
-    return end === undefined ? first : [first, parseInteger("padding", end)] as const;
+    const first = parseInteger("padding", begin, { expected, least: 0 });
+    return end === undefined
+      ? first
+      : [first, parseInteger("padding", end, { expected, least: 0 })] as const;
   });
-  const [only] = parts;
-  if (parts.length !== 1 || only === undefined) return parts;
+  const [only] = sizes;
+  if (sizes.length !== 1 || only === undefined) return sizes;
   return typeof only === "number" ? only : new Array<typeof only>(rank).fill(only);
 }
 
@@ -268,8 +342,15 @@ function checkFlagsOfKind({ values }: Arguments, { name, transposed }: LayerKind
   for (const flag of foreign) {
     if (values.has(flag)) throw new UsageError(`${name} has no option "--${flag}"`);
   }
+  checkExclusive(values, "output-padding", "output-size");
 }
 
-function missing(flag: string): UsageError {
-  return new UsageError(`Option "--${flag}" is missing`);
+function missing(flags: readonly string[]): UsageError {
+  const names = flags.map((flag) => `"--${flag}"`);
+  const last = names.at(-1);
+  return new UsageError(
+    names.length === 1
+      ? `Option ${last} is missing`
+      : `Options ${names.slice(0, -1).join(", ")} and ${last} are missing`,
+  );
 }

@@ -10,7 +10,7 @@
  */
 
 import config from "../../deno.json" with { type: "json" };
-import { parseArguments } from "./args.ts";
+import { END_OF_FLAGS, parseArguments } from "./args.ts";
 import { checkCommand } from "./commands/check.ts";
 import type { Command, Output } from "./command.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -21,8 +21,10 @@ import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
+import { printLine } from "./standard_streams.ts";
 import { UsageError } from "./usage_error.ts";
-import { chooseWord } from "./values.ts";
+import { enterUserFolder } from "./user_folder.ts";
+import { checkNoMore, chooseWord } from "./values.ts";
 
 export type { Output } from "./command.ts";
 export type { Terminal } from "./progress.ts";
@@ -38,7 +40,7 @@ const COMMANDS: readonly Command[] = [
 ];
 
 const CONSOLE: Output = {
-  print: (text) => console.log(text),
+  print: printLine,
   warn: (text) => console.error(text),
   terminal: consoleTerminal(),
 };
@@ -52,32 +54,67 @@ const CONSOLE: Output = {
  * error is one line on standard error.
  */
 export async function main(args: readonly string[], output: Output = CONSOLE): Promise<number> {
+  return await reported(output, () => dispatch(args, output));
+}
+
+/** Does what may fail; every error is one line on standard error. */
+async function reported(output: Output, work: () => Promise<number>): Promise<number> {
   try {
-    return await dispatch(args, output);
+    return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    output.warn(`error: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
+    // Paths may hold anything, and a terminal obeys what it is sent.
+    output.warn(`error: ${message.replaceAll(/\s*\p{Cc}+\s*/gu, " ")}`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
+const HELP: readonly string[] = ["help", "--help", "-h"];
+
+const VERSION: readonly string[] = ["version", "--version", "-V"];
+
 async function dispatch([first, ...rest]: readonly string[], output: Output): Promise<number> {
-  if (first === "--version" || first === "-V") {
+  if (first !== undefined && VERSION.includes(first)) {
+    checkNoMore({ positionals: rest }, 0);
     output.print(`${PROGRAM} ${config.version}`);
     return 0;
   }
-  if (first === "--help" || first === "-h") {
-    output.print(programHelp(COMMANDS));
+  if (first !== undefined && HELP.includes(first)) {
+    output.print(helpOf(rest));
     return 0;
   }
-  const name = chooseWord("command", first, COMMANDS.map((command) => command.name));
-  const command = COMMANDS.find((command) => command.name === name);
-  if (command === undefined) throw new Error(`Command "${name}" is not in the list it came from`);
-  if (rest.some((arg) => arg === "--help" || arg === "-h")) {
+  const command = findCommand(first);
+  const flags = rest.includes(END_OF_FLAGS) ? rest.slice(0, rest.indexOf(END_OF_FLAGS)) : rest;
+  if (flags.some((arg) => arg === "--help" || arg === "-h")) {
     output.print(commandHelp(command));
     return 0;
   }
   return await command.run(parseArguments(rest, command.flags), output);
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+function helpOf(positionals: readonly string[]): string {
+  checkNoMore({ positionals }, 1);
+  const [word] = positionals;
+  return word === undefined || HELP.includes(word)
+    ? programHelp(COMMANDS)
+    : commandHelp(findCommand(word));
+}
+
+/** @throws {UsageError} If there is no command of this name. */
+function findCommand(word: string | undefined): Command {
+  const names = COMMANDS.map(({ name }) => name);
+  if (word?.startsWith("-")) {
+    throw new UsageError(`Name a command before the option "${word}": ${names.join(", ")}`);
+  }
+  const name = chooseWord("command", word, names);
+  const command = COMMANDS.find((command) => command.name === name);
+  if (command === undefined) throw new Error(`Command "${name}" is not in the list it came from`);
+  return command;
+}
+
+if (import.meta.main) {
+  Deno.exitCode = await reported(CONSOLE, () => {
+    enterUserFolder();
+    return dispatch(Deno.args, CONSOLE);
+  });
+}

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { describeBytes } from "../base/checks.ts";
+import { describeExcess } from "../base/checks.ts";
 import { MOST_MEMORY_BYTES } from "../engine/shared_memory.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { bytesFlag, integerFlag } from "./values.ts";
@@ -72,9 +72,8 @@ export function checkMemory(limit: MemoryLimit, what: string, arrays: number): v
   const taken = limit.processBytes + engineBytes(limit) + arrays;
   if (taken <= limit.bytes) return;
   throw new Error(
-    `${what} takes ${describeBytes(taken)} of memory, more than the ` +
-      `${describeBytes(limit.bytes)} that may be asked for; allow more with --memory ` +
-      spell(sufficient(limit.processBytes + arrays)),
+    `${what} takes ${describeExcess(taken, limit.bytes)} of memory that may be asked for; allow ` +
+      "more with --memory " + spell(sufficient(limit.processBytes + arrays)),
   );
 }
 

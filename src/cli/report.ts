@@ -38,11 +38,16 @@ export function gigaflops(multiplyAdds: number, seconds: number): number {
 
 /** A count with its thousands apart. */
 export function formatCount(count: number): string {
-  return count.toLocaleString("en-US");
+  // Beyond this the last digits are not those of the count.
+  return Number.isSafeInteger(count)
+    ? count.toLocaleString("en-US")
+    : `about ${count.toPrecision(4)}`;
 }
 
 /** Figures for programs, each list of numbers on one line. */
-export function formatJson(figures: Readonly<Record<string, unknown>>): string {
+export function formatJson(
+  figures: Readonly<Record<string, unknown>> | readonly Readonly<Record<string, unknown>>[],
+): string {
   // A line break inside brackets is never part of a string: JSON writes those as `\n`.
   return JSON.stringify(figures, null, 2).replaceAll(
     /\[\n[\s\d.,+e-]*\]/g,

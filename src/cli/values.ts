@@ -1,4 +1,4 @@
-import { describeBytes, nearestName } from "../base/checks.ts";
+import { describeBytes, didYouMean } from "../base/checks.ts";
 import type { Arguments } from "./args.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -16,10 +16,7 @@ export function integerFlag(
 ): number | undefined {
   const text = values.get(name);
   if (text === undefined) return undefined;
-  const number = parseInteger(name, text);
-  if (number >= least && number <= most) return number;
-  const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
-  throw new UsageError(`Option "--${name}" must be ${range}, but is ${text}`);
+  return parseInteger(name, text, { ...ONE_NUMBER, least, most });
 }
 
 /**
@@ -37,11 +34,14 @@ export function numberFlag(
   const text = values.get(name);
   if (text === undefined) return undefined;
   const number = Number(text);
-  if (/^[\d.+-]/.test(text) && number >= least && number <= most) return number;
+  if (DECIMAL.test(text) && number >= least && number <= most) return number;
   throw new UsageError(
     `Option "--${name}" must be a number from ${least} to ${most}, but is "${text}"`,
   );
 }
+
+/** A number as it is written everywhere; `Number()` takes hexadecimal and empty ones too. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** What a letter behind a size stands for. */
 const UNITS = ["", "K", "M", "G", "T"];
@@ -60,9 +60,12 @@ export function bytesFlag(
   const text = values.get(name);
   if (text === undefined) return undefined;
   const [, number, unit = ""] = /^(\d+(?:\.\d+)?) ?([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
+  if (number === undefined) {
+    throw new UsageError(`Option "--${name}" needs a size such as 512M or 2G, but has "${text}"`);
+  }
   const bytes = Math.floor(Number(number) * 1024 ** UNITS.indexOf(unit.toUpperCase()));
   if (!Number.isSafeInteger(bytes)) {
-    throw new UsageError(`Option "--${name}" needs a size such as 512M or 2G, but has "${text}"`);
+    throw new UsageError(`Option "--${name}" must be at most 8191T, but is ${text}`);
   }
   if (bytes >= least) return bytes;
   throw new UsageError(
@@ -70,14 +73,85 @@ export function bytesFlag(
   );
 }
 
+/** What numbers a flag takes. */
+export interface NumberRule {
+  /** What is asked for, such as `a whole number such as 2`. */
+  readonly expected: string;
+  readonly least: number;
+  readonly most?: number;
+}
+
+const ONE_NUMBER = { expected: "a whole number such as 2" };
+
+const ANY_NUMBERS = { expected: severalNumbers(2), least: -Number.MAX_SAFE_INTEGER };
+
 /**
  * The value of a flag as whole numbers, separated by commas.
  *
+ * @param args The command line.
+ * @param name The flag.
+ * @param rule What numbers the flag takes. Default: all.
  * @returns The numbers, or `undefined` without the flag.
  * @throws {UsageError} If it is another text.
  */
-export function integersFlag({ values }: Arguments, name: string): readonly number[] | undefined {
-  return values.get(name)?.split(",").map((part) => parseInteger(name, part));
+export function integersFlag(
+  { values }: Arguments,
+  name: string,
+  rule: NumberRule = ANY_NUMBERS,
+): readonly number[] | undefined {
+  return values.get(name)?.split(",").map((part) => parseInteger(name, part, rule));
+}
+
+/**
+ * The value of a flag as sizes of a shape, separated by commas.
+ *
+ * @returns The sizes, or `undefined` without the flag.
+ * @throws {UsageError} If it is another text, or a size is negative.
+ */
+export function shapeFlag(args: Arguments, name: string): readonly number[] | undefined {
+  return integersFlag(args, name, { expected: "sizes such as 1,3,224,224", least: 0 });
+}
+
+/**
+ * The value of a flag as a whole number for all axes, or one per axis, separated by commas.
+ *
+ * @param args The command line.
+ * @param name The flag.
+ * @param axes How many axes there are.
+ * @param least The smallest of the numbers.
+ * @returns The numbers, or `undefined` without the flag.
+ * @throws {UsageError} If it is another text.
+ */
+export function axesFlag(
+  { values }: Arguments,
+  name: string,
+  axes: number,
+  least: number,
+): readonly number[] | undefined {
+  const text = values.get(name);
+  if (text === undefined) return undefined;
+  const parts = text.split(",");
+  checkAxes(name, parts, axes);
+  const rule = axes === 1 ? { ...ONE_NUMBER, least } : { expected: severalNumbers(axes), least };
+  return parts.map((part) => parseInteger(name, part, rule));
+}
+
+/**
+ * Checks that there is one part of a value for all axes, or one per axis.
+ *
+ * @throws {UsageError} If not.
+ */
+export function checkAxes(name: string, parts: readonly string[], axes: number): void {
+  if (parts.length === 1 || parts.length === axes) return;
+  const expected = axes === 1 ? "one number" : `one number, or one per axis (${axes})`;
+  throw new UsageError(
+    `Option "--${name}" takes ${expected}, but has ${parts.length}: ${parts.join(",")}`,
+  );
+}
+
+/** What is asked for where there is a number for each of some axes. */
+export function severalNumbers(axes: number): string {
+  return `whole numbers such as 2 or ${[2, ...new Array<number>(axes - 1).fill(1)].join()}`;
 }
 
 /**
@@ -95,7 +169,9 @@ export function choiceFlag<Choice extends string>(
   if (text === undefined) return undefined;
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  throw new UsageError(`Option "--${name}" must be ${either(choices)}, but is "${text}"`);
+  throw new UsageError(
+    `Option "--${name}" must be ${either(choices)}, but is "${text}"${didYouMean(text, choices)}`,
+  );
 }
 
 /**
@@ -112,11 +188,8 @@ export function chooseWord<Choice extends string>(
   if (word === undefined) throw new UsageError(`Name a ${what}: ${either(choices)}`);
   const found = choices.find((choice) => choice === word);
   if (found !== undefined) return found;
-  const guess = nearestName(word, choices);
-  throw new UsageError(
-    `Unknown ${what} "${word}", ` +
-      (guess === undefined ? `expected ${either(choices)}` : `did you mean "${guess}"?`),
-  );
+  const hint = didYouMean(word, choices) || `, expected ${either(choices)}`;
+  throw new UsageError(`Unknown ${what} "${word}"${hint}`);
 }
 
 /**
@@ -124,18 +197,53 @@ export function chooseWord<Choice extends string>(
  *
  * @throws {UsageError} If it has.
  */
-export function checkNoMore({ positionals }: Arguments, most: number): void {
+export function checkNoMore(
+  { positionals }: Pick<Arguments, "positionals">,
+  most: number,
+): void {
   const extra = positionals[most];
   if (extra !== undefined) throw new UsageError(`Unexpected argument "${extra}"`);
 }
 
-/** A whole number of a flag, of any sign: whoever asked for it knows the bounds. */
-export function parseInteger(name: string, text: string): number {
-  const number = Number(text);
-  if (/^[+-]?\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new UsageError(
-    `Option "--${name}" needs whole numbers such as 2 or 2,1, but has "${text}"`,
-  );
+/**
+ * Checks that only one of two flags is there.
+ *
+ * @throws {UsageError} If both are.
+ */
+export function checkExclusive(
+  names: { has(name: string): boolean },
+  first: string,
+  second: string,
+): void {
+  if (!names.has(first) || !names.has(second)) return;
+  throw new UsageError(`Options "--${first}" and "--${second}" exclude each other`);
+}
+
+/**
+ * A whole number of a flag's value.
+ *
+ * @param name The flag.
+ * @param text The number.
+ * @param rule What numbers the flag takes.
+ * @throws {UsageError} If it is another text or another number.
+ */
+export function parseInteger(
+  name: string,
+  text: string,
+  { expected, least, most = Number.MAX_SAFE_INTEGER }: NumberRule,
+): number {
+  if (!/^[+-]?\d+$/.test(text)) {
+    throw new UsageError(`Option "--${name}" needs ${expected}, but has "${text}"`);
+  }
+  // What is too large for a number to be exact is compared as it is, and printed as it was given.
+  const exact = BigInt(text.replace("+", ""));
+  if (exact >= least && exact <= most) return Number(exact);
+  const range = exact > Number.MAX_SAFE_INTEGER && most === Number.MAX_SAFE_INTEGER
+    ? `at most ${most}`
+    : most === Number.MAX_SAFE_INTEGER
+    ? `at least ${least}`
+    : `from ${least} to ${most}`;
+  throw new UsageError(`Option "--${name}" must be ${range}, but is ${text}`);
 }
 
 function either(choices: readonly string[]): string {

@@ -150,8 +150,8 @@ function kernelExtent(settings: ConvSettings, axis: number): number {
 function checkExact(settings: ConvSettings, axis: number, what: string, size: number): number {
   if (Number.isSafeInteger(size)) return size;
   throw new RangeError(
-    `${settings.name}: ${what} would span ${size} positions on spatial axis ${axis}, but sizes go up ` +
-      `to ${Number.MAX_SAFE_INTEGER}`,
+    `${settings.name}: ${what} would span more than ${Number.MAX_SAFE_INTEGER} positions on spatial ` +
+      `axis ${axis}, and sizes go up to that`,
   );
 }
 
@@ -196,11 +196,13 @@ function checkOutput(
   { output, padBegin, padEnd }: Axis,
 ): void {
   if (output >= 1 && Number.isSafeInteger(output)) return;
-  const what = `${settings.name}: the output would have size ${output} on spatial axis ${axis}`;
   if (output >= 1) {
-    const bytes = output * Float32Array.BYTES_PER_ELEMENT;
-    throw new RangeError(`${what}, too large for any array (${bytes} bytes)`);
+    throw new RangeError(
+      `${settings.name}: the output would have a size of more than ${Number.MAX_SAFE_INTEGER} on ` +
+        `spatial axis ${axis}, too large for any array`,
+    );
   }
+  const what = `${settings.name}: the output would have size ${output} on spatial axis ${axis}`;
   throw new RangeError(
     settings.transposed
       ? `${what}: a padding of ${padBegin} + ${padEnd} cuts all of the full result away`

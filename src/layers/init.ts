@@ -1,4 +1,4 @@
-import { describeBytes, describeShape } from "../base/checks.ts";
+import { describeExcess, describeShape } from "../base/checks.ts";
 import { MOST_MEMORY_BYTES } from "../engine/shared_memory.ts";
 import type { ConvSettings } from "../convolution/settings.ts";
 import { weightShape } from "../convolution/geometry.ts";
@@ -35,10 +35,8 @@ export function drawInitialValues(
   const bytes = size * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > MOST_MEMORY_BYTES) {
     throw new RangeError(
-      `${settings.name}: the weight of shape ${describeShape(shape)} takes ${
-        describeBytes(bytes)
-      }, ` +
-        `but an engine has at most ${describeBytes(MOST_MEMORY_BYTES)}`,
+      `${settings.name}: the weight of shape ${describeShape(shape)} takes ` +
+        `${describeExcess(bytes, MOST_MEMORY_BYTES)} that an engine can have`,
     );
   }
   const bound = Math.sqrt((shape[0] ?? 1) / size);

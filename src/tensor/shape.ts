@@ -1,4 +1,4 @@
-import { checkInteger, describe, describeBytes, describeShape } from "../base/checks.ts";
+import { checkInteger, describe, describeExcess, describeShape } from "../base/checks.ts";
 
 /** The most elements a `Float32Array` may hold here: 16 GiB, the least that 64-bit hosts permit. */
 export const MAX_ELEMENTS: number = 2 ** 32;
@@ -20,8 +20,10 @@ export function countElements(where: string, what: string, shape: readonly numbe
   if (count > MAX_ELEMENTS) {
     throw new RangeError(
       `${where}: ${what} of shape ${describeShape(shape)} would take ` +
-        `${describeBytes(count * BYTES_PER_ELEMENT)}, more than the ` +
-        `${describeBytes(MAX_ELEMENTS * BYTES_PER_ELEMENT)} one array can hold`,
+        `${
+          describeExcess(count * BYTES_PER_ELEMENT, MAX_ELEMENTS * BYTES_PER_ELEMENT)
+        } one array ` +
+        "can hold",
     );
   }
   return count;

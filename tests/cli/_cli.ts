@@ -27,17 +27,36 @@ export async function runMain(...args: readonly string[]): Promise<Ending> {
  * @param args What follows the program's name.
  * @param cwd The folder that it runs in.
  * @param more Permissions that it has besides, as flags.
+ * @param env Variables of its environment.
  */
 export async function spawnMain(
   args: readonly string[],
   cwd?: string,
   more: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ending> {
   const permissions = ["--no-prompt", "--allow-read", "--allow-write", ...more];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissions, ENTRY, ...args],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/**
+ * Runs a line of a shell, in which `tileconv` is the program as {@linkcode spawnMain} starts it.
+ *
+ * @param line The line.
+ * @param cwd The folder that it runs in.
+ */
+export async function runShell(line: string, cwd: string): Promise<Ending> {
+  const tileconv = `"${Deno.execPath()}" run --no-prompt --allow-read --allow-write "${ENTRY}"`;
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", line.replaceAll("tileconv", () => tileconv)],
+    env: { NO_COLOR: "1" },
+    cwd,
   }).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };

@@ -37,14 +37,30 @@ Deno.test("No line of any help text is wider than 100 characters", async () => {
   }
 });
 
-Deno.test("--version prints the package's version", async () => {
-  assertEquals((await runMain("--version")).out, `tileconv ${config.version}\n`);
+Deno.test("help and version are words and flags", async () => {
+  for (const word of ["--version", "-V", "version"]) {
+    assertEquals((await runMain(word)).out, `tileconv ${config.version}\n`);
+  }
+  const program = (await runMain("--help")).out;
+  for (const args of [["help"], ["-h"], ["help", "help"], ["help", "--help"]]) {
+    assertEquals(await runMain(...args), { code: 0, out: program, err: "" });
+  }
+  for (const name of COMMANDS) {
+    const command = await runMain(name, "--help");
+    assertStringIncludes(command.out, `Usage: tileconv ${name} `);
+    assertEquals(await runMain("help", name), command);
+    assertEquals(await runMain("--help", name), command);
+  }
+  const { code, err } = await runMain("help", "filtr");
+  assertEquals([code, err], [2, 'error: Unknown command "filtr", did you mean "filter"?\n']);
 });
 
 Deno.test("A wrong command or flag is one line on standard error and exit code 2", async () => {
   const cases: readonly [string[], string][] = [
     [[], "Name a command: run, shape, explain, filter, check, info or demo"],
     [["rum"], 'Unknown command "rum", did you mean "run"?'],
+    [["--json", "info"], 'Name a command before the option "--json": run, shape,'],
+    [["-v"], 'Name a command before the option "-v"'],
     [["fold"], 'Unknown command "fold", expected run,'],
     [["info", "--thread", "2"], 'Unknown option "--thread", did you mean "--threads"?'],
     [["info", "--threads", "0"], 'Option "--threads" must be at least 1, but is 0'],
@@ -53,7 +69,10 @@ Deno.test("A wrong command or flag is one line on standard error and exit code 2
       'Option "--backend" must be auto, wasm or native, but is "nonsense"',
     ],
     [["info", "more"], 'Unexpected argument "more"'],
-    [["check", "--count", "many"], 'Option "--count" needs whole numbers'],
+    [
+      ["check", "--count", "many"],
+      'Option "--count" needs a whole number such as 2, but has "many"',
+    ],
     [["demo", "--out"], 'Option "--out" needs a value'],
   ];
   for (const [args, message] of cases) {

@@ -82,13 +82,18 @@ Deno.test("Tensor says what is wrong with its shape", () => {
     TypeError,
     'Tensor: shape[1] must be a number, but is "1"',
   );
-  for (const size of [-1, 1.5, NaN, Infinity, 2 ** 53]) {
+  for (const size of [-1, 1.5, NaN, Infinity]) {
     assertThrows(
       () => Tensor.zeros([2, size]),
       RangeError,
       `Tensor.zeros(): shape[1] must be an integer of at least 0, but is ${size}`,
     );
   }
+  assertThrows(
+    () => Tensor.zeros([2, 2 ** 53]),
+    RangeError,
+    "Tensor.zeros(): shape[1] must be at most 9007199254740991, but is 9007199254740992",
+  );
 });
 
 Deno.test("Tensor refuses a shape that no array can hold and names the bytes", () => {

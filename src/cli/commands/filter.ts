@@ -1,5 +1,4 @@
 import { describeShape } from "../../base/checks.ts";
-import { writeChunks } from "../../io/files.ts";
 import type { PeekedPng } from "../../io/pictures/png.ts";
 import { peekPng } from "../../io/pictures/png.ts";
 import type { Lines } from "../../io/pictures/png_chunks.ts";
@@ -7,16 +6,20 @@ import { pngChunks } from "../../io/pictures/png_chunks.ts";
 import type { Arguments } from "../args.ts";
 import type { Command, Output } from "../command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "../engine_options.ts";
-import type { FilterName, FilterSettings } from "../pictures/filters.ts";
+import type { FilterName, FilterSettings, PictureFilter } from "../pictures/filters.ts";
 import { buildFilter, DEFAULT_SETTINGS, FILTER_SETTINGS } from "../pictures/filters.ts";
+import { InputFile } from "../input_file.ts";
+import type { MemoryLimit } from "../memory.ts";
 import { checkMemory, memoryLimit } from "../memory.ts";
+import type { Format, OutputFile } from "../output_file.ts";
+import { outputsOf } from "../output_file.ts";
 import type { Progress } from "../progress.ts";
 import { startProgress } from "../progress.ts";
 import { formatFields, formatJson, formatSeconds } from "../report.ts";
 import type { Strip } from "../pictures/strips.ts";
 import { filterStrips, planStrips } from "../pictures/strips.ts";
 import { UsageError } from "../usage_error.ts";
-import { checkNoMore, chooseWord, integerFlag, numberFlag } from "../values.ts";
+import { chooseWord, integerFlag, numberFlag } from "../values.ts";
 
 const NAMES: readonly FilterName[] = ["blur", "sharpen", "edges", "emboss", "upscale"];
 
@@ -25,11 +28,14 @@ const LARGEST_RADIUS = 64;
 const LARGEST_AMOUNT = 100;
 const LARGEST_SCALE = 8;
 
-/** Filters a PNG picture. */
+/** What pictures are read from and written to. */
+const PNG: Format = { name: "a PNG file", extension: ".png" };
+
+/** Filters PNG pictures. */
 export const filterCommand: Command = {
   name: "filter",
-  summary: "Filter a PNG picture with convolution layers",
-  usage: "<name> <in.png> <out.png> [options]",
+  summary: "Filter PNG pictures with convolution layers",
+  usage: "<name> <in.png>... <out.png or folder> [options]",
   flags: [
     {
       name: "radius",
@@ -57,62 +63,154 @@ export const filterCommand: Command = {
   upscale  bilinear: a depthwise ConvTranspose2d
 
 Grey and RGB pictures, with alpha or not, of 8 or 16 bits keep their channels and depth; a palette
-becomes RGB. Transparency is left as it is (and enlarged by upscale).
+becomes RGB. Colours count by their alpha, so that what is invisible mixes into nothing; blur,
+sharpen and upscale filter alpha as they do colours, edges adds the edges of alpha to it, and emboss
+leaves it as it is.
+
+The output of one picture goes to a file; those of any number go into a folder that exists, under
+their names (the folder they are in: in their places). The path - is standard input or output; what
+is printed then goes to standard error.
 
 Examples:
   tileconv filter blur in.png out.png --radius 6
-  tileconv filter upscale in.png out.png --scale 3`,
+  tileconv filter upscale in.png out.png --scale 3
+  tileconv filter sharpen photos/*.png sharper/
+  tileconv filter edges - - < in.png > out.png`,
   run: runFilter,
 };
 
+/** A picture to be filtered, and where it goes. */
+interface Job {
+  readonly file: InputFile;
+  readonly picture: PeekedPng;
+  readonly target: OutputFile;
+}
+
+/** Builds the filter for pictures of some channels. */
+type FilterBuilder = (channels: number) => PictureFilter;
+
 async function runFilter(args: Arguments, output: Output): Promise<number> {
   const name = chooseWord("filter", args.positionals[0], NAMES);
-  const [, source, target] = args.positionals;
-  if (source === undefined) throw new UsageError("Name the PNG file to read");
-  if (target === undefined) throw new UsageError("Name the PNG file to write");
-  checkNoMore(args, 3);
   const settings = parseSettings(args, name);
   const limit = memoryLimit(args);
-  const picture = await peekPng(source);
-  const { width, height, channels, bitDepth } = picture;
+  using files = new DisposableStack();
+  const jobs = await findJobs(args, files);
   using engine = await startEngine(args);
-  const colors = name === "upscale" || channels % 2 === 1 ? channels : channels - 1;
-  const filter = buildFilter(name, colors, settings, engine);
-  const plan = planStrips(filter, picture);
-  checkMemory(
-    limit,
-    `Filter ${name} of ${width} x ${height} pixels`,
-    decodingBytes(picture) + plan.bytes,
-  );
-  const enlarged = { width: width * filter.scale, height: height * filter.scale };
-  let seconds = 0;
-  {
-    using progress = startProgress("rows", height, output.terminal);
-    const raster = await picture.read();
-    const strips = filterStrips(raster, filter, plan.windowRows);
-    const lines = linesOf(strips, progress, (more) => seconds += more);
-    await writeChunks(target, pngChunks({ ...enlarged, channels, bitDepth }, lines));
+  const build = (channels: number) => buildFilter(name, channels, settings, engine);
+  // What is too large is refused before any picture is written.
+  const pictures = jobs.map(({ picture }) => picture);
+  for (const picture of pictures) checkPicture(limit, name, picture, pictures, build);
+  const figures: Figures[] = [];
+  for (const job of jobs) {
+    const outcome = await filterPicture(job, build, output);
+    figures.push({ filter: name, ...outcome, threads: engine.threads, ...codeOf(engine) });
   }
-  const figures = {
-    filter: name,
+  report(args, output, figures, jobs);
+  return 0;
+}
+
+async function findJobs(args: Arguments, files: DisposableStack): Promise<readonly Job[]> {
+  const paths = args.positionals.slice(1, -1);
+  const target = args.positionals.slice(1).at(-1);
+  if (target === undefined) throw new UsageError("Name the PNG file to read");
+  if (paths.length === 0) throw new UsageError("Name the PNG file to write");
+  const targets = await outputsOf(paths, target, PNG);
+  const jobs: Job[] = [];
+  for (const [index, target] of targets.entries()) {
+    const file = files.use(await InputFile.open(paths[index] ?? ""));
+    jobs.push({ file, picture: await file.read(PNG.name, peekPng), target });
+  }
+  return jobs;
+}
+
+/** Of pictures that are done, so many wait for the collector. */
+const WAITING_PICTURES = 3;
+
+/**
+ * Refuses a picture that would take too much memory.
+ *
+ * @param pictures All that are filtered.
+ */
+function checkPicture(
+  limit: MemoryLimit,
+  name: FilterName,
+  picture: PeekedPng,
+  pictures: readonly PeekedPng[],
+  build: FilterBuilder,
+): void {
+  const { bytes } = planStrips(build(picture.channels), picture);
+  const waiting = Math.min(pictures.length - 1, WAITING_PICTURES) *
+    Math.max(...pictures.map(decodingBytes));
+  const what = `Filter ${name} of ${picture.width} x ${picture.height} pixels`;
+  checkMemory(limit, what, waiting + decodingBytes(picture) + bytes);
+}
+
+/** What is known of a picture that is done. */
+interface Outcome {
+  readonly input: string;
+  readonly inputShape: readonly number[];
+  readonly output: string;
+  readonly outputShape: readonly number[];
+  readonly bitDepth: number;
+  readonly seconds: number;
+}
+
+async function filterPicture(
+  { file, picture, target }: Job,
+  build: FilterBuilder,
+  output: Output,
+): Promise<Outcome> {
+  let seconds = 0;
+  using progress = startProgress("rows", picture.height, output.terminal);
+  const raster = await file.read(PNG.name, () => picture.read());
+  const { width, height, channels, bitDepth } = raster;
+  const filter = build(channels);
+  const { windowRows } = planStrips(filter, raster);
+  const strips = filterStrips(raster, filter, windowRows);
+  const lines = linesOf(strips, progress, (more) => seconds += more);
+  const shape = { width: width * filter.scale, height: height * filter.scale, channels, bitDepth };
+  await target.write(pngChunks(shape, lines));
+  return {
+    input: file.name,
     inputShape: [channels, height, width],
-    outputShape: [channels, enlarged.height, enlarged.width],
+    output: target.name,
+    outputShape: [channels, shape.height, shape.width],
     bitDepth,
     seconds,
-    threads: engine.threads,
-    ...codeOf(engine),
   };
-  output.print(
-    args.switches.has("json") ? formatJson(figures) : formatFields([
-      ["filter", name],
-      ["input", `${describeShape(figures.inputShape)}, ${bitDepth} bit, ${source}`],
-      ["output", `${describeShape(figures.outputShape)}, ${bitDepth} bit, ${target}`],
-      ["time", formatSeconds(seconds)],
-      ["threads", String(engine.threads)],
-      ["backend", describeCode(codeOf(engine))],
-    ]),
-  );
-  return 0;
+}
+
+interface Figures extends Outcome, ReturnType<typeof codeOf> {
+  readonly filter: FilterName;
+  readonly threads: number;
+}
+
+function report(
+  args: Arguments,
+  output: Output,
+  figures: readonly Figures[],
+  jobs: readonly Job[],
+): void {
+  const print = jobs.some(({ target }) => target.isStandard) ? output.warn : output.print;
+  if (args.switches.has("json")) {
+    print(
+      formatJson(figures.length === 1 ? { ...figures[0] } : figures.map((each) => ({ ...each }))),
+    );
+  } else {
+    print(figures.map(describeFigures).join("\n\n"));
+  }
+}
+
+function describeFigures(figures: Figures): string {
+  const { bitDepth } = figures;
+  return formatFields([
+    ["filter", figures.filter],
+    ["input", `${describeShape(figures.inputShape)}, ${bitDepth} bit, ${figures.input}`],
+    ["output", `${describeShape(figures.outputShape)}, ${bitDepth} bit, ${figures.output}`],
+    ["time", formatSeconds(figures.seconds)],
+    ["threads", String(figures.threads)],
+    ["backend", describeCode(figures)],
+  ]);
 }
 
 /** The lines of strips, counted and timed. */

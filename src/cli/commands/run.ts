@@ -1,44 +1,67 @@
 import { describeShape } from "../../base/checks.ts";
-import type { Engine } from "../../engine/engine.ts";
 import { multiplyAdds, weightShape } from "../../convolution/geometry.ts";
-import { peekNpy, writeNpy } from "../../io/arrays/npy.ts";
+import type { ConvSettings } from "../../convolution/settings.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { encodeNpy } from "../../io/arrays/npy.ts";
 import type { Call } from "../../layers/call.ts";
 import { resolveCall } from "../../layers/call.ts";
 import type { ForwardOptions, Layer } from "../../layers/layer.ts";
-import type { ConvSettings } from "../../convolution/settings.ts";
-import { checkShape, countElements, sameShape } from "../../tensor/shape.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { Arguments } from "../args.ts";
 import type { Command, Output } from "../command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "../engine_options.ts";
-import type { LayerKind, LayerSizes, LayerSpec } from "../layer_options.ts";
+import type { Source, Sources } from "../layer_files.ts";
+import {
+  checkParameters,
+  checkSource,
+  findSources,
+  hintGroups,
+  inputPaths,
+  NPY,
+  sizesOfWeight,
+} from "../layer_files.ts";
+import type { LayerKind, LayerSpec } from "../layer_options.ts";
 import {
   applyLayer,
   buildLayer,
+  channelsOf,
   LAYER_FLAGS,
   parseLayer,
   parseLayerKind,
   settingsOf,
 } from "../layer_options.ts";
+import type { MemoryLimit } from "../memory.ts";
 import { checkMemory, memoryLimit } from "../memory.ts";
+import type { OutputFile } from "../output_file.ts";
+import { outputsOf } from "../output_file.ts";
 import { startProgress } from "../progress.ts";
 import { formatFields, formatJson, formatSeconds, gigaflops, median } from "../report.ts";
-import { asUsage, UsageError } from "../usage_error.ts";
-import { checkNoMore, integerFlag, integersFlag } from "../values.ts";
+import { STANDARD_STREAM } from "../standard_streams.ts";
+import { describeStatistics, statisticsOf } from "../statistics.ts";
+import { integerFlag } from "../values.ts";
 
-/** Runs one layer over an array. */
+/** Runs one layer over arrays. */
 export const runCommand: Command = {
   name: "run",
-  summary: "Run a layer over an array from a .npy file",
-  usage: "<layer> --input <x.npy> [options]",
+  summary: "Run a layer over arrays from .npy files",
+  usage: "<layer> <x.npy>... [--output <y.npy or folder>] [options]",
   flags: [
-    { name: "input", value: "x.npy", description: "the input, (N, C, ...) or (C, ...)" },
+    {
+      name: "input",
+      value: "x.npy",
+      repeatable: true,
+      description: "an input, (N, C, ...) or (C, ...), as behind the layer",
+    },
     {
       name: "input-shape",
       value: "sizes",
-      description: "in place of --input: random values of this shape",
+      description: "in place of an input: random values of this shape",
     },
-    { name: "output", value: "y.npy", description: "where to write the output" },
+    {
+      name: "output",
+      value: "y.npy",
+      description: "where to write the output; a folder for several inputs",
+    },
     {
       name: "weight",
       value: "w.npy",
@@ -61,70 +84,90 @@ export const runCommand: Command = {
   ],
   notes: `The layer is conv1d, conv2d, conv3d, convtranspose1d, convtranspose2d or convtranspose3d.
 Shapes are those of torch.nn: weight (out, in / groups, k...), transposed (in, out / groups, k...).
+Without --weight the weight and the bias are drawn from the seed.
 Without --repeat the time is that of a single call, which generates code too.
+The path - is standard input or output; what is printed then goes to standard error.
 
 Examples:
   tileconv run conv2d --input x.npy --out-channels 33 --kernel-size 3,5 --padding 4,2 --output y.npy
-  tileconv run conv1d --input x.npy --weight w.npy --bias b.npy --stride 2 --output y.npy
+  tileconv run conv1d x.npy --weight w.npy --bias b.npy --stride 2 --output y.npy
+  tileconv run conv1d in/*.npy --weight w.npy --output out/
   tileconv run conv2d --input-shape 1,64,56,56 --out-channels 64 --kernel-size 3 --repeat 20`,
   run: runLayer,
 };
 
-/** An array that is known but not there yet. */
-interface Source {
-  readonly shape: readonly number[];
-  /** The bytes of its file; 0 without one. */
-  readonly fileBytes: number;
-  read(): Promise<Tensor>;
-}
-
-/** The arrays that come from files or the seed. */
-interface Sources {
+/** One input, and what is to be done with it. */
+interface Job {
   readonly input: Source;
-  readonly weight: Source | null;
-  readonly bias: Source | null;
+  readonly call: Call;
+  readonly target: OutputFile | undefined;
 }
 
 async function runLayer(args: Arguments, output: Output): Promise<number> {
   const kind = parseLayerKind(args.positionals[0]);
-  checkNoMore(args, 1);
-  checkSources(args);
   const repeat = integerFlag(args, "repeat", 1, 1_000_000);
   const limit = memoryLimit(args);
-  const sources = await findSources(args);
+  const targets = await findTargets(args);
+  using files = new DisposableStack();
+  const sources = await findSources(args, files);
   const spec = parseRun(args, kind, sources);
   const settings = settingsOf(spec);
-  checkParameters(args, settings, sources);
-  const call = resolveInput(args, spec, settings, sources.input.shape);
-  const target = args.values.get("output");
-  const copies = {
-    input: 1 + (repeat === undefined ? 1 : REPEATED_COPIES),
-    output: target ? 2 : 1,
-  };
-  checkMemory(limit, kind.name, arrayBytes(sources, settings, call, copies));
+  checkParameters(settings, sources);
+  const jobs = sources.inputs.map((input, index): Job => ({
+    input,
+    call: resolveInput(spec, settings, input, sources),
+    target: targets[index],
+  }));
+  checkArrays(limit, settings, sources, jobs, repeat);
   using engine = await startEngine(args);
   const layer = buildLayer(spec, engine);
   await setParameters(layer, sources);
-  const input = await sources.input.read();
-  const { result, seconds } = await time(layer, input, spec, repeat, output);
-  if (target !== undefined) await writeNpy(target, result);
-  report(args, output, { layer, engine, call, input, result, seconds, repeat });
+  const figures: Figures[] = [];
+  for (const job of jobs) {
+    const { result, seconds } = await time(layer, await job.input.read(), spec, repeat, output);
+    await job.target?.write([encodeNpy(result)]);
+    figures.push(figuresOf(spec, sources, layer, engine, job, result, seconds, repeat));
+  }
+  report(args, output, figures, targets);
   return 0;
+}
+
+async function findTargets(args: Arguments): Promise<readonly OutputFile[]> {
+  const target = args.values.get("output");
+  if (target === undefined) return [];
+  const inputs = inputPaths(args);
+  return await outputsOf(inputs.length === 0 ? [STANDARD_STREAM] : inputs, target, NPY);
 }
 
 /** A call in pieces copies its input; of many calls so many copies wait for the collector. */
 const REPEATED_COPIES = 3;
 
+/** Refuses inputs whose arrays would take too much memory. */
+function checkArrays(
+  limit: MemoryLimit,
+  settings: ConvSettings,
+  sources: Sources,
+  jobs: readonly Job[],
+  repeat: number | undefined,
+): void {
+  const once = repeat === undefined && jobs.length === 1;
+  for (const job of jobs) {
+    // The output is encoded as a whole.
+    const outputs = (job.target === undefined ? 1 : 2) + (jobs.length === 1 ? 0 : REPEATED_COPIES);
+    const copies = { input: once ? 2 : 1 + REPEATED_COPIES, output: outputs };
+    checkMemory(limit, settings.name, arrayBytes(settings, sources, job, copies));
+  }
+}
+
 /**
- * What the arrays of a run take.
+ * What the arrays of a call take.
  *
- * @param copies How many times the input and the output are there, besides the input's file; the output is
- * encoded as a whole.
+ * @param copies How many times the input and the output are there, besides the input's file.
  */
 function arrayBytes(
-  { input, weight, bias }: Sources,
   settings: ConvSettings,
-  { outputShape }: Call,
+  { weight, bias }: Sources,
+  { input, call }: Job,
   copies: Readonly<Record<"input" | "output", number>>,
 ): number {
   const floats = (shape: readonly number[]) =>
@@ -132,92 +175,38 @@ function arrayBytes(
   const parameters = [weight, bias]
     .reduce((sum, source) => sum + (source ? source.fileBytes + floats(source.shape) : 0), 0);
   return input.fileBytes + copies.input * floats(input.shape) +
-    copies.output * floats(outputShape) +
-    parameters + floats(weightShape(settings));
+    copies.output * floats(call.outputShape) + parameters + floats(weightShape(settings));
 }
 
-function checkSources({ values, switches }: Arguments): void {
-  if (values.has("input") && values.has("input-shape")) {
-    throw new UsageError('Options "--input" and "--input-shape" exclude each other');
-  }
-  if (values.has("bias") && switches.has("no-bias")) {
-    throw new UsageError('Options "--bias" and "--no-bias" exclude each other');
-  }
-}
-
-async function findSources(args: Arguments): Promise<Sources> {
-  const find = async (flag: string) => {
-    const path = args.values.get(flag);
-    return path === undefined ? null : await peekNpy(path);
-  };
-  return {
-    input: await find("input") ?? randomInput(args),
-    weight: await find("weight"),
-    bias: await find("bias"),
-  };
-}
-
-function randomInput(args: Arguments): Source {
-  const shape = integersFlag(args, "input-shape");
-  if (shape === undefined) throw new UsageError('Option "--input" is missing (or "--input-shape")');
-  const seed = integerFlag(args, "seed", 0) ?? 0;
-  asUsage(() => countElements("--input-shape", "an input", checkShape("--input-shape", shape)));
-  return { shape, fileBytes: 0, read: () => Promise.resolve(Tensor.randn(shape, { seed })) };
-}
-
-/** The description of the layer; what no flag says comes from the weight file and the input. */
-function parseRun(args: Arguments, kind: LayerKind, { input, weight, bias }: Sources): LayerSpec {
-  const channels = input.shape[input.shape.length - kind.rank - 1];
-  const inferred = weight === null
-    ? channels === undefined ? {} : { inChannels: channels }
-    : sizesOfWeight(args, kind, weight);
+/** The description of the layer; what no flag says comes from the weight file and the first input. */
+function parseRun(args: Arguments, kind: LayerKind, { inputs, weight, bias }: Sources): LayerSpec {
+  const channels = inputs.map((input) =>
+    checkSource(input, () => channelsOf(kind, input.subject, input.shape))
+  );
+  const [inChannels = 1] = channels;
+  const inferred = weight === null ? { inChannels } : sizesOfWeight(args, kind, weight);
   const spec = parseLayer(args, kind, inferred);
   return { ...spec, bias: spec.bias && (weight === null || bias !== null) };
 }
 
-function sizesOfWeight(args: Arguments, kind: LayerKind, weight: Source): LayerSizes {
-  const [first = 0, second = 0, ...kernelSize] = weight.shape;
-  if (kernelSize.length !== kind.rank) {
-    throw new RangeError(
-      `"${args.values.get("weight")}": the weight of ${kind.name} has ${kind.rank + 2} axes, but ` +
-        `the file has shape ${describeShape(weight.shape)}`,
-    );
-  }
-  const groups = integerFlag(args, "groups", 1) ?? 1;
-  return kind.transposed
-    ? { inChannels: first, outChannels: second * groups, kernelSize }
-    : { inChannels: second * groups, outChannels: first, kernelSize };
-}
-
-function checkParameters(args: Arguments, settings: ConvSettings, { weight, bias }: Sources): void {
-  const check = (name: string, source: Source | null, shape: readonly number[]) => {
-    if (source === null || sameShape(source.shape, shape)) return;
-    throw new RangeError(
-      `"${args.values.get(name)}": the ${name} of this ${settings.name} has shape ` +
-        `${describeShape(shape)}, but the file has ${describeShape(source.shape)}`,
-    );
-  };
-  check("weight", weight, weightShape(settings));
-  check("bias", bias, [settings.outChannels]);
-}
-
 /** Fixes every size before anything is computed: a wrong shape is then the input's fault. */
 function resolveInput(
-  args: Arguments,
-  { inChannels, outputSize }: LayerSpec,
+  spec: LayerSpec,
   settings: ConvSettings,
-  inputShape: readonly number[],
+  input: Source,
+  { weight }: Sources,
 ): Call {
-  const path = args.values.get("input");
-  const resolve = () =>
-    resolveCall(settings, inputShape, outputSize, `the layer is for ${inChannels}`);
-  if (path === undefined) return asUsage(resolve);
-  try {
-    return resolve();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new RangeError(`"${path}": ${error.message}`, { cause: error });
-  }
+  const inChannels = channelsOf(spec.kind, input.subject, input.shape);
+  const hint = settings.transposed ? "" : hintGroups({ ...settings, inChannels }, weight);
+  const expected = `the layer is for ${settings.inChannels}${hint}`;
+  return checkSource(input, () => {
+    try {
+      return resolveCall(settings, input.shape, spec.outputSize, expected);
+    } catch (error) {
+      if (!(error instanceof RangeError) || input.name === null) throw error;
+      throw new RangeError(`${input.subject}: ${error.message}`, { cause: error });
+    }
+  });
 }
 
 async function setParameters(layer: Layer, { weight, bias }: Sources): Promise<void> {
@@ -249,42 +238,69 @@ async function time(
   return { result: first.result, seconds: median(seconds) };
 }
 
-interface Outcome {
-  readonly layer: Layer;
-  readonly engine: Engine;
-  readonly call: Call;
-  readonly input: Tensor;
-  readonly result: Tensor;
-  readonly seconds: number;
-  readonly repeat: number | undefined;
+type Figures = ReturnType<typeof figuresOf>;
+
+/** What is known of a call that is done. */
+function figuresOf(
+  { seed }: LayerSpec,
+  { weight, bias }: Sources,
+  layer: Layer,
+  engine: Engine,
+  { input, call, target }: Job,
+  result: Tensor,
+  seconds: number,
+  repeat: number | undefined,
+) {
+  const drawsParameters = weight === null || (bias === null && layer.bias !== null);
+  return {
+    layer: String(layer),
+    weight: weight?.name ?? null,
+    bias: bias?.name ?? null,
+    hasBias: layer.bias !== null,
+    seed: drawsParameters || input.name === null ? seed : null,
+    input: input.name,
+    inputShape: input.shape,
+    output: target?.name ?? null,
+    outputShape: result.shape,
+    values: statisticsOf(result.data),
+    seconds,
+    repeat,
+    gflops: gigaflops(multiplyAdds(call.geometry), seconds),
+    threads: engine.threads,
+    ...codeOf(engine),
+  };
 }
 
-function report(args: Arguments, output: Output, outcome: Outcome): void {
-  const { layer, engine, call, input, result, seconds, repeat } = outcome;
-  const speed = gigaflops(multiplyAdds(call.geometry), seconds);
-  if (args.switches.has("json")) {
-    output.print(formatJson({
-      layer: String(layer),
-      inputShape: input.shape,
-      outputShape: result.shape,
-      seconds,
-      repeat: repeat ?? 1,
-      gflops: speed,
-      threads: engine.threads,
-      ...codeOf(engine),
-    }));
+function report(
+  args: Arguments,
+  output: Output,
+  figures: readonly Figures[],
+  targets: readonly OutputFile[],
+): void {
+  const print = targets.some(({ isStandard }) => isStandard) ? output.warn : output.print;
+  if (!args.switches.has("json")) {
+    print(figures.map(describeFigures).join("\n\n"));
     return;
   }
-  const source = args.values.get("input") ?? "random values";
-  const target = args.values.get("output");
+  const list = figures.map((each) => ({ ...each, repeat: each.repeat ?? 1 }));
+  print(formatJson(list.length === 1 ? { ...list[0] } : list));
+}
+
+function describeFigures(figures: Figures): string {
+  const { layer, weight, bias, hasBias, seed, repeat, gflops, threads } = figures;
+  const drawn = `drawn, seed ${seed}`;
   const timing = repeat === undefined ? "one call" : `median of ${repeat}`;
-  output.print(formatFields([
-    ["layer", String(layer)],
-    ["input", `${describeShape(input.shape)}, ${source}`],
-    ["output", `${describeShape(result.shape)}${target === undefined ? "" : `, ${target}`}`],
-    ["time", `${formatSeconds(seconds)}, ${timing}`],
-    ["speed", `${speed.toPrecision(3)} GFLOP/s`],
-    ["threads", String(engine.threads)],
-    ["backend", describeCode(codeOf(engine))],
-  ]));
+  const target = figures.output === null ? "" : `, ${figures.output}`;
+  return formatFields([
+    ["layer", layer],
+    ["weight", weight ?? drawn],
+    ["bias", hasBias ? bias ?? drawn : "none"],
+    ["input", `${describeShape(figures.inputShape)}, ${figures.input ?? drawn}`],
+    ["output", `${describeShape(figures.outputShape)}${target}`],
+    ["values", describeStatistics(figures.values)],
+    ["time", `${formatSeconds(figures.seconds)}, ${timing}`],
+    ["speed", `${gflops.toPrecision(3)} GFLOP/s`],
+    ["threads", String(threads)],
+    ["backend", describeCode(figures)],
+  ]);
 }

@@ -36,6 +36,10 @@ export interface PictureFilter extends Filter {
   readonly reach: number;
   /** The rows and columns that it makes of one. */
   readonly scale: number;
+  /**
+   * The alpha of a pixel, from what it was and what the filter makes of it. Without this it is the latter.
+   */
+  readonly alphaOf?: (before: number, filtered: number) => number;
 }
 
 /** Which settings a filter reads. */
@@ -94,12 +98,16 @@ export function buildFilter(
       return {
         layers: [depthwise(channels, [SOBEL_X, transpose(SOBEL_X)], engine)],
         finish: (output) => magnitude(output, amount),
+        // What is opaque stays so between its edges, and the edge of a shape shows on both its sides.
+        alphaOf: (before, filtered) => Math.min(Math.max(before, filtered), 1),
         reach: 1,
         scale: 1,
       };
     case "emboss":
       return {
         layers: [depthwise(channels, [sum(IDENTITY, scaled(RELIEF, amount))], engine)],
+        // The relief of alpha would move a shape to the light instead of raising it.
+        alphaOf: (before) => before,
         reach: 1,
         scale: 1,
       };

@@ -10,6 +10,7 @@ import { readRows, scanlines } from "../../io/pictures/raster.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { PictureFilter } from "./filters.ts";
 import { applyFilter, layerOutputs, outputShapes } from "./filters.ts";
+import { divideByAlpha, hasAlpha, multiplyByAlpha } from "./transparency.ts";
 
 /** Rows that are filtered together, and those of them that no cut edge reaches. */
 export interface Window {
@@ -68,8 +69,7 @@ function windowBytes(
   { width, channels, bitDepth }: PngShape,
   rows: number,
 ): number {
-  const colors = layers[0]?.inChannels ?? channels;
-  const shapes = outputShapes(layers, [colors, rows, width]);
+  const shapes = outputShapes(layers, [channels, rows, width]);
   const inputs = channels * rows * width;
   const outputs = inputs * scale ** 2;
   // The last layer's output twice: once more as it is finished.
@@ -90,11 +90,10 @@ export interface Strip {
 }
 
 /**
- * Filters a picture from top to bottom. Channels that the filter's layers do not take, such as transparency,
- * stay as they are.
+ * Filters a picture from top to bottom. Colours are weighted by alpha while they are filtered.
  *
  * @param raster The picture.
- * @param filter The filter.
+ * @param filter The filter, for all channels of the picture.
  * @param windowRows How many rows are filtered together.
  */
 export async function* filterStrips(
@@ -104,28 +103,58 @@ export async function* filterStrips(
 ): AsyncGenerator<Strip> {
   const { width, height, channels, bitDepth } = raster;
   const { layers, reach, scale } = filter;
-  const colors = layers[0]?.inChannels ?? channels;
-  const plane = windowRows * width;
-  const values = new Float32Array(channels * plane);
-  const input = new Tensor(values.subarray(0, colors * plane), [colors, windowRows, width]);
-  const others = planesOf(values.subarray(colors * plane), plane);
+  const values = new Float32Array(channels * windowRows * width);
+  const input = new Tensor(values, [channels, windowRows, width]);
   // The same memory for every strip: what is collected now and then would be many times as much.
   const outputs = layerOutputs(layers, input.shape);
   for (const { first, from, to } of windowsOf(height, windowRows, reach)) {
     readRows(raster, first, values);
     const begin = performance.now();
-    const { data } = await applyFilter(filter, input, outputs);
+    const planes = await filterPlanes(filter, input, outputs);
     const seconds = (performance.now() - begin) / 1e3;
-    const planes = [...planesOf(data, plane * scale ** 2), ...others];
     const [top, bottom] = [(from - first) * scale, (to - first) * scale];
     const lines = scanlines(planes, width * scale, top, bottom, bitDepth);
     yield { lines, sourceRows: to - from, seconds };
   }
 }
 
-function planesOf(values: Float32Array, plane: number): readonly Float32Array[] {
+/**
+ * Filters rows of a picture.
+ *
+ * @param filter The filter.
+ * @param input The rows; the colours are weighted by alpha in place.
+ * @param outputs Receive what the layers compute.
+ * @returns The rows that the filter makes, a plane per channel.
+ */
+async function filterPlanes(
+  filter: PictureFilter,
+  input: Tensor,
+  outputs: readonly Tensor[],
+): Promise<readonly Float32Array[]> {
+  const alpha = alphaPlaneOf(planesOf(input));
+  if (alpha !== undefined) multiplyByAlpha(planesOf(input).slice(0, -1), alpha);
+  const planes = planesOf(await applyFilter(filter, input, outputs));
+  const filtered = alphaPlaneOf(planes);
+  if (alpha === undefined || filtered === undefined) return planes;
+  const { alphaOf } = filter;
+  if (alphaOf !== undefined) {
+    for (let pixel = 0; pixel < filtered.length; pixel++) {
+      filtered[pixel] = alphaOf(alpha[pixel] ?? 0, filtered[pixel] ?? 0);
+    }
+  }
+  divideByAlpha(planes.slice(0, -1), filtered);
+  return planes;
+}
+
+function alphaPlaneOf(planes: readonly Float32Array[]): Float32Array | undefined {
+  return hasAlpha(planes.length) ? planes.at(-1) : undefined;
+}
+
+function planesOf({ data, shape }: Tensor): readonly Float32Array[] {
+  const [channels = 0, height = 0, width = 0] = shape;
+  const plane = height * width;
   return Array.from(
-    { length: values.length / plane },
-    (_, index) => values.subarray(index * plane, (index + 1) * plane),
+    { length: channels },
+    (_, channel) => data.subarray(channel * plane, (channel + 1) * plane),
   );
 }

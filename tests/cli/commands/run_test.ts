@@ -169,8 +169,14 @@ Deno.test("run --json prints the figures, those of --repeat too", async () => {
     ...["--kernel-size", "3", "--stride", "2", "--padding", "1", "--output-size", "12"],
     ...["--repeat", "3", "--threads", "1", "--backend", "wasm"],
   );
-  const { seconds, gflops, layer, ...rest } = figures;
+  const { seconds, gflops, layer, values, ...rest } = figures;
   assertEquals(rest, {
+    weight: null,
+    bias: null,
+    hasBias: true,
+    seed: 0,
+    input: null,
+    output: null,
     inputShape: [1, 4, 6, 6],
     outputShape: [1, 4, 12, 12],
     repeat: 3,
@@ -180,6 +186,10 @@ Deno.test("run --json prints the figures, those of --repeat too", async () => {
   });
   assert(typeof seconds === "number" && seconds > 0 && typeof gflops === "number" && gflops > 0);
   assertStringIncludes(String(layer), "ConvTranspose2d(4, 4, ");
+  assertMatch(
+    JSON.stringify(values),
+    /^\{"minimum":-\d[\d.e-]*,"mean":-?\d[\d.e-]*,"maximum":\d[\d.e-]*,"nonFinite":0\}$/,
+  );
 });
 
 Deno.test("run has no bias with a weight file and no bias file", async () => {
@@ -230,7 +240,10 @@ Deno.test("run names what is wrong with its files in one line and writes nothing
     [["--input", file("text.npy"), ...w, ...y], "it is not a .npy file"],
     [["--input", file("cut.npy"), ...w, ...y], "it ends early"],
     [["--input", file("fortran.npy"), ...w, ...y], "it is in Fortran order"],
-    [["--input", file("b.npy"), ...w, ...y], "input must be a batch (N, C, H, W) or one item"],
+    [
+      ["--input", file("b.npy"), ...w, ...y],
+      "Conv2d takes inputs (N, C, H, W) or (C, H, W), of 4 or 3 axes, but this one has 1: [5]",
+    ],
     [[...x, "--weight", file("w1.npy"), ...y], "the weight of Conv2d has 4 axes, but the file has"],
     [[...x, ...w, "--kernel-size", "5", ...y], "has shape [4, 3, 5, 5], but the file has [4, 3, 3"],
     [[...x, ...w, "--bias", file("b.npy"), ...y], "has shape [4], but the file has [5]"],
@@ -256,8 +269,8 @@ Deno.test("run says what is wrong with its arguments", async () => {
   const shape = ["--input-shape", "1,3,8,8"];
   const sizes = ["--out-channels", "4", "--kernel-size", "3"];
   const cases: readonly [string[], string][] = [
-    [sizes, 'Option "--input" is missing'],
-    [[...shape, ...sizes, "--input", b], "exclude each other"],
+    [sizes, 'Name the .npy file to read, or the "--input-shape" of random values'],
+    [[...shape, ...sizes, "--input", b], `Option "--input-shape" is in place of the input "${b}"`],
     [[...shape, ...sizes, "--bias", b, "--no-bias"], "exclude each other"],
     [[...shape, "--kernel-size", "3"], 'Option "--out-channels" is missing'],
     [[...shape, ...sizes, "--repeat", "0"], 'Option "--repeat" must be from 1'],
@@ -270,4 +283,69 @@ Deno.test("run says what is wrong with its arguments", async () => {
     assertEquals(code, 2, err);
     assertStringIncludes(err, message);
   }
+});
+
+Deno.test("run takes several inputs, by --input and behind the layer, into a folder", async () => {
+  using folder = new TestFolder();
+  Deno.mkdirSync(folder.file("out"));
+  const names = ["a.npy", "b.npy", "c.npy"];
+  const arrays = names.map((_, seed) => Tensor.randn([2, 7 + seed], { seed }));
+  for (const [index, array] of arrays.entries()) {
+    await writeNpy(folder.file(names[index] ?? ""), array);
+  }
+  const [a = "", b = "", c = ""] = names.map((name) => folder.file(name));
+  const layer = ["conv1d", "--out-channels", "3", "--kernel-size", "3", "--seed", "4"];
+  const args = ["run", ...layer, "--input", a, "--input", b, c, "--output", folder.file("out")];
+  const { code, out, err } = await runMain(...args);
+  assertEquals([code, err], [0, ""]);
+  assertEquals(out.match(/^layer .*$/gm)?.length, 3);
+  const reference = new Conv1d(2, 3, 3, { seed: 4 });
+  for (const [index, array] of arrays.entries()) {
+    const result = await readNpy(folder.file(`out/${names[index]}`));
+    assertEquals(result.data, (await reference.forward(array)).data);
+  }
+  const figures: readonly Record<string, unknown>[] = JSON.parse(
+    (await runMain(...args, "--json")).out,
+  );
+  assertEquals(figures.map((each) => each["input"]), [a, b, c]);
+});
+
+Deno.test("run checks all inputs before it writes the first output", async () => {
+  using folder = new TestFolder();
+  Deno.mkdirSync(folder.file("out"));
+  await writeNpy(folder.file("a.npy"), Tensor.ones([2, 9]));
+  await writeNpy(folder.file("b.npy"), Tensor.ones([3, 9]));
+  const { code, err } = await runMain(
+    ...["run", "conv1d", folder.file("a.npy"), folder.file("b.npy"), "--out-channels", "3"],
+    ...["--kernel-size", "3", "--output", folder.file("out")],
+  );
+  assertEquals(code, 1);
+  assertStringIncludes(
+    err,
+    `b.npy": Conv1d: input has 3 channels (shape [3, 9]), but the layer is`,
+  );
+  assertEquals([...Deno.readDirSync(folder.file("out"))], []);
+});
+
+Deno.test("run says what is drawn, and what the values of the output are like", async () => {
+  using folder = new TestFolder();
+  const [x, w, b] = ["x.npy", "w.npy", "b.npy"].map((name) => folder.file(name));
+  await writeNpy(x ?? "", Tensor.from([[1, 2, NaN, 4]]));
+  await writeNpy(w ?? "", Tensor.from([[[2]]]));
+  await writeNpy(b ?? "", Tensor.from([1]));
+  const lines = async (...args: (string | undefined)[]) =>
+    (await runMain("run", "conv1d", ...args.map((arg) => arg ?? ""))).out;
+  const given = await lines(x, "--weight", w, "--bias", b);
+  assertMatch(given, /^weight +.*w\.npy\nbias +.*b\.npy\ninput +\[1, 4\], .*x\.npy$/m);
+  assertMatch(given, /^values +minimum 3, mean 5\.667, maximum 9; NaN or infinite: 1$/m);
+  assertMatch(await lines(x, "--weight", w), /^bias +none$/m);
+  const sizes = ["--out-channels", "2", "--kernel-size", "1", "--seed", "7"];
+  const drawn = await lines("--input-shape", "1,5", ...sizes);
+  assertMatch(
+    drawn,
+    /^weight +drawn, seed 7\nbias +drawn, seed 7\ninput +\[1, 5\], drawn, seed 7$/m,
+  );
+  const { values, seed, weight } = await runJson("run", "conv1d", x ?? "", "--weight", w ?? "");
+  assertEquals(values, { minimum: 2, mean: 14 / 3, maximum: 8, nonFinite: 1 });
+  assertEquals([seed, weight], [null, w]);
 });

@@ -44,13 +44,27 @@ Deno.test("shape says what is wrong with its arguments", async () => {
   const rest = ["--out-channels", "4", "--kernel-size", "3"];
   const cases: readonly [string[], string][] = [
     [["conv2d", ...rest], 'Option "--input-shape" is missing'],
-    [["conv2d", "--input-shape", "3", ...rest], 'Option "--in-channels" is missing'],
+    [
+      ["conv2d", "--input-shape", "3", ...rest],
+      'Option "--input-shape": Conv2d takes inputs (N, C, H, W) or (C, H, W), of 4 or 3 axes, but ' +
+      "this one has 1: [3]",
+    ],
+    [["conv1d", "--input-shape", "1,3,8,8", ...rest], "(N, C, W) or (C, W), of 3 or 2 axes, but"],
+    [["conv3d", "--input-shape", "3,8,8", ...rest], "but this one has 3: [3, 8, 8]"],
     [["conv2d", "--input-shape", "1,3,8,8", "--kernel-size", "3"], '"--out-channels" is missing'],
     [["conv2d", "--input-shape", "1,3,2,2", ...rest], "the kernel spans 3 but the padded input"],
-    [["conv2d", "--input-shape", "1,3,-2,2", ...rest], "shape[2] must be an integer of at least 0"],
+    [
+      ["conv2d", "--input-shape", "1,3,-2,2", ...rest],
+      '"--input-shape" must be at least 0, but is -2',
+    ],
     [["conv2d", "--input-shape", "1,3,8,8", "--in-channels", "4", ...rest], "has 3 channels"],
     [["conv2d", "conv2d", "--input-shape", "1,3,8,8", ...rest], 'Unexpected argument "conv2d"'],
     [["conv2d", "--input-shape", "9,3,99999999,9999", ...rest], "more than the 16.0 GiB"],
+    [
+      ["conv1d", "--input-shape", "1,1,4294967297", ...rest],
+      "16.000000004 GiB, more than the 16.000000000 GiB",
+    ],
+    [["conv1d", "--input-shape", "1,1,36028797018963969", ...rest], "but is 36028797018963969"],
   ];
   for (const [args, message] of cases) {
     const { code, err } = await runMain("shape", ...args);

@@ -92,19 +92,18 @@ function randomRaster(channels: number, height: number, width: number, bitDepth:
 Deno.test("filterStrips() makes the lines of the whole picture, strip by strip", async () => {
   using engine = new Engine();
   for (const bitDepth of [8, 16] as const) {
-    for (const channels of [1, 4]) {
+    for (const channels of [1, 2, 4]) {
       const raster = randomRaster(channels, 45, 12, bitDepth);
-      for (const filter of filters(channels === 4 ? 3 : 1, engine)) {
-        if (channels === 4 && filter.scale > 1) continue;
+      for (const filter of filters(channels, engine)) {
         const lines = async (windowRows: number) => {
-          const parts: number[] = [];
+          const parts: Uint8Array<ArrayBuffer>[] = [];
           let rows = 0;
           for await (const strip of filterStrips(raster, filter, windowRows)) {
-            parts.push(...strip.lines);
+            parts.push(strip.lines);
             rows += strip.sourceRows;
           }
           assertEquals(rows, raster.height);
-          return parts;
+          return await new Blob(parts).bytes();
         };
         const whole = await lines(raster.height);
         const sampleBytes = bitDepth / 8;

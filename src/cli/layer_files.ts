@@ -1,0 +1,170 @@
+/**
+ * The arrays that a layer is run on: from files, from standard input, or drawn.
+ *
+ * @module
+ */
+
+import { describeShape } from "../base/checks.ts";
+import { weightShape } from "../convolution/geometry.ts";
+import type { ConvSettings } from "../convolution/settings.ts";
+import { peekNpy } from "../io/arrays/npy.ts";
+import { checkShape, countElements, sameShape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Arguments } from "./args.ts";
+import { InputFile } from "./input_file.ts";
+import type { LayerKind, LayerSizes } from "./layer_options.ts";
+import type { Format } from "./output_file.ts";
+import { STANDARD_STREAM } from "./standard_streams.ts";
+import { asUsage, UsageError } from "./usage_error.ts";
+import { checkExclusive, integerFlag, shapeFlag } from "./values.ts";
+
+/** What arrays are read from and written to. */
+export const NPY: Format = { name: "a .npy file", extension: ".npy" };
+
+/** An array that is known but not there yet. */
+export interface Source {
+  /** How the user knows its file; `null` if it is drawn. */
+  readonly name: string | null;
+  /** What it is called at the beginning of an error message. */
+  readonly subject: string;
+  readonly shape: readonly number[];
+  /** The bytes of its file; 0 without one. */
+  readonly fileBytes: number;
+  read(): Promise<Tensor>;
+}
+
+/** The arrays that come from files or the seed. */
+export interface Sources {
+  /** At least one. */
+  readonly inputs: readonly Source[];
+  readonly weight: Source | null;
+  readonly bias: Source | null;
+}
+
+/** The paths of the inputs, in order: those of `--input` and those behind the layer. */
+export function inputPaths({ positionals, lists }: Arguments): readonly string[] {
+  return [...lists.get("input") ?? [], ...positionals.slice(1)];
+}
+
+/**
+ * Finds the arrays, and reads the headers of their files.
+ *
+ * @param args The command line.
+ * @param files Receives what is to be disposed of when the arrays are read.
+ * @throws {UsageError} If a flag is wrong or there is no input.
+ * @throws {FileError} If a file cannot be read or is no array.
+ */
+export async function findSources(args: Arguments, files: DisposableStack): Promise<Sources> {
+  const paths = inputPaths(args);
+  checkSources(args, paths);
+  const find = async (path: string) => await openArray(path, files);
+  const [weight, bias] = [args.values.get("weight"), args.values.get("bias")];
+  const inputs: Source[] = [];
+  for (const path of paths) inputs.push(await find(path));
+  return {
+    inputs: inputs.length === 0 ? [drawnInput(args)] : inputs,
+    weight: weight === undefined ? null : await find(weight),
+    bias: bias === undefined ? null : await find(bias),
+  };
+}
+
+function checkSources({ values, switches }: Arguments, inputs: readonly string[]): void {
+  if (inputs.length > 0 && values.has("input-shape")) {
+    throw new UsageError(`Option "--input-shape" is in place of the input "${inputs[0]}"`);
+  }
+  checkExclusive(new Set([...values.keys(), ...switches]), "bias", "no-bias");
+  const all = [...inputs, values.get("weight"), values.get("bias")];
+  if (all.filter((path) => path === STANDARD_STREAM).length > 1) {
+    throw new UsageError(`Only one array can come from standard input ("${STANDARD_STREAM}")`);
+  }
+}
+
+async function openArray(path: string, files: DisposableStack): Promise<Source> {
+  const file = files.use(await InputFile.open(path));
+  const array = await file.read(NPY.name, peekNpy);
+  return {
+    name: file.name,
+    subject: file.quoted,
+    shape: array.shape,
+    fileBytes: array.fileBytes,
+    read: () => file.read(NPY.name, () => array.read()),
+  };
+}
+
+function drawnInput(args: Arguments): Source {
+  const shape = shapeFlag(args, "input-shape");
+  if (shape === undefined) {
+    throw new UsageError('Name the .npy file to read, or the "--input-shape" of random values');
+  }
+  const seed = integerFlag(args, "seed", 0) ?? 0;
+  const subject = 'Option "--input-shape"';
+  asUsage(() => countElements(subject, "an input", checkShape(subject, shape)));
+  const read = () => Promise.resolve(Tensor.randn(shape, { seed }));
+  return { name: null, subject, shape, fileBytes: 0, read };
+}
+
+/** Runs a check of an array: what is wrong with a file is no fault of the command line. */
+export function checkSource<Result>({ name }: Source, check: () => Result): Result {
+  return name === null ? asUsage(check) : check();
+}
+
+/**
+ * The sizes of a layer that the shape of its weight says.
+ *
+ * @throws {RangeError} If it is not the weight of such a layer.
+ */
+export function sizesOfWeight(args: Arguments, kind: LayerKind, weight: Source): LayerSizes {
+  const [first = 0, second = 0, ...kernelSize] = weight.shape;
+  if (kernelSize.length !== kind.rank) {
+    throw new RangeError(
+      `${weight.subject}: the weight of ${kind.name} has ${kind.rank + 2} axes, but the file has ` +
+        `${weight.shape.length}, of shape ${describeShape(weight.shape)}`,
+    );
+  }
+  const groups = integerFlag(args, "groups", 1) ?? 1;
+  return kind.transposed
+    ? { inChannels: first, outChannels: second * groups, kernelSize }
+    : { inChannels: second * groups, outChannels: first, kernelSize };
+}
+
+/**
+ * Compares the files of a layer's parameters with what the layer needs.
+ *
+ * @throws {RangeError} If a shape is another one.
+ */
+export function checkParameters(settings: ConvSettings, { weight, bias }: Sources): void {
+  const check = (what: string, source: Source | null, shape: readonly number[], hint: string) => {
+    if (source === null || sameShape(source.shape, shape)) return;
+    throw new RangeError(
+      `${source.subject}: the ${what} of this ${settings.name} has shape ${
+        describeShape(shape)
+      }, ` +
+        `but the file has ${describeShape(source.shape)}${hint}`,
+    );
+  };
+  check("weight", weight, weightShape(settings), hintGroups(settings, weight));
+  const outChannels = bias?.shape[0] ?? settings.outChannels;
+  const hint = settings.transposed ? hintGroups({ ...settings, outChannels }, weight) : "";
+  check("bias", bias, [settings.outChannels], hint);
+}
+
+/**
+ * How an error message goes on about channels that would fit in groups.
+ *
+ * @param sizes The channels and groups of the layer.
+ * @param weight Its weight; of groups it has the channels of one.
+ * @returns Nothing if another number of groups would not help.
+ */
+export function hintGroups(
+  { transposed, inChannels, outChannels, groups }: Pick<
+    ConvSettings,
+    "transposed" | "inChannels" | "outChannels" | "groups"
+  >,
+  weight: Source | null,
+): string {
+  const [first = 0, perGroup = 0] = weight?.shape ?? [];
+  const [whole, split] = transposed ? [inChannels, outChannels] : [outChannels, inChannels];
+  const fitting = split / perGroup;
+  const fits = first === whole && Number.isInteger(fitting) && whole % fitting === 0;
+  return fits && fitting !== groups ? `; it would fit with --groups ${fitting}` : "";
+}
