@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { decodePng } from "../../../src/io/pictures/png.ts";
 import type { LegalPng } from "./_png_cases.ts";
 import { LEGAL, noise, WRONG } from "./_png_cases.ts";
+import { TestFolder } from "../../_folder.ts";
 import { pngFrom } from "./_png.ts";
 
 /** The values of all pixels, plane by plane. */
@@ -44,4 +45,52 @@ Deno.test("decodePng() reads interlaced pictures of every small size, where pass
       }
     }
   }
+});
+
+/** ImageMagick, where it is installed. */
+const MAGICK = ["magick", "convert"].find((name) => {
+  try {
+    const { stdout } = new Deno.Command(name, { args: ["-version"] }).outputSync();
+    return new TextDecoder().decode(stdout).startsWith("Version: ImageMagick");
+  } catch {
+    return false;
+  }
+});
+
+/** What all files have in common once they are pixels: red, green, blue and alpha of 16 bits. */
+function rgbaOf({ width, height, channels, value }: LegalPng): number[] {
+  const isColored = channels >= 3;
+  const hasAlpha = channels % 2 === 0;
+  return Array.from({ length: 4 * width * height }, (_, index) => {
+    const [pixel, channel] = [index >> 2, index & 3];
+    const [x, y] = [pixel % width, Math.floor(pixel / width)];
+    if (channel === 3) return hasAlpha ? value(x, y, channels - 1) : 1;
+    return value(x, y, isColored ? channel : 0);
+  }).map((fraction) => Math.round(fraction * 65535));
+}
+
+Deno.test({
+  name: "ImageMagick sees the same pixels in the legal files",
+  ignore: MAGICK === undefined,
+  fn() {
+    using folder = new TestFolder();
+    // It compares a transparent colour with all 16 bits; the specification has it use those of a sample.
+    const pngs = LEGAL.filter(({ name }) => !name.startsWith("bits above"));
+    const paths = pngs.map(({ bytes }, index) => {
+      const path = folder.file(`${index}.png`);
+      Deno.writeFileSync(path, bytes);
+      return path;
+    });
+    const args = [...paths, "-depth", "16", "-endian", "LSB", "rgba:-"];
+    const { stdout } = new Deno.Command(MAGICK ?? "", { args }).outputSync();
+    const view = new DataView(stdout.buffer);
+    let at = 0;
+    for (const png of pngs) {
+      const expected = rgbaOf(png);
+      const seen = expected.map((_, index) => view.getUint16(at + 2 * index, true));
+      assertEquals(seen, expected, png.name);
+      at += 2 * expected.length;
+    }
+    assertEquals(at, stdout.length);
+  },
 });
