@@ -71,15 +71,21 @@ export interface PassLine {
  * @throws {SyntaxError} If the data are damaged, or more or less than the picture takes.
  */
 export function* linesOf({ header, data }: PngParts): Generator<PassLine> {
-  const pixelBytes = Math.max(header.samples * header.depth / 8, 1);
+  const step = Math.max(header.samples * header.depth / 8, 1);
   const source = new ByteSource(inflate(data));
   for (const pass of passesOf(header)) {
-    let line = new Uint8Array(lineBytes(header, pass.width));
+    // In front of the first pixel stand the zeros of one more. The last of them is the filter's place in the file.
+    const margin = step - 1;
+    let line = new Uint8Array(margin + lineBytes(header, pass.width));
     let above = new Uint8Array(line.length);
     for (let row = 0; row < pass.height; row++) {
-      if (!source.fill(line)) throw damaged("its picture data end before its last line");
-      undoFilter(line, above, pixelBytes);
-      yield { pass, row, bytes: line.subarray(1) };
+      if (!source.fill(line.subarray(margin))) {
+        throw damaged("its picture data end before its last line");
+      }
+      const filter = line[margin] ?? 0;
+      line[margin] = 0;
+      undoFilter(filter, line, above, step);
+      yield { pass, row, bytes: line.subarray(step) };
       [line, above] = [above, line];
     }
   }
@@ -181,31 +187,32 @@ function adler32(before: number, bytes: Uint8Array): number {
 /**
  * Turns the differences in a line into its bytes, in place.
  *
- * @param line The filter's number and the line.
- * @param above The line above, or zeros.
- * @param step How many bytes to the left the byte is that counts as the one before.
+ * @param filter What they are differences to.
+ * @param line Zeros for the pixel in front of the first one, and the line.
+ * @param above The line above in the same form, or zeros.
+ * @param step The bytes of a pixel, at least 1.
  */
-function undoFilter(line: Uint8Array, above: Uint8Array, step: number): void {
-  const [filter = 0] = line;
-  const leftOf = (at: number) => at > step ? line[at - step] ?? 0 : 0;
+function undoFilter(filter: number, line: Uint8Array, above: Uint8Array, step: number): void {
   switch (filter) {
     case 0:
       return;
     case 1:
-      for (let at = step + 1; at < line.length; at++) line[at] = (line[at] ?? 0) + leftOf(at);
+      for (let at = step; at < line.length; at++) {
+        line[at] = (line[at] ?? 0) + (line[at - step] ?? 0);
+      }
       return;
     case 2:
-      for (let at = 1; at < line.length; at++) line[at] = (line[at] ?? 0) + (above[at] ?? 0);
+      for (let at = step; at < line.length; at++) line[at] = (line[at] ?? 0) + (above[at] ?? 0);
       return;
     case 3:
-      for (let at = 1; at < line.length; at++) {
-        line[at] = (line[at] ?? 0) + ((leftOf(at) + (above[at] ?? 0)) >> 1);
+      for (let at = step; at < line.length; at++) {
+        line[at] = (line[at] ?? 0) + (((line[at - step] ?? 0) + (above[at] ?? 0)) >> 1);
       }
       return;
     case 4:
-      for (let at = 1; at < line.length; at++) {
-        const aboveLeft = at > step ? above[at - step] ?? 0 : 0;
-        line[at] = (line[at] ?? 0) + paeth(leftOf(at), above[at] ?? 0, aboveLeft);
+      for (let at = step; at < line.length; at++) {
+        line[at] = (line[at] ?? 0) +
+          paeth(line[at - step] ?? 0, above[at] ?? 0, above[at - step] ?? 0);
       }
       return;
     default:
