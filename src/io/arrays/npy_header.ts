@@ -10,17 +10,22 @@ export interface NpyHeader {
 /** The most axes that NumPy gives an array. */
 const MOST_AXES = 64;
 
-/** What a header is made of. Anchored, so that each is matched in place. */
-const OPEN = /\s*\{\s*/y;
-const CLOSE = /\}\s*$/y;
-const KEY = /u?(['"])(\w+)\1\s*:\s*/y;
-const COMMA = /\s*,\s*|\s*(?=\})/y;
-const STRING = /u?(['"])([^'"\\\r\n]*)\1/y;
-const BOOLEAN = /(?:True|False)\b/y;
+/** What a header is made of; each blank stands for any white space of Python. */
+const OPEN = token(String.raw` \{ `);
+const CLOSE = token(String.raw`\} $`);
+const KEY = token(String.raw`u?(['"])(\w+)\1 : `);
+const COMMA = token(String.raw` , | (?=\})`);
+const STRING = token(String.raw`u?(['"])((?:(?!['"\\])[\x20-~])*)\1`);
+const BOOLEAN = token(String.raw`(?:True|False)\b`);
 /** Python 2 wrote `3L` for a long integer. */
-const LIST = String.raw`\s*(?:(?:0|[1-9]\d*)L?\s*(?:,\s*|(?=[)\]])))*`;
+const LIST = String.raw` (?:(?:0|[1-9]\d*)L? (?:, |(?=[)\]])))*`;
 /** Only a comma makes `(3,)` a tuple. Some writers make a list of it. */
-const SIZES = new RegExp(String.raw`\((?!\s*\d+L?\s*\))${LIST}\)|\[${LIST}\]`, "y");
+const SIZES = token(String.raw`\((?! \d+L? \))${LIST}\)|\[${LIST}\]`);
+
+/** Anchored, so that it is matched where the scanner stands. */
+function token(form: string): RegExp {
+  return new RegExp(form.replaceAll(" ", String.raw`[ \t\n\f\r]*`), "y");
+}
 
 /**
  * Reads a `.npy` header: a Python dict of three keys, in any order.

@@ -273,6 +273,11 @@ function wrongHeaders(): readonly WrongNpy[] {
       makeNpy(headerOf("'<f\n4'", "()")),
       "its descr is not the name of a type",
     ],
+    [
+      "a name with a control character",
+      makeNpy(headerOf("'<f4\x85'", "()")),
+      "its descr is not the name of a type",
+    ],
     ["no dict", makeNpy("[1, 2]"), "it is not a Python dict (character 0"],
     ["no text", makeNpy(""), "it is not a Python dict (character 0, where the end stands)"],
     ["an empty dict", makeNpy("{}"), "it has no key; expected descr, fortran_order and shape"],

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { FileError } from "../../../src/io/files.ts";
 import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../../../src/io/arrays/npy.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
