@@ -16,11 +16,19 @@ const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map<string, ElementT
   ["i1", { bytes: 1, read: (view, at) => view.getInt8(at) }],
   ["i2", { bytes: 2, read: (view, at, little) => view.getInt16(at, little) }],
   ["i4", { bytes: 4, read: (view, at, little) => view.getInt32(at, little) }],
-  ["i8", { bytes: 8, read: (view, at, little) => readWide(view, "getInt32", at, little) }],
+  ["i8", {
+    bytes: 8,
+    read: (view, at, little) =>
+      joinWords(view.getInt32(little ? at + 4 : at, little), readLow(view, at, little)),
+  }],
   ["u1", { bytes: 1, read: (view, at) => view.getUint8(at) }],
   ["u2", { bytes: 2, read: (view, at, little) => view.getUint16(at, little) }],
   ["u4", { bytes: 4, read: (view, at, little) => view.getUint32(at, little) }],
-  ["u8", { bytes: 8, read: (view, at, little) => readWide(view, "getUint32", at, little) }],
+  ["u8", {
+    bytes: 8,
+    read: (view, at, little) =>
+      joinWords(view.getUint32(little ? at + 4 : at, little), readLow(view, at, little)),
+  }],
 ]);
 
 /** The other names of the types; `int` and `long` are another type on another machine. */
@@ -93,20 +101,16 @@ const WIDE = 2 ** 53 / 2 ** 32;
 /** The bits that float64 cannot hold beside the highest of 64. */
 const LOST_BITS = 2 ** 11 - 1;
 
+function readLow(view: DataView, at: number, littleEndian: boolean): number {
+  return view.getUint32(littleEndian ? at : at + 4, littleEndian);
+}
+
 /**
- * Reads an integer of 64 bits. Where float64 cannot hold it, the bits that are lost leave their trace in the
- * lowest one that is not: far below the last bit of a float32, but enough to say which way a tie is none.
+ * An integer of 64 bits. Where float64 cannot hold it, the bits that are lost leave their trace in the lowest
+ * one that is not: far below the last bit of a float32, but enough to say that a tie is none.
  */
-function readWide(
-  view: DataView,
-  readHigh: "getInt32" | "getUint32",
-  at: number,
-  littleEndian: boolean,
-): number {
-  const high = view[readHigh](littleEndian ? at + 4 : at, littleEndian);
-  let low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
-  if (Math.abs(high) >= WIDE && (low & LOST_BITS) !== 0) {
-    low = ((low & ~LOST_BITS) | (LOST_BITS + 1)) >>> 0;
-  }
-  return high * 2 ** 32 + low;
+function joinWords(high: number, low: number): number {
+  const isLost = Math.abs(high) >= WIDE && (low & LOST_BITS) !== 0;
+  const kept = isLost ? ((low & ~LOST_BITS) | (LOST_BITS + 1)) >>> 0 : low;
+  return high * 2 ** 32 + kept;
 }
