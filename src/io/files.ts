@@ -5,6 +5,23 @@ export class FileError extends Error {
 }
 
 /**
+ * Adds a file's name to what is wrong with its bytes.
+ *
+ * @param path The file's path.
+ * @param decode Throws a `SyntaxError` if the bytes are not what they should be.
+ * @returns What `decode` returns.
+ * @throws {FileError} If it throws a `SyntaxError`; the message is one line.
+ */
+export function decodeNamed<Result>(path: string, decode: () => Result): Result {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new FileError(`Cannot read "${path}": ${error.message}`, { cause: error });
+  }
+}
+
+/**
  * Reads a whole file.
  *
  * @param path The file's path.
@@ -18,7 +35,7 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 /** A file of which only the beginning was read. */
 export interface PeekedFile {
   readonly size: number;
-  /** The first bytes, as many as were asked for or are there. */
+  /** The first bytes, as many as were asked for or are there; all where the file can be read only once. */
   readonly start: Uint8Array;
   /** Reads all of it. */
   whole(): Promise<Uint8Array>;
@@ -36,11 +53,7 @@ export async function peekFile(path: string, most: number): Promise<PeekedFile> 
   const info = await reading(path, () => Deno.stat(path));
   if (!info.isFile) {
     const bytes = await readBytes(path);
-    return {
-      size: bytes.length,
-      start: bytes.subarray(0, most),
-      whole: () => Promise.resolve(bytes),
-    };
+    return { size: bytes.length, start: bytes, whole: () => Promise.resolve(bytes) };
   }
   const start = await reading(path, async () => {
     using file = await Deno.open(path);

@@ -1,8 +1,10 @@
 import { describeShape } from "../../base/checks.ts";
+import { product } from "../../base/numbers.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { FileError, peekFile, readBytes, writeBytes } from "../files.ts";
-import type { PythonValue } from "./python_literal.ts";
-import { parsePythonLiteral } from "./python_literal.ts";
+import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
+import { parseNpyHeader } from "./npy_header.ts";
+import type { ElementType } from "./npy_types.ts";
+import { parseElementType } from "./npy_types.ts";
 
 /** `\x93NUMPY`, then two bytes of version. */
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
@@ -10,35 +12,17 @@ const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 /** What is written before the data is padded to a multiple of this, so that the data can be mapped. */
 const ALIGNMENT = 64;
 
-/** What is longer up to the data describes structured types, which are not read here. */
-const LONGEST_HEADER = 65536;
-
-/** How one element is stored, and how it is read. */
-interface ElementType {
-  readonly bytes: number;
-  read(view: DataView, offset: number, littleEndian: boolean): number;
-}
-
-/** The types that are read, by NumPy's kind letter and size; all become float32. */
-const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map<string, ElementType>([
-  ["f2", { bytes: 2, read: (view, at, little) => view.getFloat16(at, little) }],
-  ["f4", { bytes: 4, read: (view, at, little) => view.getFloat32(at, little) }],
-  ["f8", { bytes: 8, read: (view, at, little) => view.getFloat64(at, little) }],
-  ["b1", { bytes: 1, read: (view, at) => view.getUint8(at) === 0 ? 0 : 1 }],
-  ["i1", { bytes: 1, read: (view, at) => view.getInt8(at) }],
-  ["i2", { bytes: 2, read: (view, at, little) => view.getInt16(at, little) }],
-  ["i4", { bytes: 4, read: (view, at, little) => view.getInt32(at, little) }],
-  ["i8", { bytes: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) }],
-  ["u1", { bytes: 1, read: (view, at) => view.getUint8(at) }],
-  ["u2", { bytes: 2, read: (view, at, little) => view.getUint16(at, little) }],
-  ["u4", { bytes: 4, read: (view, at, little) => view.getUint32(at, little) }],
-  ["u8", { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) }],
-]);
+/**
+ * The most bytes in front of the data: what version 1 can say. What takes more describes structured types, which
+ * are not read here.
+ */
+const LONGEST_HEADER = MAGIC.length + 4 + 65535;
 
 /** What a header says, checked. */
 interface Header {
   readonly type: ElementType;
   readonly littleEndian: boolean;
+  readonly fortranOrder: boolean;
   readonly shape: readonly number[];
   /** Where the data begins in the file. */
   readonly dataOffset: number;
@@ -52,7 +36,8 @@ interface Header {
  * @throws {FileError} If the file cannot be read or {@linkcode decodeNpy} rejects it.
  */
 export async function readNpy(path: string): Promise<Tensor> {
-  return decodeNamed(path, await readBytes(path));
+  const bytes = await readBytes(path);
+  return decodeNamed(path, () => decodeNpy(bytes));
 }
 
 /** An array in a file of which only the header was read. */
@@ -71,26 +56,15 @@ export interface PeekedNpy {
  */
 export async function peekNpy(path: string): Promise<PeekedNpy> {
   const { size, start, whole } = await peekFile(path, LONGEST_HEADER);
-  return named(path, () => {
+  return decodeNamed(path, () => {
     const header = readHeader(start);
     checkLength(header, size);
-    const read = async () => decodeNamed(path, await whole());
+    const read = async () => {
+      const bytes = await whole();
+      return decodeNamed(path, () => decodeNpy(bytes));
+    };
     return { shape: header.shape, fileBytes: size, read };
   });
-}
-
-function decodeNamed(path: string, bytes: Uint8Array): Tensor {
-  return named(path, () => decodeNpy(bytes));
-}
-
-/** Adds the file's name to what is wrong with its bytes. */
-function named<Result>(path: string, read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new FileError(`Cannot read "${path}": ${error.message}`, { cause: error });
-  }
 }
 
 /**
@@ -109,19 +83,35 @@ export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
  *
  * @param bytes The whole file.
  * @returns The array, rounded to float32 where it is of another type.
- * @throws {SyntaxError} If the bytes are not a whole `.npy` file of numbers in C order.
+ * @throws {SyntaxError} If the bytes are not a whole `.npy` file of real numbers.
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
   const header = readHeader(bytes);
   checkLength(header, bytes.length);
-  const { type, littleEndian, shape, dataOffset } = header;
-  const count = countOf(shape);
+  const { type, littleEndian, fortranOrder, shape, dataOffset } = header;
   const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset);
-  const values = new Float32Array(count);
-  for (let index = 0; index < count; index++) {
-    values[index] = type.read(view, index * type.bytes, littleEndian);
+  const tensor = Tensor.zeros(shape);
+  const { data } = tensor;
+  // In C order all elements follow one another, in Fortran order those along the first axis.
+  const [length = 1, ...others] = fortranOrder ? shape : [data.length];
+  const columns = product(others);
+  for (let column = 0, offset = 0; column < columns; column++) {
+    let place = transposed(column, others);
+    for (let step = 0; step < length; step++, place += columns, offset += type.bytes) {
+      data[place] = type.read(view, offset, littleEndian);
+    }
   }
-  return new Tensor(values, shape);
+  return tensor;
+}
+
+/** The place in C order of what is at a place in Fortran order. */
+function transposed(place: number, shape: readonly number[]): number {
+  let result = 0;
+  for (const size of shape) {
+    result = result * size + place % size;
+    place = Math.floor(place / size);
+  }
+  return result;
 }
 
 /**
@@ -150,17 +140,14 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
   return bytes;
 }
 
-function countOf(shape: readonly number[]): number {
-  return shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
-}
-
 /** Compares what a header promises with the size of the file. */
 function checkLength({ type, shape, dataOffset }: Header, fileBytes: number): void {
-  const expected = countOf(shape) * type.bytes;
+  const expected = shape.includes(0) ? 0 : product(shape) * type.bytes;
   const available = fileBytes - dataOffset;
   if (available < expected) {
     throw new SyntaxError(
-      `it ends early: an array of shape ${describeShape(shape)} takes ${expected} bytes, but ` +
+      `it ends early: an array of shape ${describeShape(shape)} takes ` +
+        `${Number.isSafeInteger(expected) ? expected : "more than 2^53"} bytes, but ` +
         `${available} follow the header`,
     );
   }
@@ -176,8 +163,9 @@ function readHeader(bytes: Uint8Array): Header {
   checkMagic(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint8(MAGIC.length);
-  if (version < 1 || version > 3) {
-    throw new SyntaxError(`it has .npy version ${version}; expected 1, 2 or 3`);
+  const minor = view.getUint8(MAGIC.length + 1);
+  if (version < 1 || version > 3 || minor !== 0) {
+    throw new SyntaxError(`it has .npy version ${version}.${minor}; expected 1.0, 2.0 or 3.0`);
   }
   const lengthBytes = version === 1 ? 2 : 4;
   const textOffset = MAGIC.length + 2 + lengthBytes;
@@ -194,7 +182,8 @@ function readHeader(bytes: Uint8Array): Header {
   // Version 3 is UTF-8; the older ones are Latin-1, of which a plain array uses the ASCII part.
   const text = new TextDecoder(version === 3 ? "utf-8" : "latin1")
     .decode(bytes.subarray(textOffset, dataOffset));
-  return { ...parseHeader(text), dataOffset };
+  const { descr, fortranOrder, shape } = parseNpyHeader(text);
+  return { ...parseElementType(descr), fortranOrder, shape, dataOffset };
 }
 
 function checkMagic(bytes: Uint8Array): void {
@@ -204,66 +193,4 @@ function checkMagic(bytes: Uint8Array): void {
     throw new SyntaxError("it is not a .npy file; NumPy writes one with numpy.save()");
   }
   if (bytes.length < MAGIC.length + 2) throw new SyntaxError("it ends early, inside its header");
-}
-
-function parseHeader(text: string): Omit<Header, "dataOffset"> {
-  const header = parseDict(text);
-  const names = [...header.keys()].sort();
-  if (names.join() !== "descr,fortran_order,shape") {
-    throw new SyntaxError(
-      `its header has the keys ${names.join(", ")}; expected descr, fortran_order and shape`,
-    );
-  }
-  const { type, littleEndian } = parseDescr(header.get("descr"));
-  const fortranOrder = header.get("fortran_order");
-  if (typeof fortranOrder !== "boolean") {
-    throw new SyntaxError("its header has a fortran_order that is neither True nor False");
-  }
-  const shape = parseShape(header.get("shape"));
-  if (fortranOrder) {
-    throw new SyntaxError(
-      "it is in Fortran order; save it in C order with numpy.save(path, numpy.ascontiguousarray(x))",
-    );
-  }
-  return { type, littleEndian, shape };
-}
-
-function parseDict(text: string): ReadonlyMap<string, PythonValue> {
-  let header: PythonValue;
-  try {
-    header = parsePythonLiteral(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new SyntaxError(`its header is not a Python dict: ${error.message}`, { cause: error });
-  }
-  if (header instanceof Map) return header;
-  throw new SyntaxError("its header is not a Python dict");
-}
-
-/** A type as NumPy spells it: byte order, kind and size, such as `<f4`. */
-function parseDescr(descr: PythonValue | undefined): Pick<Header, "type" | "littleEndian"> {
-  if (typeof descr !== "string") {
-    throw new SyntaxError("it holds records (a structured dtype); expected float32 or float64");
-  }
-  const order = descr[0] ?? "";
-  if (descr.slice(1) === "O") {
-    throw new SyntaxError(
-      "it holds Python objects (dtype object); expected float32 or float64",
-    );
-  }
-  const type = ELEMENT_TYPES.get(descr.slice(1));
-  if (type === undefined || !"<>|=".includes(order)) {
-    throw new SyntaxError(
-      `it holds values of dtype ${JSON.stringify(descr)}; expected float32 or float64`,
-    );
-  }
-  return { type, littleEndian: order !== ">" };
-}
-
-function parseShape(shape: PythonValue | undefined): readonly number[] {
-  if (!Array.isArray(shape)) throw new SyntaxError("its header has a shape that is not a tuple");
-  return shape.map((size: unknown) => {
-    if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return size;
-    throw new SyntaxError("its header has a shape that is not a tuple of sizes");
-  });
 }

@@ -1,9 +1,13 @@
-import type { DecodedPng } from "fast-png";
-import { decode } from "fast-png";
+import { checkOptionNames, describe } from "../../base/checks.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { FileError, peekFile, readBytes, writeChunks } from "../files.ts";
+import type { PeekedFile } from "../files.ts";
+import { decodeNamed, peekFile, readBytes, writeChunks } from "../files.ts";
 import type { PngShape } from "./png_chunks.ts";
-import { CHUNK_FRAME, HEADER_LENGTH, pngChunks, SIGNATURE } from "./png_chunks.ts";
+import { pngChunks } from "./png_chunks.ts";
+import { unpackedBytes } from "./png_lines.ts";
+import type { PngHeader, PngParts } from "./png_parts.ts";
+import { findData, readParts, readStart } from "./png_parts.ts";
+import { readRaster, shapeOf } from "./png_samples.ts";
 import type { Raster } from "./raster.ts";
 import { readRows, scanlines } from "./raster.ts";
 
@@ -18,59 +22,87 @@ export interface Picture {
   readonly bitDepth: 8 | 16;
 }
 
+/** A picture that was read from a file. */
+export interface DecodedPicture extends Picture {
+  /** What was wrong in the file and was left out, each in a line: a damaged text, say. */
+  readonly warnings: readonly string[];
+}
+
+/** The samples of a picture that was read from a file. */
+export interface DecodedRaster extends Raster, Pick<DecodedPicture, "warnings"> {}
+
+/** How a PNG file is read. */
+export interface PngOptions {
+  /**
+   * The most pixels that a picture may have. A few kilobytes can say that they are a picture of gigabytes, and
+   * be right: what reads files of strangers needs a bound. `Infinity` is none.
+   *
+   * @default {100_000_000}
+   */
+  readonly mostPixels?: number;
+}
+
+const DEFAULT_MOST_PIXELS = 100_000_000;
+
 /** No deflate stream grows by more than this when it is unpacked. */
 const BEST_COMPRESSION = 1032;
 
-/** The colour type of a picture whose samples are places in a palette. */
-const PALETTE = 3;
-
-/** The samples of a pixel, by the file's colour type. */
-const SAMPLES_PER_PIXEL: ReadonlyMap<number, number> = new Map([
-  [0, 1],
-  [2, 3],
-  [3, 1],
-  [4, 2],
-  [6, 4],
-]);
-
-/** Whether a colour counts as transparent is said before the samples, and they begin within so many bytes. */
+/** In most files the samples begin within so many bytes, behind colour profiles and the like. */
 const START_BYTES = 65536;
 
 /**
  * Reads a PNG file.
  *
  * @param path The file's path.
+ * @param options How much is read at most.
  * @returns The picture, as {@linkcode decodePng} makes it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodePng} rejects it.
  */
-export async function readPng(path: string): Promise<Picture> {
-  return pictureOf(decodeNamed(path, await readBytes(path)));
+export async function readPng(path: string, options: PngOptions = {}): Promise<DecodedPicture> {
+  const most = mostPixelsOf("readPng", options);
+  const bytes = await readBytes(path);
+  return pictureOf(decodeNamed(path, () => decodeRaster(bytes, most)));
 }
 
 /** A picture in a file of which only the beginning was read. */
 export interface PeekedPng extends PngShape {
   readonly fileBytes: number;
   /** Reads the picture, its samples as they are in the file. */
-  read(): Promise<Raster>;
+  read(): Promise<DecodedRaster>;
 }
 
 /**
  * Reads of a PNG file what says how large the picture is.
  *
  * @param path The file's path.
- * @throws {FileError} If the file cannot be read or does not begin as a PNG file.
+ * @param options How much is read at most.
+ * @throws {FileError} If the file cannot be read, or {@linkcode decodePng} would reject what stands in it in
+ * front of the picture's data.
  */
-export async function peekPng(path: string): Promise<PeekedPng> {
-  const { size, start, whole } = await peekFile(path, START_BYTES);
-  return named(path, () => ({
-    ...shapeOf(start, size),
-    fileBytes: size,
-    read: async () => decodeNamed(path, await whole()),
-  }));
+export async function peekPng(path: string, options: PngOptions = {}): Promise<PeekedPng> {
+  const most = mostPixelsOf("peekPng", options);
+  const { size, start, whole } = await peekToData(path);
+  return decodeNamed(path, () => {
+    const parts = readStart(start);
+    checkSize(parts.header, size, most);
+    const read = async () => {
+      const bytes = await whole();
+      return decodeNamed(path, () => decodeRaster(bytes, most));
+    };
+    return { ...shapeOf(parts), fileBytes: size, read };
+  });
 }
 
-function decodeNamed(path: string, bytes: Uint8Array): Raster {
-  return named(path, () => decodeRaster(bytes));
+/** Reads of a file what stands in front of the picture's data; all of it where there are none. */
+async function peekToData(path: string): Promise<PeekedFile> {
+  for (let most = START_BYTES;;) {
+    const peeked = await peekFile(path, most);
+    const { start, size } = peeked;
+    const data = findData(start);
+    if (data + 8 <= start.length) return { ...peeked, start: start.subarray(0, data) };
+    if (start.length === size) return peeked;
+    most = Math.max(data + START_BYTES, 2 * most);
+  }
 }
 
 /**
@@ -91,11 +123,13 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * an alpha channel. Samples of less than 8 bits count as 8.
  *
  * @param bytes The whole file.
+ * @param options How much is read at most.
  * @returns The picture. Colour profiles and texts are left out.
- * @throws {SyntaxError} If the bytes are not a whole, undamaged PNG file.
+ * @throws {SyntaxError} If the bytes are not a whole PNG file, undamaged in all that the picture is made of,
+ * or it has too many pixels.
  */
-export function decodePng(bytes: Uint8Array): Picture {
-  return pictureOf(decodeRaster(bytes));
+export function decodePng(bytes: Uint8Array, options: PngOptions = {}): DecodedPicture {
+  return pictureOf(decodeRaster(bytes, mostPixelsOf("decodePng", options)));
 }
 
 /**
@@ -127,197 +161,46 @@ function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {
   return pngChunks({ width, height, channels, bitDepth }, [lines]);
 }
 
-function pictureOf(raster: Raster): Picture {
-  const { channels, height, width, bitDepth } = raster;
+function pictureOf(raster: DecodedRaster): DecodedPicture {
+  const { channels, height, width, bitDepth, warnings } = raster;
   const pixels = Tensor.zeros([channels, height, width]);
   readRows(raster, 0, pixels.data);
-  return { pixels, bitDepth };
+  return { pixels, bitDepth, warnings };
 }
 
-/** Adds the file's name to what is wrong with its bytes. */
-function named<Result>(path: string, read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new FileError(`Cannot read "${path}": ${error.message}`, { cause: error });
-  }
+function decodeRaster(bytes: Uint8Array, mostPixels: number): DecodedRaster {
+  const parts = readParts(bytes);
+  checkSize(parts.header, dataBytes(parts), mostPixels);
+  return { ...readRaster(parts), warnings: parts.warnings };
 }
 
-function decodeRaster(bytes: Uint8Array): Raster {
-  checkPng(bytes);
-  let png: DecodedPng;
-  try {
-    png = decode(bytes, { checkCrc: true });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SyntaxError(`it is a damaged PNG file (${reason})`, { cause: error });
-  }
-  const { width, height, channels, depth } = png;
-  const raster = {
-    width,
-    height,
-    channels,
-    largest: 2 ** depth - 1,
-    bitDepth: depth === 16 ? 16 : 8,
-    samples: unpackSamples(png),
-  } as const;
-  // An RGB file may carry a palette too, as a hint for screens of few colours.
-  if (png.palette !== undefined && channels === 1) return fromPalette(raster, png.palette);
-  return png.transparency === undefined ? raster : withTransparency(raster, png.transparency);
+function dataBytes({ data }: PngParts): number {
+  return data.reduce((sum, { length }) => sum + length, 0);
 }
 
-/**
- * Walks over the chunks before anything is decoded or allocated: a file that ends early is then called
- * that, and a header that claims more pixels than the file can hold is caught.
- */
-function checkPng(bytes: Uint8Array): void {
-  const header = readHeader(bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let dataBytes = 0;
-  let offset = SIGNATURE.length;
-  for (let type = ""; type !== "IEND";) {
-    if (offset + CHUNK_FRAME > bytes.length) {
-      throw new SyntaxError("it ends early: the PNG file has no end mark");
-    }
-    const length = view.getUint32(offset);
-    type = typeAt(bytes, offset);
-    if (offset + CHUNK_FRAME + length > bytes.length) {
-      throw new SyntaxError(
-        `it ends early: its part ${JSON.stringify(type)} takes ${length} bytes, but ` +
-          `${bytes.length - offset - CHUNK_FRAME} are there`,
-      );
-    }
-    if (type === "IDAT") dataBytes += length;
-    offset += CHUNK_FRAME + length;
-  }
-  checkHeader(header, dataBytes);
-}
-
-/** What the header chunk says. */
-interface Header {
-  readonly width: number;
-  readonly height: number;
-  readonly depth: number;
-  readonly colorType: number;
-  readonly interlace: number;
-}
-
-function readHeader(bytes: Uint8Array): Header {
-  if (bytes.length === 0) throw new SyntaxError("it is empty; expected a PNG file");
-  const present = Math.min(bytes.length, SIGNATURE.length);
-  if (SIGNATURE.subarray(0, present).some((byte, index) => byte !== bytes[index])) {
-    throw new SyntaxError("it is not a PNG file");
-  }
-  const at = SIGNATURE.length + 8;
-  if (bytes.length < at + HEADER_LENGTH) {
-    throw new SyntaxError("it ends early: the PNG file has no end mark");
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (
-    typeAt(bytes, SIGNATURE.length) !== "IHDR" ||
-    view.getUint32(SIGNATURE.length) !== HEADER_LENGTH
-  ) {
-    throw new SyntaxError("it is a damaged PNG file (it does not begin with a header)");
-  }
-  return {
-    width: view.getUint32(at),
-    height: view.getUint32(at + 4),
-    depth: view.getUint8(at + 8),
-    colorType: view.getUint8(at + 9),
-    interlace: view.getUint8(at + 12),
-  };
-}
-
-/** The type of the chunk at an offset. */
-function typeAt(bytes: Uint8Array, offset: number): string {
-  return String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
-}
-
-function checkHeader(header: Header, dataBytes: number): void {
-  const { width, height, depth, colorType, interlace } = header;
-  if (width === 0 || height === 0) throw new SyntaxError("it has no pixels");
-  // The decoder takes interlaced samples for whole bytes.
-  if (interlace !== 0 && depth < 8) {
-    throw new SyntaxError(`it is interlaced with ${depth} bits per sample; expected 8 or 16`);
-  }
-  const samples = SAMPLES_PER_PIXEL.get(colorType) ?? 1;
-  if (width * height * samples * depth / 8 > dataBytes * BEST_COMPRESSION) {
+/** Refuses what is too large before room is made for it. */
+function checkSize(header: PngHeader, packedBytes: number, mostPixels: number): void {
+  const { width, height } = header;
+  if (unpackedBytes(header) > packedBytes * BEST_COMPRESSION) {
     throw new SyntaxError(
-      `it claims ${width} x ${height} pixels, more than its ${dataBytes} bytes of data can hold`,
+      `it claims ${width} x ${height} pixels, more than its ${packedBytes} bytes of data can hold`,
+    );
+  }
+  if (width * height > mostPixels) {
+    throw new SyntaxError(
+      `it has ${width} x ${height} pixels, more than the ${mostPixels} that may be read (mostPixels)`,
     );
   }
 }
 
-/** The size of a picture, from how its file begins. */
-function shapeOf(bytes: Uint8Array, fileBytes: number): PngShape {
-  const header = readHeader(bytes);
-  checkHeader(header, fileBytes);
-  const { width, height, depth, colorType } = header;
-  const colors = colorType === PALETTE ? 3 : SAMPLES_PER_PIXEL.get(colorType) ?? 1;
-  const hasOwnAlpha = colors % 2 === 0;
-  const channels = !hasOwnAlpha && mayBeTransparent(bytes) ? colors + 1 : colors;
-  return { width, height, channels, bitDepth: depth === 16 ? 16 : 8 };
-}
-
-/** Whether a chunk says what is transparent; what lies behind the bytes could. */
-function mayBeTransparent(bytes: Uint8Array): boolean {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let offset = SIGNATURE.length;
-  while (offset + 8 <= bytes.length) {
-    const type = typeAt(bytes, offset);
-    if (type === "IDAT") return false;
-    if (type === "tRNS") return true;
-    offset += CHUNK_FRAME + view.getUint32(offset);
+function mostPixelsOf(where: string, options: PngOptions): number {
+  checkOptionNames(where, options, ["mostPixels"]);
+  const { mostPixels = DEFAULT_MOST_PIXELS } = options;
+  if (typeof mostPixels !== "number") {
+    throw new TypeError(`${where}: mostPixels must be a number, but is ${describe(mostPixels)}`);
   }
-  return true;
-}
-
-/** One number per sample, where the decoder leaves several samples of less than 8 bits in a byte. */
-function unpackSamples({ data, depth, width, height, channels }: DecodedPng): ArrayLike<number> {
-  if (depth >= 8) return data;
-  const perLine = width * channels;
-  const perByte = 8 / depth;
-  const lineBytes = Math.ceil(perLine / perByte);
-  const mask = 2 ** depth - 1;
-  const samples = new Uint8Array(perLine * height);
-  for (let line = 0; line < height; line++) {
-    for (let index = 0; index < perLine; index++) {
-      const byte = data[line * lineBytes + Math.floor(index / perByte)] ?? 0;
-      // The first sample of a byte is in its highest bits.
-      samples[line * perLine + index] = (byte >> (8 - depth * (index % perByte + 1))) & mask;
-    }
+  if (!(mostPixels >= 1)) {
+    throw new RangeError(`${where}: mostPixels must be at least 1, but is ${mostPixels}`);
   }
-  return samples;
-}
-
-function fromPalette(raster: Raster, palette: readonly (readonly number[])[]): Raster {
-  const { samples: indices } = raster;
-  const channels = palette[0]?.length ?? 3;
-  const samples = new Uint8Array(indices.length * channels);
-  for (let pixel = 0; pixel < indices.length; pixel++) {
-    const color = palette[indices[pixel] ?? 0];
-    if (color === undefined) {
-      throw new SyntaxError("it is a damaged PNG file (a pixel has no colour in the palette)");
-    }
-    samples.set(color, pixel * channels);
-  }
-  return { ...raster, channels, largest: 255, bitDepth: 8, samples };
-}
-
-/** Adds an alpha channel that is 0 where a pixel has the transparent colour, and 1 elsewhere. */
-function withTransparency(raster: Raster, transparent: Uint16Array): Raster {
-  const { width, height, channels, largest, bitDepth, samples: colors } = raster;
-  const count = (channels + 1) * width * height;
-  const samples = bitDepth === 16 ? new Uint16Array(count) : new Uint8Array(count);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    let hidden = true;
-    for (let channel = 0; channel < channels; channel++) {
-      const sample = colors[pixel * channels + channel] ?? 0;
-      samples[pixel * (channels + 1) + channel] = sample;
-      hidden &&= sample === transparent[channel];
-    }
-    samples[pixel * (channels + 1) + channels] = hidden ? 0 : largest;
-  }
-  return { ...raster, channels: channels + 1, samples };
+  return mostPixels;
 }

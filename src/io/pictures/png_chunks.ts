@@ -64,7 +64,8 @@ const REMAINDERS = Uint32Array.from({ length: 256 }, (_, byte) => {
   return byte;
 });
 
-function checksum(bytes: Uint8Array): number {
+/** The CRC-32 of a chunk's type and data, which stands behind them. */
+export function checksum(bytes: Uint8Array): number {
   let remainder = 0xffffffff;
   for (const byte of bytes) {
     remainder = (REMAINDERS[(remainder ^ byte) & 0xff] ?? 0) ^ (remainder >>> 8);

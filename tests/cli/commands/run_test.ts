@@ -225,10 +225,10 @@ Deno.test("run names what is wrong with its files in one line and writes nothing
   await writeNpy(file("b.npy"), Tensor.ones([5]));
   Deno.writeTextFileSync(file("text.npy"), "1 2 3");
   Deno.writeFileSync(file("cut.npy"), Deno.readFileSync(file("x.npy")).subarray(0, 200));
-  const fortran = Deno.readFileSync(file("x.npy"));
-  const header = new TextDecoder("latin1").decode(fortran.subarray(0, 128));
-  fortran.set(new TextEncoder().encode("True "), header.indexOf("False"));
-  Deno.writeFileSync(file("fortran.npy"), fortran);
+  const complex = Deno.readFileSync(file("x.npy"));
+  const header = new TextDecoder("latin1").decode(complex.subarray(0, 128));
+  complex.set(new TextEncoder().encode("<c8"), header.indexOf("<f4"));
+  Deno.writeFileSync(file("complex.npy"), complex);
   const before = folder.names();
   const x = ["--input", file("x.npy")];
   const w = ["--weight", file("w.npy")];
@@ -239,7 +239,7 @@ Deno.test("run names what is wrong with its files in one line and writes nothing
     [["--input", folder.path, ...w, ...y], "it is a folder"],
     [["--input", file("text.npy"), ...w, ...y], "it is not a .npy file"],
     [["--input", file("cut.npy"), ...w, ...y], "it ends early"],
-    [["--input", file("fortran.npy"), ...w, ...y], "it is in Fortran order"],
+    [["--input", file("complex.npy"), ...w, ...y], "it holds complex numbers"],
     [
       ["--input", file("b.npy"), ...w, ...y],
       "Conv2d takes inputs (N, C, H, W) or (C, H, W), of 4 or 3 axes, but this one has 1: [5]",

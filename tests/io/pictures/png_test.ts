@@ -1,9 +1,10 @@
+import { deflateSync } from "node:zlib";
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FileError } from "../../../src/io/files.ts";
-import { decodePng, encodePng, readPng, writePng } from "../../../src/io/pictures/png.ts";
+import { decodePng, encodePng, peekPng, readPng, writePng } from "../../../src/io/pictures/png.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { TestFolder } from "../../_folder.ts";
-import { makePng } from "./_png.ts";
+import { chunk, headerOf, makePng, pngFrom, pngOf } from "./_png.ts";
 
 /** A tensor's values in steps of a bit depth. */
 function steps({ data }: Tensor, bitDepth: 8 | 16): number[] {
@@ -122,15 +123,6 @@ Deno.test("decodePng() makes an alpha channel of a colour that stands for transp
   assertEquals(steps(decodePng(rgb).pixels, 8).slice(9), [0, 255, 255]);
 });
 
-Deno.test("decodePng() reads an interlaced file of whole bytes and rejects one of fewer bits", () => {
-  const parts = { width: 2, height: 1, colorType: 0, interlaced: true };
-  // The first pass has the pixel on the left, the sixth the one on the right.
-  const whole = makePng({ ...parts, bitDepth: 8, lines: [[10], [20]] });
-  assertEquals(steps(decodePng(whole).pixels, 8), [10, 20]);
-  const packed = makePng({ ...parts, bitDepth: 4, lines: [[0xa0], [0xb0]] });
-  assertThrows(() => decodePng(packed), SyntaxError, "it is interlaced with 4 bits per sample");
-});
-
 Deno.test("decodePng() rejects a file that ends early, wherever it ends", async () => {
   const whole = await encodePng({ pixels: Tensor.uniform([3, 9, 9], { seed: 1 }), bitDepth: 8 });
   for (let length = 0; length < whole.length; length++) {
@@ -166,6 +158,87 @@ Deno.test("decodePng() rejects a file with fewer lines than its header says", ()
   const parts = { width: 3, height: 3, bitDepth: 8, colorType: 0 };
   const short = makePng({ ...parts, lines: [[1, 2, 3], [4, 5, 6]] });
   assertThrows(() => decodePng(short), SyntaxError, "it is a damaged PNG file");
+});
+
+/** A picture of one grey in 1 bit, which takes next to nothing. */
+function emptyPng(width: number, height: number): Uint8Array {
+  const line = new Array(Math.ceil(width / 8)).fill(0);
+  return makePng({ width, height, bitDepth: 1, colorType: 0, lines: new Array(height).fill(line) });
+}
+
+Deno.test("decodePng() reads no more pixels than it may", () => {
+  const png = emptyPng(30, 20);
+  const message = "it has 30 x 20 pixels, more than the 599 that may be read (mostPixels)";
+  assertThrows(() => decodePng(png, { mostPixels: 599 }), SyntaxError, message);
+  for (const mostPixels of [600, Infinity]) {
+    assertEquals(decodePng(png, { mostPixels }).pixels.size, 600);
+  }
+  for (const mostPixels of [0, -1, NaN]) {
+    assertThrows(() => decodePng(png, { mostPixels }), RangeError, "mostPixels must be at least 1");
+  }
+  const misspelt: object = { mostPixel: 1 };
+  assertThrows(() => decodePng(png, misspelt), TypeError, 'did you mean "mostPixels"?');
+});
+
+Deno.test("decodePng() reads 100 million pixels at most unless told otherwise", () => {
+  const line = new Uint8Array(1 + 20_000 / 8);
+  const data = deflateSync(new Uint8Array(line.length * 20_000));
+  const form = { width: 20_000, height: 20_000, bitDepth: 1, colorType: 0 };
+  const png = pngOf(headerOf(form), chunk("IDAT", data), chunk("IEND"));
+  const message = "it has 20000 x 20000 pixels, more than the 100000000 that may be read";
+  assertThrows(() => decodePng(png), SyntaxError, message);
+});
+
+Deno.test("decodePng() unpacks no more than the picture takes", () => {
+  const form = { width: 8, height: 8, bitDepth: 8, colorType: 0 };
+  const zeros = deflateSync(new Uint8Array(2 ** 24));
+  // Were it unpacked, the byte at its end that was changed would be found first.
+  const bomb = zeros.with(-1, (zeros.at(-1) ?? 0) ^ 1);
+  const png = pngOf(headerOf(form), chunk("IDAT", bomb), chunk("IEND"));
+  assertThrows(() => decodePng(png), SyntaxError, "its picture data go on after its last line");
+});
+
+Deno.test("decodePng() lists no more warnings than anybody reads", () => {
+  const texts = new Array(1000).fill(chunk("tEXt", [65], 1));
+  const form = { width: 1, height: 1, bitDepth: 8, colorType: 0 };
+  assertEquals(decodePng(pngFrom(form, () => 7, ...texts)).warnings.length, 8);
+});
+
+Deno.test("peekPng() knows the channels from behind any number of other parts", async () => {
+  using folder = new TestFolder();
+  const form = { width: 3, height: 2, bitDepth: 8, colorType: 2 };
+  const profile = chunk("iCCP", new Array(100_000).fill(1));
+  const texts = new Array(9000).fill(chunk("tEXt", [65]));
+  const key = chunk("tRNS", [0, 1, 0, 2, 0, 3]);
+  const cases = [[], [key], [profile], [profile, key], [...texts, key], [key, ...texts]];
+  for (const [index, chunks] of cases.entries()) {
+    const path = folder.file(`${index}.png`);
+    Deno.writeFileSync(path, pngFrom(form, () => 9, ...chunks));
+    const peeked = await peekPng(path);
+    const { channels } = await peeked.read();
+    assertEquals([peeked.channels, channels], chunks.includes(key) ? [4, 4] : [3, 3]);
+  }
+});
+
+Deno.test("peekPng() refuses what decodePng() would, as far as it reads", async () => {
+  using folder = new TestFolder();
+  const path = folder.file("a.png");
+  const picture = emptyPng(30, 20);
+  const cases: readonly (readonly [Uint8Array, string])[] = [
+    [picture.slice(0, 40), "it ends early: the PNG file has no end mark"],
+    [picture.with(16, 255), 'the checksum of its part "IHDR" is wrong'],
+    [picture, "it has 30 x 20 pixels, more than the 100 that may be read"],
+    [
+      makePng({ width: 1, height: 1, bitDepth: 8, colorType: 3, lines: [[0]] }),
+      "it has no palette in front of its picture data",
+    ],
+  ];
+  for (const [bytes, message] of cases) {
+    Deno.writeFileSync(path, bytes);
+    const error = await assertRejects(() => peekPng(path, { mostPixels: 100 }), FileError, message);
+    assertEquals(error.message.startsWith(`Cannot read "${path}": it `), true);
+  }
+  await assertRejects(() => readPng(path, { mostPixels: 0 }), RangeError, "readPng: mostPixels");
 });
 
 Deno.test("encodePng() brings values into range and NaN to 0", async () => {
