@@ -11,6 +11,7 @@ import {
 import type { ConvSettings, Size, SizeOptions } from "../../src/convolution/settings.ts";
 import { resolveSettings } from "../../src/convolution/settings.ts";
 import { geometryOf, layerCases } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 
 function settings(
   transposed: boolean,
@@ -88,7 +89,7 @@ Deno.test("convGeometry() follows the formula on every axis", () => {
         assertEquals(convTranspose1d(input, kernel, options).output[2], full);
       }
     }),
-    { seed: 42, numRuns: 500 },
+    { seed: 42, numRuns: draws(500) },
   );
 });
 
@@ -129,7 +130,7 @@ Deno.test('convTransposeGeometry() undoes the sizes of convGeometry() with "same
       const up = convTranspose1d(down.output[2], kernel, options, input);
       assertEquals([up.output, up.padBegin, up.padEnd], [down.input, down.padBegin, down.padEnd]);
     }),
-    { seed: 42, numRuns: 300 },
+    { seed: 42, numRuns: draws(300) },
   );
 });
 
@@ -160,7 +161,7 @@ Deno.test('convTransposeGeometry() cuts off what "same" leaves over, an output p
       const explicit = convTranspose1d(input, kernel, { ...options, padding });
       assertEquals(explicit.output, output);
     }),
-    { seed: 44, numRuns: 500 },
+    { seed: 44, numRuns: draws(500) },
   );
 });
 
@@ -191,7 +192,7 @@ Deno.test('convTransposeGeometry() takes with "same" whatever a convolution make
         );
       }
     }),
-    { seed: 45, numRuns: 200 },
+    { seed: 45, numRuns: draws(200) },
   );
 });
 
@@ -353,6 +354,6 @@ Deno.test("The size of every random configuration follows the formula", () => {
         }
       }
     }),
-    { seed: 42, numRuns: 300 },
+    { seed: 42, numRuns: draws(300) },
   );
 });

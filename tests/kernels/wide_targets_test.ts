@@ -8,6 +8,7 @@ import type { Plan } from "../../src/kernels/plan.ts";
 import { usableRegisters } from "../../src/kernels/common/register_tile.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import {
   ADDEND,
   behindOutput,
@@ -199,7 +200,7 @@ for (const target of TARGETS) {
           );
         }
       }),
-      { seed: 49, numRuns: 300 },
+      { seed: 49, numRuns: draws(300) },
     );
   });
 
@@ -219,7 +220,7 @@ for (const target of TARGETS) {
         const expected = plain.map((value) => Math.max(0, Math.fround(value + ADDEND)));
         assert(output.every((value, index) => value === expected[index]));
       }),
-      { seed: 50, numRuns: 60 },
+      { seed: 50, numRuns: draws(60) },
     );
   });
 }

@@ -13,6 +13,7 @@ import { planFor } from "../../../src/kernels/choose.ts";
 import { BUFFER, type Plan } from "../../../src/kernels/plan.ts";
 import { usableRegisters } from "../../../src/kernels/common/register_tile.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import {
   ADDEND,
   behindOutput,
@@ -180,7 +181,7 @@ for (const target of TARGETS) {
         layerCases().filter(({ transposed }) => transposed),
         (layerCase) => assertComputes(layerCase, target),
       ),
-      { seed: 42, numRuns: 60 },
+      { seed: 42, numRuns: draws(60) },
     );
   });
 

@@ -13,6 +13,7 @@ import type { Plan } from "../../../src/kernels/plan.ts";
 import { planPointwise } from "../../../src/kernels/matrix/plan.ts";
 import { usableRegisters } from "../../../src/kernels/common/register_tile.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import { behindOutput, findWrongOutput, outputOf, runPlan } from "../../_interpret_plan.ts";
 import { liveRegisters } from "../../_live_registers.ts";
 import { caseOf } from "../_cases.ts";
@@ -142,7 +143,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
         if (multiplyAdds(geometryOf(layerCase)) > 60_000) return;
         assertComputes(layerCase, target, pointwisePlan(layerCase, target));
       }),
-      { seed: 61, numRuns: 300 },
+      { seed: 61, numRuns: draws(300) },
     );
   });
 
