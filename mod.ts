@@ -17,28 +17,28 @@
  * @module
  */
 
-export { type Backend, Engine, type EngineOptions } from "./src/engine/engine.ts";
+export { type Backend, defaultEngine, Engine, type EngineOptions } from "./src/engine/engine.ts";
 export type { InstructionSet } from "./src/codegen/target.ts";
 export type { PaddingMode } from "./src/convolution/geometry.ts";
 export type { Algorithm } from "./src/convolution/algorithm.ts";
-export { Conv, Conv1d, Conv2d, Conv3d, type ConvOptions } from "./src/layers/conv.ts";
+export { Conv, Conv1d, Conv2d, Conv3d } from "./src/layers/conv.ts";
 export {
   ConvTranspose,
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
-  type ConvTransposeForwardOptions,
-  type ConvTransposeOptions,
-  type OutputSizeOptions,
 } from "./src/layers/conv_transpose.ts";
-export {
-  conv,
-  type ConvFunctionOptions,
-  convSync,
-  convTranspose,
-  type ConvTransposeFunctionOptions,
-  convTransposeSync,
-} from "./src/layers/functional.ts";
+export { conv, convSync, convTranspose, convTransposeSync } from "./src/layers/functional.ts";
+export type {
+  ConvFunctionOptions,
+  ConvOptions,
+  ConvTransposeForwardOptions,
+  ConvTransposeFunctionOptions,
+  ConvTransposeOptions,
+  ForwardOptions,
+  LayerOptions,
+  OutputSizeOptions,
+} from "./src/layers/options.ts";
 export type { ActivationOptions } from "./src/layers/activation.ts";
 export type { Activation } from "./src/convolution/epilogue.ts";
 export type { Family } from "./src/kernels/plan.ts";
@@ -48,11 +48,12 @@ export type {
   Explanation,
   Listing,
 } from "./src/execution/explain.ts";
-export { type ForwardOptions, Layer, type LayerOptions } from "./src/layers/layer.ts";
+export { Layer } from "./src/layers/layer.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
+  type AnyTensor,
   type NestedNumbers,
   type RandnOptions,
   Tensor,

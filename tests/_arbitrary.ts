@@ -1,8 +1,7 @@
 import * as fc from "fast-check";
 import type { Geometry } from "../src/convolution/geometry.ts";
 import {
-  convGeometry,
-  convTransposeGeometry,
+  geometryOf as geometryOfSettings,
   multiplyAdds,
   weightShape,
 } from "../src/convolution/geometry.ts";
@@ -67,9 +66,7 @@ export function geometryOf(layerCase: LayerCase): Geometry {
   const { transposed, rank, options, batch, spatial, outputSize } = layerCase;
   const name = `${transposed ? "ConvTranspose" : "Conv"}${rank}d`;
   const settings = resolveSettings({ ...layerCase, name }, options, Object.keys(options));
-  return transposed
-    ? convTransposeGeometry(settings, batch ?? 1, spatial, outputSize)
-    : convGeometry(settings, batch ?? 1, spatial);
+  return geometryOfSettings(settings, batch ?? 1, spatial, outputSize);
 }
 
 /** The shape of a case's input, without a batch if it is unbatched. */

@@ -36,77 +36,69 @@ export interface Geometry {
   readonly paddingMode: PaddingMode;
 }
 
-/** One spatial axis, resolved. */
-interface Axis {
-  readonly output: number;
+/** The padding of one spatial axis. */
+interface Pads {
   readonly padBegin: number;
   readonly padEnd: number;
 }
 
-/**
- * The geometry of a convolution on an input.
- *
- * @param settings What the layer was built with.
- * @param batch The number of images, may be 0.
- * @param spatial The input's sizes, one per spatial axis, each at least 1.
- * @returns The geometry, every rule applied.
- * @throws {RangeError} If the kernel does not fit, the padding mode cannot pad as much, or an array
- * would be too large.
- */
-export function convGeometry(
-  settings: ConvSettings,
-  batch: number,
-  spatial: readonly number[],
-): Geometry {
-  const axes = resolveAxes(settings, spatial, (input, axis) => {
-    const { output, padBegin, padEnd } = convAxis(settings, input, axis);
-    checkPaddingMode(settings, input, axis, padBegin, padEnd);
-    checkOutput(settings, axis, output, () => {
-      const extent = kernelExtent(settings, axis);
-      return `the kernel spans ${extent} but the padded input only ${input + padBegin + padEnd}`;
-    });
-    return { output, padBegin, padEnd };
-  });
-  const geometry = assemble(settings, batch, spatial, axes);
-  const { padBegin, padEnd, input } = geometry;
-  countElements(settings.name, "the padded input", [
-    batch,
-    geometry.inChannels,
-    ...input.map((size, axis) => size + (padBegin[axis] ?? 0) + (padEnd[axis] ?? 0)),
-  ]);
-  return geometry;
+/** One spatial axis, resolved. */
+interface Axis extends Pads {
+  readonly output: number;
 }
 
 /**
- * The geometry of a transposed convolution on an input.
+ * The geometry of a convolution or transposed convolution on an input.
  *
- * @param settings What the layer was built with.
+ * @param settings What it was built with.
  * @param batch The number of images, may be 0.
  * @param spatial The input's sizes, one per spatial axis, each at least 1.
- * @param outputSize The output's sizes, one per spatial axis, if they are to be other than what
- * `outputPadding` says.
+ * @param outputSize Of a transposed one the output's sizes, one per spatial axis, if they are to be
+ * other than what `outputPadding` says.
  * @returns The geometry, every rule applied.
- * @throws {RangeError} If the output would be empty, `outputSize` cannot be reached, or an array would
- * be too large.
+ * @throws {RangeError} If the output would be empty, the padding mode cannot pad as much, `outputSize`
+ * cannot be reached, or an array would be too large.
  */
-export function convTransposeGeometry(
+export function geometryOf(
   settings: ConvSettings,
   batch: number,
   spatial: readonly number[],
   outputSize?: readonly number[],
 ): Geometry {
-  const axes = resolveAxes(settings, spatial, (input, axis) => {
-    const resolved = convTransposeAxis(settings, input, axis, outputSize?.[axis]);
-    const { output, padBegin, padEnd } = resolved;
-    checkOutput(
-      settings,
-      axis,
-      output,
-      () => `a padding of ${padBegin} + ${padEnd} cuts all of the full result away`,
-    );
+  const { name, transposed, rank, groups, inChannels, outChannels, paddingMode } = settings;
+  const axes = spatial.map((input, axis) => {
+    checkInput(settings, spatial, axis);
+    const resolved = transposed
+      ? convTransposeAxis(settings, input, axis, outputSize?.[axis])
+      : convAxis(settings, input, axis);
+    checkOutput(settings, input, axis, resolved);
     return resolved;
   });
-  return assemble(settings, batch, spatial, axes);
+  const output = axes.map((axis) => axis.output);
+  countElements(name, "the input", [batch, inChannels, ...spatial]);
+  countElements(name, "the output", [batch, outChannels, ...output]);
+  if (!transposed) {
+    const padded = axes.map(({ padBegin, padEnd }, axis) =>
+      (spatial[axis] ?? 1) + padBegin + padEnd
+    );
+    countElements(name, "the padded input", [batch, inChannels, ...padded]);
+  }
+  return {
+    transposed,
+    rank,
+    batch,
+    groups,
+    inChannels,
+    outChannels,
+    input: toTriple(spatial, 1),
+    output: toTriple(output, 1),
+    kernel: toTriple(settings.kernel, 1),
+    stride: toTriple(settings.stride, 1),
+    dilation: toTriple(settings.dilation, 1),
+    padBegin: toTriple(axes.map((axis) => axis.padBegin), 0),
+    padEnd: toTriple(axes.map((axis) => axis.padEnd), 0),
+    paddingMode,
+  };
 }
 
 /** `floor((in + pads - dilation * (k - 1) - 1) / stride) + 1`. */
@@ -115,10 +107,13 @@ function convAxis(settings: ConvSettings, input: number, axis: number): Axis {
   const extent = kernelExtent(settings, axis);
   if (settings.padding === "same") {
     const output = Math.ceil(input / stride);
-    return { output, ...halves(Math.max((output - 1) * stride + extent - input, 0)) };
+    const pads = halves(Math.max((output - 1) * stride + extent - input, 0));
+    checkPaddingMode(settings, input, axis, pads);
+    return { output, ...pads };
   }
   const [padBegin, padEnd] = settings.padding[axis] ?? [0, 0];
   const padded = checkExact(settings, axis, "the padded input", input + padBegin + padEnd);
+  checkPaddingMode(settings, input, axis, { padBegin, padEnd });
   return { output: Math.floor((padded - extent) / stride) + 1, padBegin, padEnd };
 }
 
@@ -164,19 +159,17 @@ function checkExact(settings: ConvSettings, axis: number, what: string, size: nu
 }
 
 /** Splits the padding of `"same"`: what is odd goes to the end. */
-function halves(total: number): { padBegin: number; padEnd: number } {
+function halves(total: number): Pads {
   const padBegin = Math.floor(total / 2);
   return { padBegin, padEnd: total - padBegin };
 }
 
 function checkPaddingMode(
-  settings: ConvSettings,
+  { name, paddingMode }: ConvSettings,
   input: number,
   axis: number,
-  padBegin: number,
-  padEnd: number,
+  { padBegin, padEnd }: Pads,
 ): void {
-  const { name, paddingMode } = settings;
   const most = paddingMode === "reflect"
     ? input - 1
     : paddingMode === "circular"
@@ -189,18 +182,33 @@ function checkPaddingMode(
   );
 }
 
+function checkInput({ name }: ConvSettings, spatial: readonly number[], axis: number): void {
+  if ((spatial[axis] ?? 0) >= 1) return;
+  throw new RangeError(
+    `${name}: input has size 0 on spatial axis ${axis} (spatial sizes ${
+      describeShape(spatial)
+    }); ` +
+      `only the batch may be empty`,
+  );
+}
+
 function checkOutput(
   settings: ConvSettings,
+  input: number,
   axis: number,
-  output: number,
-  reason: () => string,
+  { output, padBegin, padEnd }: Axis,
 ): void {
   if (output >= 1 && Number.isSafeInteger(output)) return;
+  const what = `${settings.name}: the output would have size ${output} on spatial axis ${axis}`;
+  if (output >= 1) {
+    const bytes = output * Float32Array.BYTES_PER_ELEMENT;
+    throw new RangeError(`${what}, too large for any array (${bytes} bytes)`);
+  }
   throw new RangeError(
-    output < 1
-      ? `${settings.name}: the output would have size ${output} on spatial axis ${axis}: ${reason()}`
-      : `${settings.name}: the output would have size ${output} on spatial axis ${axis}, too large ` +
-        `for any array (${output * Float32Array.BYTES_PER_ELEMENT} bytes)`,
+    settings.transposed
+      ? `${what}: a padding of ${padBegin} + ${padEnd} cuts all of the full result away`
+      : `${what}: the kernel spans ${kernelExtent(settings, axis)} but the padded input only ` +
+        `${input + padBegin + padEnd}`,
   );
 }
 
@@ -216,51 +224,6 @@ function checkOutputSize(
     `${settings.name}: outputSize must be from ${least} to ${most} on spatial axis ${axis}, but is ` +
       outputSize,
   );
-}
-
-/** Resolves each axis after checking that the input has something on it. */
-function resolveAxes(
-  settings: ConvSettings,
-  spatial: readonly number[],
-  resolve: (input: number, axis: number) => Axis,
-): readonly Axis[] {
-  return spatial.map((input, axis) => {
-    if (input < 1) {
-      throw new RangeError(
-        `${settings.name}: input has size 0 on spatial axis ${axis} (spatial sizes ` +
-          `${describeShape(spatial)}); only the batch may be empty`,
-      );
-    }
-    return resolve(input, axis);
-  });
-}
-
-function assemble(
-  settings: ConvSettings,
-  batch: number,
-  spatial: readonly number[],
-  axes: readonly Axis[],
-): Geometry {
-  const { name, transposed, rank, groups, inChannels, outChannels, paddingMode } = settings;
-  const output = axes.map((axis) => axis.output);
-  countElements(name, "the input", [batch, inChannels, ...spatial]);
-  countElements(name, "the output", [batch, outChannels, ...output]);
-  return {
-    transposed,
-    rank,
-    batch,
-    groups,
-    inChannels,
-    outChannels,
-    input: toTriple(spatial, 1),
-    output: toTriple(output, 1),
-    kernel: toTriple(settings.kernel, 1),
-    stride: toTriple(settings.stride, 1),
-    dilation: toTriple(settings.dilation, 1),
-    padBegin: toTriple(axes.map((axis) => axis.padBegin), 0),
-    padEnd: toTriple(axes.map((axis) => axis.padEnd), 0),
-    paddingMode,
-  };
 }
 
 /** One to three sizes behind as many leading units as make three. */

@@ -8,7 +8,7 @@
  */
 
 import type { Geometry } from "./geometry.ts";
-import { range } from "../base/numbers.ts";
+import { greatestCommonDivisor, range } from "../base/numbers.ts";
 
 /** The outputs of one remainder of the stride along one axis. */
 export interface AxisPhase {
@@ -37,4 +37,18 @@ export function axisPhases(g: Geometry, axis: 0 | 1 | 2): AxisPhase[] {
     });
     return { start, count, taps, inputs: taps.map(inputOf) };
   });
+}
+
+/** How an output's taps follow one another along an axis. */
+export interface TapSteps {
+  /** Positions of the kernel from one to the next. */
+  readonly kernel: number;
+  /** Input positions, downward. */
+  readonly input: number;
+}
+
+/** How far apart the taps are that reach the same output. */
+export function tapSteps(g: Geometry, axis: 0 | 1 | 2): TapSteps {
+  const common = greatestCommonDivisor(g.stride[axis], g.dilation[axis]);
+  return { kernel: g.stride[axis] / common, input: g.dilation[axis] / common };
 }

@@ -114,7 +114,20 @@ export function runtimeOf(engine: Engine): Runtime {
 
 let shared: Engine | null = null;
 
-/** The engine that layers share, started on first use with one thread per core. */
+/**
+ * The engine that layers share unless they are given one of their own: one thread per core, 1 GiB of memory,
+ * `backend: "auto"`. It is started on first use.
+ *
+ * @returns Always the same one. It may be closed when no more layers are to use it.
+ *
+ * @example
+ * ```ts
+ * import { defaultEngine } from "@tileconv/conv";
+ * import { assert } from "@std/assert";
+ *
+ * assert(["wasm", "native"].includes(defaultEngine().backend));
+ * ```
+ */
 export function defaultEngine(): Engine {
   shared ??= new Engine();
   return shared;

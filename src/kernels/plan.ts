@@ -63,10 +63,25 @@ export interface Form {
   readonly algorithm: Algorithm;
 }
 
-/** What a planner is given. */
-export interface PlanRequest extends Form {
+/** What is to be computed, and by what instructions. */
+export interface Problem extends Form {
   readonly geometry: Geometry;
   readonly target: Target;
+}
+
+/** A way to compute a problem. */
+export interface Candidate {
+  /** About how long it takes one thread, in nanoseconds. */
+  readonly nanoseconds: number;
+  /** Works it out. */
+  plan(): PlanBody;
+}
+
+/** Some kernels that belong together. */
+export interface KernelFamily {
+  readonly name: string;
+  /** How the family would compute a problem; `null` if it is not for such. */
+  candidate(problem: Problem): Candidate | null;
 }
 
 /** Bytes of shared memory that a plan's buffers take with a number of threads. */
@@ -84,7 +99,7 @@ export function planBytes({ buffers }: Pick<Plan, "buffers">, threads: number): 
  * @param scratchBytes Scratch memory of one tile.
  */
 export function planBuffers(
-  { geometry: g, hasBias, epilogue, target }: PlanRequest,
+  { geometry: g, hasBias, epilogue, target }: Problem,
   paddedElements: number,
   packedElements: number,
   scratchBytes: number,

@@ -9,9 +9,6 @@ export interface ActivationOptions {
   readonly negativeSlope?: number;
 }
 
-/** The names of {@linkcode ActivationOptions}. */
-export const ACTIVATION_OPTION_NAMES = ["activation", "negativeSlope"] as const;
-
 /** The valid values of the option `activation`. */
 export const ACTIVATIONS: readonly Activation[] = ["relu", "relu6", "leakyRelu"];
 

@@ -1,6 +1,6 @@
 import { checkInteger, describe, describeShape } from "../base/checks.ts";
 import type { Geometry } from "../convolution/geometry.ts";
-import { convGeometry, convTransposeGeometry, outputShape } from "../convolution/geometry.ts";
+import { geometryOf, outputShape } from "../convolution/geometry.ts";
 import type { ConvSettings, Size } from "../convolution/settings.ts";
 import { resolveSize } from "../convolution/settings.ts";
 import { checkShape, sameShape } from "../tensor/shape.ts";
@@ -31,7 +31,7 @@ export function resolveCall(
   outputSize: Size | undefined,
   expected: string,
 ): Call {
-  const { name, rank, inChannels, transposed } = settings;
+  const { name, rank, inChannels } = settings;
   const shape = checkShape(name, inputShape);
   const batched = shape.length === rank + 2;
   if (!batched && shape.length !== rank + 1) {
@@ -52,9 +52,7 @@ export function resolveCall(
   const target = outputSize === undefined
     ? undefined
     : resolveOutputSize(settings, outputSize, shape.length);
-  const geometry = transposed
-    ? convTransposeGeometry(settings, batch, spatial, target)
-    : convGeometry(settings, batch, spatial);
+  const geometry = geometryOf(settings, batch, spatial, target);
   return { geometry, outputShape: Object.freeze(outputShape(geometry).slice(batched ? 0 : 1)) };
 }
 

@@ -1,92 +1,30 @@
 import { describeShape } from "../base/checks.ts";
-import type { Engine } from "../engine/engine.ts";
-import { defaultEngine } from "../engine/engine.ts";
-import type { PaddingMode } from "../convolution/geometry.ts";
-import type { Padding, Size, SizeOptions } from "../convolution/settings.ts";
-import { resolveSettings } from "../convolution/settings.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { type Tensor, tensorOf } from "../tensor/tensor.ts";
-import type { Call } from "./call.ts";
-import type { ActivationOptions } from "./activation.ts";
-import { ACTIVATION_OPTION_NAMES, resolveActivation } from "./activation.ts";
-import { checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
-import type { Algorithm } from "../convolution/algorithm.ts";
-import { resolveAlgorithm } from "./algorithm.ts";
-import type { Operands } from "../execution/convolve.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
-import type { ForwardOptions } from "./layer.ts";
-import { checkEngine, FORWARD_OPTION_NAMES } from "./layer.ts";
+import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
+import { checkTensor, resolveCall } from "./call.ts";
+import {
+  compute,
+  computeSync,
+  type ConvolutionOptions,
+  resolveConvolution,
+  type Work,
+  workOf,
+} from "./compute.ts";
+import {
+  CONV_NAMES,
+  CONV_TRANSPOSE_NAMES,
+  type ConvFunctionOptions,
+  type ConvTransposeForwardOptions,
+  type ConvTransposeFunctionOptions,
+} from "./options.ts";
 
-/** Options of {@linkcode conv} and {@linkcode convSync}. */
-export interface ConvFunctionOptions extends ActivationOptions, ForwardOptions {
-  /** How far the kernel moves from one output to the next. Default 1. */
-  readonly stride?: Size;
-  /** What is added around the input. Default 0. */
-  readonly padding?: Padding;
-  /** The distance of the kernel's taps. Default 1. */
-  readonly dilation?: Size;
-  /** Into how many groups the channels are split, each convolved by itself. Default 1. */
-  readonly groups?: number;
-  /** What the padding holds. Default `"zeros"`. */
-  readonly paddingMode?: PaddingMode;
-  /** How to compute. Default `"auto"`. */
-  readonly algorithm?: Algorithm;
-  /** Who computes. Default: an engine that all calls share, with one thread per core. */
-  readonly engine?: Engine;
-}
-
-/** Options of {@linkcode convTranspose} and {@linkcode convTransposeSync}. */
-export interface ConvTransposeFunctionOptions extends ActivationOptions, ForwardOptions {
-  /** How far apart the kernels of neighbouring inputs lie in the output. Default 1. */
-  readonly stride?: Size;
-  /** What is cut off the full result's borders. Default 0. */
-  readonly padding?: Padding;
-  /** What is added to the output's end, less than stride or dilation. Default 0. */
-  readonly outputPadding?: Size;
-  /** The output's spatial sizes or its full shape, in place of `outputPadding`. */
-  readonly outputSize?: Size;
-  /** The distance of the kernel's taps. Default 1. */
-  readonly dilation?: Size;
-  /** Into how many groups the channels are split, each convolved by itself. Default 1. */
-  readonly groups?: number;
-  /** How to compute. Default `"auto"`. */
-  readonly algorithm?: Algorithm;
-  /** Who computes. Default: an engine that all calls share, with one thread per core. */
-  readonly engine?: Engine;
-}
-
-/** A call with all that it needs. */
-interface Work extends Call {
-  readonly engine: Engine;
-  readonly operands: Operands;
-  /** The tensor that receives the output, if not a new one. */
-  readonly out: Tensor | undefined;
-}
-
-const CONV_OPTION_NAMES: readonly (keyof ConvFunctionOptions)[] = [
-  "stride",
-  "padding",
-  "dilation",
-  "groups",
-  "paddingMode",
-  "algorithm",
-  ...ACTIVATION_OPTION_NAMES,
-  ...FORWARD_OPTION_NAMES,
-  "engine",
-];
-
-const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)[] = [
-  "stride",
-  "padding",
-  "outputPadding",
-  "outputSize",
-  "dilation",
-  "groups",
-  "algorithm",
-  ...ACTIVATION_OPTION_NAMES,
-  ...FORWARD_OPTION_NAMES,
-  "engine",
-];
+/** What tells the functions apart. */
+const CONV = { name: "conv", transposed: false, names: CONV_NAMES.function };
+const CONV_TRANSPOSE = {
+  name: "convTranspose",
+  transposed: true,
+  names: CONV_TRANSPOSE_NAMES.function,
+};
 
 /**
  * A 1-D, 2-D or 3-D convolution without a layer; the weight's shape says which. The values are read
@@ -95,7 +33,7 @@ const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(out, in / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode Conv2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind (the
  * promise is rejected).
@@ -113,13 +51,13 @@ const CONV_TRANSPOSE_OPTION_NAMES: readonly (keyof ConvTransposeFunctionOptions)
  * assertEquals([...y.data], [1, 2, 4]);
  * ```
  */
-export async function conv(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvFunctionOptions = {},
-): Promise<Tensor> {
-  return await compute(prepareConv(input, weight, bias, options));
+export async function conv<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvFunctionOptions<Buffer> = {},
+): Promise<Tensor<Buffer>> {
+  return await compute(prepare(CONV, { input, weight, bias }, options));
 }
 
 /**
@@ -128,7 +66,7 @@ export async function conv(
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(out, in / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode Conv2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind.
  * @throws {RangeError} If the shapes do not fit each other or an option is out of range.
@@ -143,13 +81,13 @@ export async function conv(
  * assertEquals(y.shape, [1, 8, 8]);
  * ```
  */
-export function convSync(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvFunctionOptions = {},
-): Tensor {
-  return computeSync(prepareConv(input, weight, bias, options));
+export function convSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvFunctionOptions<Buffer> = {},
+): Tensor<Buffer> {
+  return computeSync(prepare(CONV, { input, weight, bias }, options));
 }
 
 /**
@@ -159,7 +97,7 @@ export function convSync(
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(in, out / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode ConvTranspose2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind (the
  * promise is rejected).
@@ -177,13 +115,13 @@ export function convSync(
  * assertEquals([...y.data], [1, 1, 2, 2, 3, 3]);
  * ```
  */
-export async function convTranspose(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeFunctionOptions = {},
-): Promise<Tensor> {
-  return await compute(prepareConvTranspose(input, weight, bias, options));
+export async function convTranspose<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvTransposeFunctionOptions<Buffer> = {},
+): Promise<Tensor<Buffer>> {
+  return await compute(prepare(CONV_TRANSPOSE, { input, weight, bias }, options));
 }
 
 /**
@@ -192,7 +130,7 @@ export async function convTranspose(
  * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
  * @param weight `(in, out / groups, k...)`.
  * @param bias `(out)`, or `null` for none, the default.
- * @param options Stride, padding and the others.
+ * @param options Stride, padding and the others, as of {@linkcode ConvTranspose2d}.
  * @returns A new tensor, batched as the input is.
  * @throws {TypeError} If an operand is not a tensor, or an option is unknown or of the wrong kind.
  * @throws {RangeError} If the shapes do not fit each other or an option is out of range.
@@ -210,71 +148,25 @@ export async function convTranspose(
  * assertEquals(y.shape, [1, 2, 12, 12]);
  * ```
  */
-export function convTransposeSync(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeFunctionOptions = {},
-): Tensor {
-  return computeSync(prepareConvTranspose(input, weight, bias, options));
-}
-
-async function compute({ engine, geometry, operands, outputShape, out }: Work): Promise<Tensor> {
-  const values = await convolve(engine, geometry, operands);
-  return out ?? tensorOf(values, outputShape);
-}
-
-function computeSync({ engine, geometry, operands, outputShape, out }: Work): Tensor {
-  const values = convolveSync(engine, geometry, operands);
-  return out ?? tensorOf(values, outputShape);
-}
-
-function prepareConv(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ConvFunctionOptions,
-): Work {
-  return prepare(
-    { name: "conv", transposed: false, input, weight, bias },
-    options,
-    CONV_OPTION_NAMES,
-  );
-}
-
-function prepareConvTranspose(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ConvTransposeFunctionOptions,
-): Work {
-  return prepare(
-    { name: "convTranspose", transposed: true, input, weight, bias },
-    options,
-    CONV_TRANSPOSE_OPTION_NAMES,
-  );
-}
-
-interface Arguments {
-  readonly name: string;
-  readonly transposed: boolean;
-  readonly input: Tensor;
-  readonly weight: Tensor;
-  readonly bias: Tensor | null;
-}
-
-interface CommonOptions extends SizeOptions, ActivationOptions, ForwardOptions {
-  readonly outputSize?: Size;
-  readonly algorithm?: Algorithm;
-  readonly engine?: Engine;
+export function convTransposeSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: AnyTensor | null = null,
+  options: ConvTransposeFunctionOptions<Buffer> = {},
+): Tensor<Buffer> {
+  return computeSync(prepare(CONV_TRANSPOSE, { input, weight, bias }, options));
 }
 
 /** Checks everything and fixes every size. */
-function prepare(
-  { name, transposed, ...tensors }: Arguments,
-  options: CommonOptions,
-  optionNames: readonly string[],
-): Work {
+function prepare<Buffer extends ArrayBufferLike>(
+  { name, transposed, names }: typeof CONV,
+  tensors: {
+    readonly input: AnyTensor;
+    readonly weight: AnyTensor;
+    readonly bias: AnyTensor | null;
+  },
+  options: ConvolutionOptions & ConvTransposeForwardOptions<Buffer>,
+): Work<Buffer> {
   const input = checkTensor(name, "input", tensors.input);
   const weight = checkTensor(name, "weight", tensors.weight);
   const bias = tensors.bias === null ? null : checkTensor(name, "bias", tensors.bias);
@@ -291,8 +183,7 @@ function prepare(
     ? [first, second * groups]
     : [second * groups, first];
   const subject = { name, transposed, rank, inChannels, outChannels, kernelSize } as const;
-  const settings = resolveSettings(subject, options, optionNames);
-  const engine = checkEngine(name, options.engine);
+  const convolution = resolveConvolution(subject, options, names);
   if (bias !== null && !sameShape(bias.shape, [outChannels])) {
     throw new RangeError(
       `${name}: bias must have shape [${outChannels}], but has ${describeShape(bias.shape)}`,
@@ -300,16 +191,13 @@ function prepare(
   }
   const expected = `weight of shape ${describeShape(weight.shape)} with groups ${groups} takes ` +
     `${inChannels}`;
-  const call = resolveCall(settings, input.shape, options.outputSize, expected);
+  const call = resolveCall(convolution.settings, input.shape, options.outputSize, expected);
   const operands = {
     input: input.values,
     weight: weight.values.elements,
     bias: bias?.values.elements ?? null,
-    ...checkOutputOperands(name, options, call.outputShape),
-    activation: resolveActivation(name, options),
-    algorithm: resolveAlgorithm(settings, options.algorithm),
     frozenKey: null,
     weightKey: weight.values.elements,
   };
-  return { ...call, operands, engine: engine ?? defaultEngine(), out: options.out };
+  return workOf(convolution, call, operands, options);
 }

@@ -1,58 +1,36 @@
-import { checkBoolean, describe, describeShape } from "../base/checks.ts";
-import { defaultEngine, Engine } from "../engine/engine.ts";
-import { weightShape } from "../convolution/geometry.ts";
-import type { ConvSettings, Padding, Size } from "../convolution/settings.ts";
-import { sameShape } from "../tensor/shape.ts";
-import { Tensor, tensorOf } from "../tensor/tensor.ts";
-import type { Call } from "./call.ts";
-import type { Activation } from "../convolution/epilogue.ts";
-import type { ActivationOptions, ActivationSettings } from "./activation.ts";
-import { resolveActivation } from "./activation.ts";
-import { resolveAlgorithm } from "./algorithm.ts";
-import { checkOutputOperands, checkTensor, resolveCall } from "./call.ts";
+import { checkBoolean, checkOptionNames, describe, describeShape } from "../base/checks.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
-import type { Operands } from "../execution/convolve.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
+import type { Activation } from "../convolution/epilogue.ts";
+import { weightShape } from "../convolution/geometry.ts";
+import type { ConvSettings, Padding, Size, Subject } from "../convolution/settings.ts";
+import { defaultEngine } from "../engine/engine.ts";
 import {
   checkExplainOptions,
   explain,
   type ExplainOptions,
   type Explanation,
 } from "../execution/explain.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
+import type { Call } from "./call.ts";
+import { checkTensor, resolveCall } from "./call.ts";
+import { compute, computeSync, type Convolution, resolveConvolution, workOf } from "./compute.ts";
+import type { Work } from "./compute.ts";
 import { drawInitialValues } from "./init.ts";
+import type {
+  ConvTransposeForwardOptions,
+  ForwardOptions,
+  LayerOptions,
+  OptionNames,
+  OutputSizeOptions,
+} from "./options.ts";
 import { Parameter, tensorOfParameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";
 import { checkStateDict } from "./state.ts";
 
-/** Options that every layer has. */
-export interface LayerOptions extends ActivationOptions {
-  /** Whether a learned number is added to each output channel. Default `true`. */
-  readonly bias?: boolean;
-  /** How to compute. Default `"auto"`. */
-  readonly algorithm?: Algorithm;
-  /** A non-negative integer that fixes the initial values. Without it they differ from layer to layer. */
-  readonly seed?: number;
-  /** Who computes. Default: an engine that all layers share, with one thread per core. */
-  readonly engine?: Engine;
-}
+export type { ForwardOptions, LayerOptions } from "./options.ts";
 
-/** Options of a forward pass. */
-export interface ForwardOptions {
-  /**
-   * A tensor of the output's shape that is added to the output before the activation: the shortcut of
-   * a residual block.
-   */
-  readonly add?: Tensor;
-  /**
-   * A tensor of the output's shape that receives the output and is returned, in place of a new one: for
-   * large outputs the memory of a new array can take as long as the rest. It may be the input or `add`,
-   * or share their memory. Until the call is done its values are no use, after an error neither.
-   */
-  readonly out?: Tensor;
-}
-
-/** The names of the options of a forward pass. */
-export const FORWARD_OPTION_NAMES: readonly (keyof ForwardOptions)[] = ["add", "out"];
+let settingsOfLayer: (layer: Layer) => ConvSettings;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -73,15 +51,17 @@ export const FORWARD_OPTION_NAMES: readonly (keyof ForwardOptions)[] = ["add", "
  * ```
  */
 export abstract class Layer {
+  static {
+    settingsOfLayer = (layer) => layer.#settings;
+  }
+
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
   readonly weight: Parameter;
   /** The bias, `(out)`, or `null` with `bias: false`. */
   readonly bias: Parameter | null;
 
-  readonly #settings: ConvSettings;
-  readonly #engine: Engine | undefined;
-  readonly #activation: ActivationSettings;
-  readonly #algorithm: Algorithm;
+  readonly #convolution: Convolution;
+  readonly #names: OptionNames;
   #frozenKey: object | null = null;
   /** The last call and what it was resolved from: networks repeat their shapes. */
   #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
@@ -89,18 +69,17 @@ export abstract class Layer {
   /**
    * For the six layers only.
    *
-   * @param settings What the layer is.
+   * @param subject What the layer is before its options.
    * @param options The options that every layer has.
+   * @param names The names of the options that are valid.
    * @internal
    */
-  constructor(settings: ConvSettings, options: LayerOptions) {
-    const { bias = true, algorithm, seed, engine } = options;
-    checkBoolean(settings.name, "bias", bias);
-    this.#settings = settings;
-    this.#engine = checkEngine(settings.name, engine);
-    this.#activation = resolveActivation(settings.name, options);
-    this.#algorithm = resolveAlgorithm(settings, algorithm);
-    const initial = drawInitialValues(settings, bias, seed);
+  constructor(subject: Subject, options: LayerOptions, names: OptionNames) {
+    this.#convolution = resolveConvolution(subject, options, names.layer);
+    this.#names = names;
+    const { bias = true, seed } = options;
+    checkBoolean(subject.name, "bias", bias);
+    const initial = drawInitialValues(this.#settings, bias, seed);
     this.weight = new Parameter(initial.weight);
     this.bias = initial.bias && new Parameter(initial.bias);
   }
@@ -142,12 +121,12 @@ export abstract class Layer {
 
   /** How the layer computes. */
   get algorithm(): Algorithm {
-    return this.#algorithm;
+    return this.#convolution.algorithm;
   }
 
   /** The function that is applied to every output, or `null`. */
   get activation(): Activation | null {
-    return this.#activation.activation;
+    return this.#convolution.activation.activation;
   }
 
   /** Whether {@linkcode Layer.freeze} has been called. */
@@ -161,21 +140,33 @@ export abstract class Layer {
    * and the parameters may be changed at once.
    *
    * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @returns A new tensor, batched as the input is.
-   * @throws {TypeError} If the input is not a tensor (the promise is rejected).
-   * @throws {RangeError} If its shape does not fit the layer (the promise is rejected).
+   * @param options What is added to the output, `add`, and where it goes, `out`.
+   * @returns The output, batched as the input is: a new tensor unless `out` says otherwise.
+   * @throws {TypeError} If an operand is not a tensor or an option unknown (the promise is rejected).
+   * @throws {RangeError} If a shape does not fit the layer, or the work not the engine's memory (the
+   * promise is rejected).
    */
-  abstract forward(input: Tensor, options?: ForwardOptions): Promise<Tensor>;
+  async forward<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options?: ForwardOptions<Buffer>,
+  ): Promise<Tensor<Buffer>> {
+    return await compute(this.#work(input, options));
+  }
 
   /**
-   * Computes the output for an input and returns it, the calling thread computing with the workers.
+   * Like {@linkcode Layer.forward}, but returns the output itself, the calling thread computing with the
+   * workers.
    *
-   * @param input `(N, C, ...)` or, for one item, `(C, ...)`. It is not changed.
-   * @returns A new tensor, batched as the input is.
-   * @throws {TypeError} If the input is not a tensor.
-   * @throws {RangeError} If its shape does not fit the layer.
+   * @returns The output, batched as the input is: a new tensor unless `out` says otherwise.
+   * @throws {TypeError} If an operand is not a tensor or an option unknown.
+   * @throws {RangeError} If a shape does not fit the layer, or the work not the engine's memory.
    */
-  abstract forwardSync(input: Tensor, options?: ForwardOptions): Tensor;
+  forwardSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
+    input: AnyTensor,
+    options?: ForwardOptions<Buffer>,
+  ): Tensor<Buffer> {
+    return computeSync(this.#work(input, options));
+  }
 
   /**
    * The shape of the output for an input's shape, without computing anything.
@@ -185,7 +176,9 @@ export abstract class Layer {
    * @throws {TypeError} If it is not an array of numbers.
    * @throws {RangeError} If it does not fit the layer.
    */
-  abstract outputShape(inputShape: readonly number[]): readonly number[];
+  outputShape(inputShape: readonly number[]): readonly number[] {
+    return this.shapeOfOutput(inputShape);
+  }
 
   /**
    * The layer's parameters: the weight and, unless it has none, the bias.
@@ -243,7 +236,7 @@ export abstract class Layer {
    * @throws {TypeError} If a name is missing or unknown, or a value is not a tensor.
    * @throws {RangeError} If a tensor has another shape than its parameter.
    */
-  loadStateDict(dict: Readonly<Record<string, Tensor>>): void {
+  loadStateDict(dict: Readonly<Record<string, AnyTensor>>): void {
     const named = this.#named();
     const values = checkStateDict(this.#settings.name, named, dict);
     [...named.values()].forEach((parameter, index) => {
@@ -274,56 +267,19 @@ export abstract class Layer {
   }
 
   /**
-   * Computes an output; called by the six layers.
-   *
-   * @param input The user's input.
-   * @param options The user's options, the names of which have been checked.
-   * @param outputSize The user's output size, if any.
-   * @returns The output.
-   * @internal
-   */
-  protected async compute(
-    input: Tensor,
-    options: ForwardOptions,
-    outputSize?: Size,
-  ): Promise<Tensor> {
-    const { geometry, outputShape } = this.#resolve(input, outputSize);
-    const operands = this.#operands(input, options, outputShape);
-    const engine = this.#engine ?? defaultEngine();
-    const values = await convolve(engine, geometry, operands);
-    return options.out ?? tensorOf(values, outputShape);
-  }
-
-  /**
-   * Computes an output at once; called by the six layers.
-   *
-   * @param input The user's input.
-   * @param options The user's options, the names of which have been checked.
-   * @param outputSize The user's output size, if any.
-   * @returns The output.
-   * @internal
-   */
-  protected computeSync(input: Tensor, options: ForwardOptions, outputSize?: Size): Tensor {
-    const { geometry, outputShape } = this.#resolve(input, outputSize);
-    const operands = this.#operands(input, options, outputShape);
-    const engine = this.#engine ?? defaultEngine();
-    const values = convolveSync(engine, geometry, operands);
-    return options.out ?? tensorOf(values, outputShape);
-  }
-
-  /**
-   * Works out an output's shape; called by the six layers.
+   * The shape of the output, called by the transposed layers with options.
    *
    * @param inputShape The user's input shape.
-   * @param outputSize The user's output size, if any.
+   * @param options The user's options.
    * @returns The shape.
    * @internal
    */
-  protected computeShape(
+  protected shapeOfOutput(
     inputShape: readonly number[],
-    outputSize: Size | undefined,
+    options: OutputSizeOptions = {},
   ): readonly number[] {
-    return this.#resolveShape(inputShape, outputSize).outputShape;
+    checkOptionNames(this.#settings.name, options, this.#names.outputShape);
+    return this.#resolve(inputShape, options.outputSize).outputShape;
   }
 
   /**
@@ -356,10 +312,10 @@ export abstract class Layer {
    */
   explain(inputShape: readonly number[], options: ExplainOptions = {}): Explanation {
     checkExplainOptions(this.#settings.name, options);
-    const { geometry } = this.#resolveShape(inputShape, undefined);
-    const epilogue = { ...this.#activation, add: false };
-    const form = { hasBias: this.bias !== null, epilogue, algorithm: this.#algorithm };
-    return explain(this.#engine ?? defaultEngine(), geometry, form, options);
+    const { geometry } = this.#resolve(inputShape, undefined);
+    const { activation, algorithm, engine = defaultEngine() } = this.#convolution;
+    const epilogue = { ...activation, add: false };
+    return explain(engine, geometry, { hasBias: this.bias !== null, epilogue, algorithm }, options);
   }
 
   /**
@@ -401,14 +357,11 @@ export abstract class Layer {
     return this.toString();
   }
 
-  #resolve(input: unknown, outputSize: Size | undefined): Call {
-    return this.#resolveShape(
-      checkTensor(this.#settings.name, "input", input).shape,
-      outputSize,
-    );
+  get #settings(): ConvSettings {
+    return this.#convolution.settings;
   }
 
-  #resolveShape(inputShape: readonly number[], outputSize: Size | undefined): Call {
+  #resolve(inputShape: readonly number[], outputSize: Size | undefined): Call {
     const last = this.#last;
     if (
       last && Array.isArray(inputShape) && sameShape(inputShape, last.inputShape) &&
@@ -427,19 +380,22 @@ export abstract class Layer {
     return call;
   }
 
-  #operands(input: Tensor, options: ForwardOptions, outputShape: readonly number[]): Operands {
-    const shaped = checkOutputOperands(this.#settings.name, options, outputShape);
+  #work<Buffer extends ArrayBufferLike>(
+    input: AnyTensor,
+    options: ConvTransposeForwardOptions<Buffer> = {},
+  ): Work<Buffer> {
     const { name, outChannels } = this.#settings;
-    return {
-      input: checkTensor(name, "input", input).values,
+    checkOptionNames(name, options, this.#names.forward);
+    const { shape, values } = checkTensor(name, "input", input);
+    const call = this.#resolve(shape, options.outputSize);
+    const operands = {
+      input: values,
       weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
       bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
-      ...shaped,
-      activation: this.#activation,
-      algorithm: this.#algorithm,
       frozenKey: this.#frozenKey,
       weightKey: this.weight,
     };
+    return workOf(this.#convolution, call, operands, options);
   }
 
   #named(): ReadonlyMap<string, Parameter> {
@@ -473,16 +429,6 @@ function parameterElements(
   );
 }
 
-/**
- * Checks an `engine` option.
- *
- * @throws {TypeError} If it is given but not an engine.
- */
-export function checkEngine(where: string, engine: unknown): Engine | undefined {
-  if (engine === undefined || engine instanceof Engine) return engine;
-  throw new TypeError(`${where}: engine must be an Engine, but is ${describe(engine)}`);
-}
-
 function sameSize(a: Size | undefined, b: Size | undefined): boolean {
   return typeof a === "object" && typeof b === "object" ? sameShape(a, b) : a === b;
 }
@@ -491,4 +437,9 @@ function sameSize(a: Size | undefined, b: Size | undefined): boolean {
 function shortPadding({ padding }: ConvSettings): Padding {
   if (padding === "same") return padding;
   return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
+}
+
+/** What a layer was built with, spelled out. */
+export function settingsOf(layer: Layer): ConvSettings {
+  return settingsOfLayer(layer);
 }

@@ -39,7 +39,7 @@ export class Parameter {
   }
 
   /** The values in row-major order. The same live array on every read. */
-  get data(): Float32Array {
+  get data(): Float32Array<ArrayBuffer> {
     return this.#values.data;
   }
 
@@ -51,6 +51,15 @@ export class Parameter {
   /** The number of values: the product of the shape. */
   get size(): number {
     return this.#values.size;
+  }
+
+  /**
+   * What `JSON.stringify()` writes.
+   *
+   * @returns The shape and the values, see {@linkcode Tensor.toJSON}.
+   */
+  toJSON(): { shape: number[]; data: number[] } {
+    return this.#values.toJSON();
   }
 
   /** Shows the shape and the values, the middle of large parameters left out. */

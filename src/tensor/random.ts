@@ -39,12 +39,12 @@ export function createRandom(where: string, seed: number | undefined): Random {
 }
 
 /** Fills an array with values uniform in `low` to `high`, rounded to float32. */
-export function fillUniform(
-  values: Float32Array,
+export function fillUniform<Buffer extends ArrayBufferLike>(
+  values: Float32Array<Buffer>,
   low: number,
   high: number,
   random: Random,
-): Float32Array {
+): Float32Array<Buffer> {
   for (let index = 0; index < values.length; index++) {
     values[index] = low + (high - low) * random();
   }

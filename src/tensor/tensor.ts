@@ -8,8 +8,8 @@ import { ArrayValues, type Values } from "./values.ts";
 export type NestedNumbers = number | readonly NestedNumbers[];
 
 /** What a {@linkcode Tensor} can be made of: any array of numbers, typed or not. */
-export type TensorData =
-  | Float32Array
+export type TensorData<Buffer extends ArrayBufferLike = ArrayBufferLike> =
+  | Float32Array<Buffer>
   | readonly number[]
   | Float64Array
   | Int8Array
@@ -36,15 +36,20 @@ export interface UniformOptions {
   readonly seed?: number;
 }
 
-const NO_VALUES = new Float32Array(0);
 const NO_SHAPE: readonly number[] = Object.freeze([0]);
 
-let tensorOfValues: (values: Values, shape: readonly number[]) => Tensor;
-let partsOfTensor: (tensor: Tensor) => TensorParts;
+let tensorOfValues: <Buffer extends ArrayBufferLike>(
+  values: Values,
+  shape: readonly number[],
+) => Tensor<Buffer>;
+let partsOfTensor: (tensor: AnyTensor) => TensorParts;
 
 /**
  * A dense array of float32 numbers with a shape, in row-major order: the last axis varies fastest.
  * Images are `(N, C, H, W)` or `(C, H, W)`. An axis may have size 0, and the shape `[]` holds one number.
+ *
+ * `Buffer` is what the values lie in: an `ArrayBuffer`, unless the tensor was made of an array over shared
+ * memory.
  *
  * @example
  * ```ts
@@ -57,10 +62,10 @@ let partsOfTensor: (tensor: Tensor) => TensorParts;
  * assertEquals(x.reshape([3, -1]).shape, [3, 2]);
  * ```
  */
-export class Tensor {
+export class Tensor<Buffer extends ArrayBufferLike = ArrayBuffer> {
   static {
-    tensorOfValues = (values, shape) => {
-      const tensor = new Tensor(NO_VALUES, NO_SHAPE);
+    tensorOfValues = <Buffer extends ArrayBufferLike>(values: Values, shape: readonly number[]) => {
+      const tensor: Tensor<Buffer> = new Tensor<Buffer>([], NO_SHAPE);
       tensor.#values = values;
       tensor.#shape = shape;
       return tensor;
@@ -92,7 +97,7 @@ export class Tensor {
    * assertEquals(x.data[5], 7);
    * ```
    */
-  constructor(data: TensorData, shape: readonly number[]) {
+  constructor(data: TensorData<Buffer>, shape: readonly number[]) {
     this.#shape = checkShape("Tensor", shape);
     const size = countElements("Tensor", "a tensor", this.#shape);
     const values = new ArrayValues(toFloat32(data));
@@ -116,8 +121,8 @@ export class Tensor {
   }
 
   /** The values in row-major order. The same live array on every read. */
-  get data(): Float32Array {
-    return this.#values.data;
+  get data(): Float32Array<Buffer> {
+    return this.#values.data as Float32Array<Buffer>;
   }
 
   /**
@@ -136,7 +141,7 @@ export class Tensor {
    * assertEquals(Tensor.zeros([2, 3, 4]).reshape([2, -1]).shape, [2, 12]);
    * ```
    */
-  reshape(shape: readonly number[]): Tensor {
+  reshape(shape: readonly number[]): Tensor<Buffer> {
     const where = "Tensor.reshape()";
     const sizes: readonly unknown[] = Array.isArray(shape) ? shape : [];
     const open = sizes.indexOf(-1);
@@ -311,6 +316,25 @@ export class Tensor {
     return new Tensor(values, shape);
   }
 
+  /**
+   * What `JSON.stringify()` writes.
+   *
+   * @returns The shape and the values, as the constructor takes them. JSON has no infinities and no NaN: it
+   * writes `null` for them.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const text = JSON.stringify(Tensor.from([[1, 2], [3, 4]]));
+   * assertEquals(text, '{"shape":[2,2],"data":[1,2,3,4]}');
+   * ```
+   */
+  toJSON(): { shape: number[]; data: number[] } {
+    return { shape: [...this.#shape], data: Array.from(this.#values.elements) };
+  }
+
   /** Shows the shape and the values, the middle of large tensors left out. */
   [Symbol.for("Deno.customInspect")](): string {
     return formatTensor("Tensor", this.data, this.#shape);
@@ -322,8 +346,17 @@ export class Tensor {
   }
 }
 
-/** A tensor of a checked shape over values that need not be in an array yet. */
-export function tensorOf(values: Values, shape: readonly number[]): Tensor {
+/** A tensor, whatever its values lie in. */
+export type AnyTensor = Tensor<ArrayBufferLike>;
+
+/**
+ * A tensor of a checked shape over values that need not be in an array yet. What they lie in or will lie in,
+ * the caller says.
+ */
+export function tensorOf<Buffer extends ArrayBufferLike = ArrayBuffer>(
+  values: Values,
+  shape: readonly number[],
+): Tensor<Buffer> {
   return tensorOfValues(values, shape);
 }
 
@@ -335,7 +368,7 @@ export interface TensorParts {
 }
 
 /** The inside of a tensor. */
-export function partsOf(tensor: Tensor): TensorParts {
+export function partsOf(tensor: AnyTensor): TensorParts {
   return partsOfTensor(tensor);
 }
 

@@ -2,15 +2,14 @@ import { assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import type { Geometry } from "../../src/convolution/geometry.ts";
 import {
-  convGeometry,
-  convTransposeGeometry,
+  geometryOf,
   multiplyAdds,
   outputShape,
   weightShape,
 } from "../../src/convolution/geometry.ts";
 import type { ConvSettings, Size, SizeOptions } from "../../src/convolution/settings.ts";
 import { resolveSettings } from "../../src/convolution/settings.ts";
-import { geometryOf, layerCases } from "../_arbitrary.ts";
+import { geometryOf as geometryOfCase, layerCases } from "../_arbitrary.ts";
 import { draws } from "../_depth.ts";
 
 function settings(
@@ -25,7 +24,7 @@ function settings(
 }
 
 function conv1d(input: number, kernel: number, options: SizeOptions = {}): Geometry {
-  return convGeometry(settings(false, 1, kernel, options), 1, [input]);
+  return geometryOf(settings(false, 1, kernel, options), 1, [input]);
 }
 
 function convTranspose1d(
@@ -35,11 +34,11 @@ function convTranspose1d(
   outputSize?: number,
 ): Geometry {
   const target = outputSize === undefined ? undefined : [outputSize];
-  return convTransposeGeometry(settings(true, 1, kernel, options), 1, [input], target);
+  return geometryOf(settings(true, 1, kernel, options), 1, [input], target);
 }
 
-Deno.test("convGeometry() puts leading units before fewer than three axes", () => {
-  const two = convGeometry(
+Deno.test("geometryOf() puts leading units before fewer than three axes", () => {
+  const two = geometryOf(
     settings(false, 2, [3, 5], { stride: [2, 1], padding: [4, 2], dilation: [3, 1], groups: 2 }),
     20,
     [50, 100],
@@ -64,7 +63,7 @@ Deno.test("convGeometry() puts leading units before fewer than three axes", () =
   assertEquals(outputShape(two), [20, 6, 26, 100]);
 });
 
-Deno.test("convGeometry() follows the formula on every axis", () => {
+Deno.test("geometryOf() follows the formula on every axis", () => {
   const sizes = fc.record({
     input: fc.integer({ min: 1, max: 40 }),
     kernel: fc.integer({ min: 1, max: 7 }),
@@ -93,7 +92,7 @@ Deno.test("convGeometry() follows the formula on every axis", () => {
   );
 });
 
-Deno.test('convGeometry() makes ceil(in / stride) of "same", the odd padding at the end', () => {
+Deno.test('geometryOf() makes ceil(in / stride) of "same", the odd padding at the end', () => {
   const pads = ({ output, padBegin, padEnd }: Geometry) => [output[2], padBegin[2], padEnd[2]];
   assertEquals(pads(conv1d(10, 3, { padding: "same" })), [10, 1, 1]);
   assertEquals(pads(conv1d(10, 4, { padding: "same" })), [10, 1, 2]);
@@ -104,7 +103,7 @@ Deno.test('convGeometry() makes ceil(in / stride) of "same", the odd padding at 
   assertEquals(pads(conv1d(10, 1, { padding: "same", stride: 4 })), [3, 0, 0]);
 });
 
-Deno.test('convTransposeGeometry() makes in * stride of "same"', () => {
+Deno.test('geometryOf() makes in * stride of a transposed "same"', () => {
   const pads = ({ output, padBegin, padEnd }: Geometry) => [output[2], padBegin[2], padEnd[2]];
   assertEquals(pads(convTranspose1d(5, 3, { padding: "same" })), [5, 1, 1]);
   assertEquals(pads(convTranspose1d(5, 4, { padding: "same" })), [5, 1, 2]);
@@ -116,7 +115,7 @@ Deno.test('convTransposeGeometry() makes in * stride of "same"', () => {
   );
 });
 
-Deno.test('convTransposeGeometry() undoes the sizes of convGeometry() with "same"', () => {
+Deno.test('geometryOf() undoes with a transposed convolution the sizes of a convolution with "same"', () => {
   const sizes = fc.record({
     input: fc.integer({ min: 1, max: 40 }),
     kernel: fc.integer({ min: 1, max: 7 }),
@@ -143,7 +142,7 @@ const SAME_AXES = fc.record({
   extension: fc.nat(4),
 });
 
-Deno.test('convTransposeGeometry() cuts off what "same" leaves over, an output padding included', () => {
+Deno.test('geometryOf() cuts off what a transposed "same" leaves over, an output padding included', () => {
   fc.assert(
     fc.property(SAME_AXES, ({ input, kernel, stride, dilation, extension }) => {
       const outputPadding = extension % Math.max(stride, dilation);
@@ -165,7 +164,7 @@ Deno.test('convTransposeGeometry() cuts off what "same" leaves over, an output p
   );
 });
 
-Deno.test('convTransposeGeometry() takes with "same" whatever a convolution makes the input of, and nothing else', () => {
+Deno.test('geometryOf() takes with a transposed "same" whatever a convolution makes the input of, and nothing else', () => {
   fc.assert(
     fc.property(SAME_AXES, ({ input, kernel, stride, dilation, extension }) => {
       const most = Math.max(stride, dilation) - 1;
@@ -196,7 +195,7 @@ Deno.test('convTransposeGeometry() takes with "same" whatever a convolution make
   );
 });
 
-Deno.test("convTransposeGeometry() takes an outputSize within outputPadding's range", () => {
+Deno.test("geometryOf() takes an outputSize within outputPadding's range", () => {
   for (const [stride, dilation] of [[3, 1], [1, 3], [2, 2], [1, 1]]) {
     const options: SizeOptions = { stride: stride ?? 1, dilation: dilation ?? 1, padding: 1 };
     const least = convTranspose1d(6, 3, options).output[2];
@@ -219,13 +218,13 @@ Deno.test("convTransposeGeometry() takes an outputSize within outputPadding's ra
   }
 });
 
-Deno.test("convTransposeGeometry() takes outputSize in place of outputPadding", () => {
+Deno.test("geometryOf() takes outputSize in place of outputPadding", () => {
   const options: SizeOptions = { stride: 3, outputPadding: 2 };
   assertEquals(convTranspose1d(4, 3, options).output[2], 14);
   assertEquals(convTranspose1d(4, 3, options, 12).output[2], 12);
 });
 
-Deno.test("convGeometry() limits reflecting and circular padding by the input", () => {
+Deno.test("geometryOf() limits reflecting and circular padding by the input", () => {
   assertEquals(conv1d(4, 3, { padding: 3, paddingMode: "reflect" }).output[2], 8);
   assertEquals(conv1d(4, 3, { padding: 4, paddingMode: "circular" }).output[2], 10);
   assertEquals(conv1d(4, 3, { padding: 9, paddingMode: "replicate" }).output[2], 20);
@@ -247,7 +246,7 @@ Deno.test("convGeometry() limits reflecting and circular padding by the input", 
   );
 });
 
-Deno.test("convGeometry() says when the kernel does not fit", () => {
+Deno.test("geometryOf() says when the kernel does not fit", () => {
   assertThrows(
     () => conv1d(4, 3, { dilation: 3, padding: 1 }),
     RangeError,
@@ -261,26 +260,26 @@ Deno.test("convGeometry() says when the kernel does not fit", () => {
   );
 });
 
-Deno.test("convGeometry() lets only the batch be empty", () => {
-  const geometry = convGeometry(settings(false, 2, 3), 0, [8, 8]);
+Deno.test("geometryOf() lets only the batch be empty", () => {
+  const geometry = geometryOf(settings(false, 2, 3), 0, [8, 8]);
   assertEquals(outputShape(geometry), [0, 6, 6, 6]);
   assertEquals(multiplyAdds(geometry), 0);
   assertThrows(
-    () => convGeometry(settings(false, 2, 3, { padding: 3 }), 1, [8, 0]),
+    () => geometryOf(settings(false, 2, 3, { padding: 3 }), 1, [8, 0]),
     RangeError,
     "Conv2d: input has size 0 on spatial axis 1 (spatial sizes [8, 0]); only the batch may be empty",
   );
 });
 
-Deno.test("convGeometry() refuses arrays that are too large and names the bytes", () => {
+Deno.test("geometryOf() refuses arrays that are too large and names the bytes", () => {
   assertThrows(
-    () => convTransposeGeometry(settings(true, 3, 1, { stride: 1000 }), 1, [5, 5, 5]),
+    () => geometryOf(settings(true, 3, 1, { stride: 1000 }), 1, [5, 5, 5]),
     RangeError,
     "ConvTranspose3d: the output of shape [1, 6, 4001, 4001, 4001] would take 1.40 TiB, more than " +
       "the 16.0 GiB one array can hold",
   );
   assertThrows(
-    () => convGeometry(settings(false, 2, 3, { padding: 2 ** 20, stride: 2 ** 20 }), 1, [8, 8]),
+    () => geometryOf(settings(false, 2, 3, { padding: 2 ** 20, stride: 2 ** 20 }), 1, [8, 8]),
     RangeError,
     "Conv2d: the padded input",
   );
@@ -301,12 +300,12 @@ Deno.test("convGeometry() refuses arrays that are too large and names the bytes"
 Deno.test("Sizes that numbers do not hold exactly are refused, not rounded", () => {
   const most = Number.MAX_SAFE_INTEGER;
   assertThrows(
-    () => convGeometry(settings(false, 1, 3, { padding: most, dilation: most - 1 }), 0, [10]),
+    () => geometryOf(settings(false, 1, 3, { padding: most, dilation: most - 1 }), 0, [10]),
     RangeError,
     `Conv1d: the kernel would span 18014398509481980 positions on spatial axis 0, but sizes go up to ${most}`,
   );
   assertThrows(
-    () => convGeometry(settings(false, 1, 2, { padding: most, dilation: most - 1 }), 0, [10]),
+    () => geometryOf(settings(false, 1, 2, { padding: most, dilation: most - 1 }), 0, [10]),
     RangeError,
     "Conv1d: the padded input would span",
   );
@@ -324,18 +323,19 @@ Deno.test("weightShape() is that of torch.nn", () => {
 });
 
 Deno.test("multiplyAdds() counts the formula's products", () => {
-  const down = convGeometry(settings(false, 2, 3, { padding: 1, groups: 2 }), 3, [8, 8]);
+  const down = geometryOf(settings(false, 2, 3, { padding: 1, groups: 2 }), 3, [8, 8]);
   assertEquals(multiplyAdds(down), 3 * 6 * 64 * 2 * 9);
-  const up = convTransposeGeometry(settings(true, 2, 3, { stride: 2 }), 3, [8, 8]);
+  const up = geometryOf(settings(true, 2, 3, { stride: 2 }), 3, [8, 8]);
   assertEquals(multiplyAdds(up), 3 * 4 * 64 * 6 * 9);
 });
 
 Deno.test("The size of every random configuration follows the formula", () => {
   fc.assert(
     fc.property(layerCases(), (layerCase) => {
-      const { transposed, input, output, kernel, stride, dilation, padBegin, padEnd } = geometryOf(
-        layerCase,
-      );
+      const { transposed, input, output, kernel, stride, dilation, padBegin, padEnd } =
+        geometryOfCase(
+          layerCase,
+        );
       for (const axis of [0, 1, 2] as const) {
         const pads = padBegin[axis] + padEnd[axis];
         const extent = dilation[axis] * (kernel[axis] - 1) + 1;

@@ -46,6 +46,7 @@ function benchFor(most: number) {
     codeMemory: null,
     reachesArrays: false,
     *compiling() {
+      yield;
       if (live >= most) return null;
       live++;
       compiled++;

@@ -96,7 +96,7 @@ import { Pool, workerSource } from "${new URL("src/engine/pool.ts", ROOT)}";
 import { Runtime } from "${new URL("src/engine/runtime.ts", ROOT)}";
 import { SharedMemory } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
 import { compilerFor } from "${new URL("src/engine/backend.ts", ROOT)}";
-import { convGeometry } from "${new URL("src/convolution/geometry.ts", ROOT)}";
+import { geometryOf } from "${new URL("src/convolution/geometry.ts", ROOT)}";
 import { resolveSettings } from "${new URL("src/convolution/settings.ts", ROOT)}";
 import { convolutionTask } from "${new URL("tests/engine/_convolution_task.ts", ROOT)}";
 const evil = workerSource({ runUnit: "() => { for (;;); }" });
@@ -115,7 +115,7 @@ const subject = {
   kernelSize: 3,
 } as const;
 const exercise = {
-  geometry: convGeometry(resolveSettings(subject, {}, []), 4, [66, 66]),
+  geometry: geometryOf(resolveSettings(subject, {}, []), 4, [66, 66]),
   operands: {
     input: new Float32Array(4 * 8 * 66 * 66).fill(1),
     weight: new Float32Array(8 * 8 * 9).fill(1),

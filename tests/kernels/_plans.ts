@@ -1,7 +1,7 @@
 import type { Target } from "../../src/codegen/target.ts";
 import type { Epilogue } from "../../src/convolution/epilogue.ts";
 import { planFor } from "../../src/kernels/choose.ts";
-import type { Plan, PlanRequest } from "../../src/kernels/plan.ts";
+import type { Plan, Problem } from "../../src/kernels/plan.ts";
 import {
   allowsWinograd,
   chooseWinograd,
@@ -169,14 +169,14 @@ export function plansOf(layerCase: LayerCase, target: Target, epilogue: Epilogue
 }
 
 /** A plan as a product of matrices, whether it would be chosen or not. */
-function matrixPlans(request: PlanRequest): Plan[] {
+function matrixPlans(request: Problem): Plan[] {
   const { transposed, paddingMode, groups, inChannels } = request.geometry;
   if (transposed || paddingMode !== "zeros" || groups === inChannels) return [];
   return [{ ...planPointwise(request), id: "matrix", biasCopies: 1 }];
 }
 
 /** Plans by Winograd's algorithm in all numbers of phases that are possible. */
-function winogradPlans(request: PlanRequest): Plan[] {
+function winogradPlans(request: Problem): Plan[] {
   const { geometry: g } = request;
   const choices = chooseWinograd(request);
   if (choices === null) return [];

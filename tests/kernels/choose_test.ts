@@ -22,6 +22,7 @@ import {
   tilesOf,
 } from "../_interpret_plan.ts";
 import { caseOf, longRowCases } from "./_cases.ts";
+import { assertComputes } from "./_tester.ts";
 
 /** Every phase of a plan, the preparation included. */
 function phasesOf({ preparation, phases }: Plan): readonly Phase[] {
@@ -42,15 +43,8 @@ function cases(mostMultiplyAdds: number): fc.Arbitrary<LayerCase> {
   });
 }
 
-/** Runs a plan with every access checked, and its output against the formula. */
-function assertComputes(layerCase: LayerCase, target: Target = WASM_TARGET): void {
-  const geometry = geometryOf(layerCase);
-  const operands = operandsOf(layerCase);
-  const plan = planOfCase(layerCase, target);
-  const memory = runPlan(plan, operands);
-  const output = outputOf(memory, geometry);
-  assertStrictEquals(findWrongOutput(geometry, operands, output, plan.family), null);
-  assert(behindOutput(memory, geometry).every(Number.isNaN), "The output ends where it should");
+function assertCaseComputes(layerCase: LayerCase, target: Target = WASM_TARGET): void {
+  assertComputes(planOfCase(layerCase, target), layerCase, target);
 }
 
 /** Runs the tiles of each phase the other way round, then twice each: nothing may change. */
@@ -207,7 +201,7 @@ const LARGE: Record<string, LayerCase> = {
 };
 
 Deno.test("Plans stay inside their buffers and compute the formula in random geometries", () => {
-  fc.assert(fc.property(cases(400_000), (layerCase) => assertComputes(layerCase)), {
+  fc.assert(fc.property(cases(400_000), (layerCase) => assertCaseComputes(layerCase)), {
     seed: 42,
     numRuns: draws(200),
   });
@@ -219,7 +213,7 @@ Deno.test("Plans of long rows on many channels do the same", () => {
 
 for (const target of WIDER_TARGETS) {
   Deno.test(`Plans for vectors of ${target.name} do the same`, () => {
-    fc.assert(fc.property(cases(60_000), (layerCase) => assertComputes(layerCase, target)), {
+    fc.assert(fc.property(cases(60_000), (layerCase) => assertCaseComputes(layerCase, target)), {
       seed: 43,
       numRuns: draws(120),
     });

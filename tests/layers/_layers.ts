@@ -1,15 +1,17 @@
-import type { ConvTransposeOptions } from "../../src/layers/conv_transpose.ts";
 import {
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
 } from "../../src/layers/conv_transpose.ts";
-import type { ConvOptions } from "../../src/layers/conv.ts";
 import type { Algorithm } from "../../src/convolution/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
-import type { ConvTransposeForwardOptions } from "../../src/layers/conv_transpose.ts";
 import type { Layer } from "../../src/layers/layer.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import type {
+  ConvOptions,
+  ConvTransposeForwardOptions,
+  ConvTransposeOptions,
+} from "../../src/layers/options.ts";
+import { type AnyTensor, Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, inputShapeOf, operandsOf } from "../_arbitrary.ts";
 
@@ -26,7 +28,7 @@ export const CONV_TRANSPOSES = {
 /** A layer built as a case says, with its weights, and the input for it. */
 export interface Prepared {
   readonly layer: Layer;
-  readonly input: Tensor;
+  readonly input: AnyTensor;
   readonly outputShape: readonly number[];
   readonly forward: () => Promise<Tensor>;
   readonly forwardSync: () => Tensor;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { reference } from "../../src/convolution/formula.ts";
-import type { ConvOptions } from "../../src/layers/conv.ts";
+import type { ConvOptions } from "../../src/layers/options.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { reference } from "../../src/convolution/formula.ts";
 import { Conv2d } from "../../src/layers/conv.ts";
-import type { ConvTransposeOptions } from "../../src/layers/conv_transpose.ts";
+import type { ConvTransposeOptions } from "../../src/layers/options.ts";
 import { ConvTranspose1d, ConvTranspose2d } from "../../src/layers/conv_transpose.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Geometry } from "../../src/convolution/geometry.ts";
-import { convGeometry, convTransposeGeometry } from "../../src/convolution/geometry.ts";
+import { geometryOf } from "../../src/convolution/geometry.ts";
 import { reference } from "../../src/convolution/formula.ts";
 import { Conv1d, Conv2d, Conv3d } from "../../src/layers/conv.ts";
 import { ConvTranspose2d, ConvTranspose3d } from "../../src/layers/conv_transpose.ts";
@@ -49,9 +49,7 @@ function oneChannelGeometry(layer: Layer, spatial: readonly number[]): Geometry 
   const subject = { name: "one channel", transposed, rank, inChannels, outChannels: 1, kernelSize };
   const options = { stride, padding, dilation };
   const settings = resolveSettings({ ...subject, rank }, options, Object.keys(options));
-  return transposed
-    ? convTransposeGeometry(settings, 1, spatial)
-    : convGeometry(settings, 1, spatial);
+  return geometryOf(settings, 1, spatial);
 }
 
 /** The weights of one output channel, one kernel per input channel. */

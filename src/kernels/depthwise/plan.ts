@@ -9,49 +9,12 @@ import type { Geometry } from "../../convolution/geometry.ts";
 import { axisWindow, depthwiseRowsProgram, type DepthwiseShape, type KernelAxis } from "./plain.ts";
 import { clamp } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
-import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { cut, type SpanRun, wholeAxis } from "../common/spans.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 
-/** More output channels of an input channel share its vectors better than rows do. */
-const MOST_MULTIPLIER = 2;
-
-/** Larger kernels make programs too long. */
-const MOST_TAPS = 49;
-
-/** Input positions from the first tap of an output to the last, and to the next output's: programs look at each. */
-const MOST_REACH = 4096;
-const MOST_STRIDE = 64;
-
-/** Register tiles that see both the input and the padding, each with code of its own, and the inner one. */
-const MOST_KINDS = 64;
-
-/** Rows of a register tile at least where there are many, or vectors of a row where there are few. */
-const TILE_ROWS = 4;
-
-/** About how many kinds of register tiles of some outputs there are along an axis. */
-function kindsOfTiles(g: Geometry, axis: 1 | 2, outputs: number): number {
-  const reach = (g.kernel[axis] - 1) * g.dilation[axis];
-  const kinds = (pad: number) => Math.ceil(Math.min(pad, reach) / g.stride[axis] / outputs);
-  return 1 + kinds(g.padBegin[axis]) + kinds(g.padEnd[axis]);
-}
-
-/** Whether a convolution is to be planned so: one of each channel by itself, along rows and columns. */
-export function isPlainDepthwise(
-  { geometry: g, target }: Pick<PlanRequest, "geometry" | "target">,
-): boolean {
-  const tileColumns = target.lanes * Math.max(1, Math.floor(TILE_ROWS / g.output[1]));
-  const isNear =
-    ([1, 2] as const).every((axis) =>
-      (g.kernel[axis] - 1) * g.dilation[axis] <= MOST_REACH && g.stride[axis] <= MOST_STRIDE
-    ) && kindsOfTiles(g, 1, TILE_ROWS) * kindsOfTiles(g, 2, tileColumns) <= MOST_KINDS;
-  return isNear && !g.transposed && g.groups === g.inChannels &&
-    g.outChannels <= MOST_MULTIPLIER * g.groups && g.kernel[1] * g.kernel[2] <= MOST_TAPS &&
-    g.kernel[0] === 1 && g.padBegin[0] === 0 && g.padEnd[0] === 0;
-}
-
-/** Plans a convolution for which {@linkcode isPlainDepthwise} holds. */
-export function planDepthwise(request: PlanRequest): PlanBody {
+/** Plans a convolution of each channel by itself, along rows and columns. */
+export function planDepthwise(request: Problem): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
   const [inDepth, inHeight, inWidth] = g.input;
   const [outDepth, outHeight, outWidth] = g.output;

@@ -23,14 +23,14 @@ import {
 } from "../packing/input.ts";
 import { greatestCommonDivisor, product, range } from "../../base/numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
-import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { type TapRun, tapRuns } from "./regions.ts";
 import { listTerms, repeated, shiftedTerms, type Terms } from "../common/terms.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "../rows/tiles.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a convolution whose axes have been collapsed. */
-export function planConvolution(request: PlanRequest): PlanBody {
+export function planConvolution(request: Problem): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
   const lanes = lanesOf(g, target);
   const packing = packingOf(g, lanes, target);

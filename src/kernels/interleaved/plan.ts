@@ -25,12 +25,13 @@ import { clamp, least, product } from "../../base/numbers.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "../packing/input.ts";
 import { channelMajorLayout, type PaddedLayout } from "../packing/padded.ts";
 import type { PadAxis } from "../../convolution/padding.ts";
-import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
-import { bareRun, type ResidueRun, residueRuns, tapSteps } from "./runs.ts";
+import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
+import { tapSteps } from "../../convolution/residues.ts";
+import { bareRun, type ResidueRun, residueRuns } from "./runs.ts";
 import { multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a transposed convolution whose axes have been collapsed. */
-export function planInterleaved(request: PlanRequest): PlanBody {
+export function planInterleaved(request: Problem): PlanBody {
   const { geometry: g, target } = request;
   const runs = [residueRuns(g, 0), residueRuns(g, 1), residueRuns(g, 2)] as const;
   const boxes = boxesOf(g, runs);
@@ -108,7 +109,7 @@ function chooseLanes(
 
 /** What the boxes of a plan share. */
 interface Planned extends SeenInput {
-  readonly request: PlanRequest;
+  readonly request: Problem;
   readonly weights: InterleavedWeights;
   /** What fills the lanes where there is something to sum over. */
   readonly lanes: InterleavedLanes["of"];

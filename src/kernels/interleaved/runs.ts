@@ -13,6 +13,7 @@
 
 import type { Geometry } from "../../convolution/geometry.ts";
 import { range } from "../../base/numbers.ts";
+import { tapSteps } from "../../convolution/residues.ts";
 
 /** Outputs along one axis that have as many taps: for each of some cells those of the same residues. */
 export interface ResidueRun {
@@ -29,20 +30,6 @@ export interface ResidueRun {
   readonly firstTap: number;
   /** The input position that the first cell sees through it; the next one for the next cell. */
   readonly input: number;
-}
-
-/** How an output's taps follow one another along an axis. */
-export interface TapSteps {
-  /** Positions of the kernel from one to the next. */
-  readonly kernel: number;
-  /** Input positions, downward. */
-  readonly input: number;
-}
-
-/** How far apart the taps are that reach the same output. */
-export function tapSteps(g: Geometry, axis: 0 | 1 | 2): TapSteps {
-  const common = greatestDivisor(g.stride[axis], g.dilation[axis]);
-  return { kernel: g.stride[axis] / common, input: g.dilation[axis] / common };
 }
 
 /** The runs of one axis: every output is in one of them. */
@@ -193,8 +180,4 @@ function residuesBeside(stride: number, step: number, firstTaps: number): Residu
     const count = Math.ceil((stride - first) / step) - done;
     return count === 0 ? [] : [{ first: first + done * step, count, step }];
   });
-}
-
-function greatestDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestDivisor(b, a % b);
 }

@@ -12,7 +12,7 @@ import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product, range } from "../../base/numbers.ts";
 import { BUFFER } from "../plan.ts";
-import { tapSteps } from "./runs.ts";
+import { tapSteps } from "../../convolution/residues.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
 
 /** Where weights are, everything in elements. */

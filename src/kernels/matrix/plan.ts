@@ -8,7 +8,7 @@ import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Geometry, Triple } from "../../convolution/geometry.ts";
 import { clamp, product } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
-import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import {
   PANEL_VECTORS,
   type PointwiseBlock,
@@ -23,8 +23,8 @@ import { type WindowRun, windowRuns } from "./windows.ts";
 import { evenParts } from "../common/register_tile.ts";
 import { multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
 
-/** Plans a convolution that {@linkcode isPointwise}. */
-export function planPointwise(request: PlanRequest): PlanBody {
+/** Plans a convolution as products of matrices. */
+export function planPointwise(request: Problem): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;

@@ -20,7 +20,7 @@ import {
   writeSegment,
 } from "./padded.ts";
 import { type PadAxis, type PadSegment, padSegments } from "../../convolution/padding.ts";
-import { BUFFER, type PlanRequest } from "../plan.ts";
+import { BUFFER, type Problem } from "../plan.ts";
 import { courseOf, joinRuns, type Sources } from "../../convolution/sources.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "../phase_builder.ts";
 
@@ -129,7 +129,7 @@ function alikeRows(
 }
 
 /** The phase that packs an input into folded rows. */
-export function foldPhase({ geometry: g, target }: PlanRequest, layout: PaddedLayout): Phase {
+export function foldPhase({ geometry: g, target }: Problem, layout: PaddedLayout): Phase {
   const phase = new PhaseBuilder("fold");
   const row = layout.rowPitch * FLOAT_BYTES;
   const steps = {

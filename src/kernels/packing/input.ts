@@ -15,7 +15,7 @@ import {
   padPhase,
   rowMajorLayout,
 } from "./padded.ts";
-import { BUFFER, type PlanRequest } from "../plan.ts";
+import { BUFFER, type Problem } from "../plan.ts";
 
 /** The layout of the packed input: rows of all channels together where a sum runs over them. */
 export function layoutOf(axes: PadAxes, { inChannels, groups }: Geometry): PaddedLayout {
@@ -49,7 +49,7 @@ export function isScattered({ inChannels, groups, input }: Geometry): boolean {
 }
 
 /** The phase that packs the input of a plan. */
-export function padInput({ geometry, target }: PlanRequest, layout: PaddedLayout): Phase {
+export function padInput({ geometry, target }: Problem, layout: PaddedLayout): Phase {
   const { batch, inChannels, input, paddingMode } = geometry;
   return padPhase(
     layout,

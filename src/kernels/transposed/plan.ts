@@ -20,14 +20,14 @@ import { least, product } from "../../base/numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "../direct/panels.ts";
 import { phasedScratchBytes } from "./unit_tile.ts";
 import { addPhasedTiles } from "./unit_blocks.ts";
-import { BUFFER, type Family, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
+import { BUFFER, type Family, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { type AxisPhase, axisPhases } from "../../convolution/residues.ts";
 import { addTiles, familyOf, scratchBytes, type TileSpace } from "../rows/tiles.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { addWeightPacking } from "./weights.ts";
 
 /** Plans a transposed convolution whose axes have been collapsed. */
-export function planTransposed(request: PlanRequest): PlanBody {
+export function planTransposed(request: Problem): PlanBody {
   const { geometry: g, target } = request;
   const axes = [axisPhases(g, 0), axisPhases(g, 1), axisPhases(g, 2)] as const;
   const depth = seenPositions(axes[0], g.input[0]);
@@ -85,7 +85,7 @@ type SeenAxes = readonly [PadAxis, PadAxis, PadAxis];
 
 /** The outputs of one phase along depth and height: rows of all column phases. */
 interface RowPhases {
-  readonly request: PlanRequest;
+  readonly request: Problem;
   readonly layout: PaddedLayout;
   readonly packed: boolean;
   readonly seen: SeenAxes;

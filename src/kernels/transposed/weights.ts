@@ -6,7 +6,7 @@
 
 import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import { least, product, range } from "../../base/numbers.ts";
-import { BUFFER, type PlanRequest } from "../plan.ts";
+import { BUFFER, type Problem } from "../plan.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "../phase_builder.ts";
 
@@ -21,7 +21,7 @@ const PACK_TILE_ELEMENTS = 16 * 1024;
  */
 export function addWeightPacking(
   pack: PhaseBuilder,
-  { geometry: g, target }: PlanRequest,
+  { geometry: g, target }: Problem,
   taps: readonly number[],
   start: number,
 ): void {

@@ -98,12 +98,8 @@
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { collapse } from "../collapse.ts";
-import { laneWork } from "../direct/plan.ts";
-import { directCycles } from "../direct/lanes.ts";
 import { product } from "../../base/numbers.ts";
-import type { PlanRequest } from "../plan.ts";
-import { seenShare } from "../direct/regions.ts";
+import type { Problem } from "../plan.ts";
 import { type AxisUse, type AxisUses, type PartKernel, partKernels } from "./parts.ts";
 import {
   channelTerms,
@@ -230,25 +226,16 @@ function partsOf({ kernel, stride, dilation }: Axis): number {
   return kernel === 1 || stride > 1 ? 1 : dilation;
 }
 
-/** With fewer terms the error of the transforms is large beside that of the sum. */
-const LEAST_TERMS = 8;
+/** How a convolution is computed by Winograd's algorithm, and what that takes. */
+export interface WinogradWay {
+  /** The tiles of each of its kernels. */
+  readonly planes: readonly TilePlane[];
+  /** In multiply-adds of the products of vectors, for an output plane of a group. */
+  readonly cost: number;
+}
 
-/** The gain that pays for more memory and less accuracy on few channels. */
-const LEAST_GAIN = 1.1;
-
-/**
- * The same with a stride. Its terms multiply the transformed input, and where that leaves the caches, which
- * the costs do not see, 1.18 was a loss: AVX2 took 3.4 milliseconds for 3x3 stride 2 128>128 @56, not 2.7.
- */
-const LEAST_STRIDED_GAIN = 1.2;
-
-/**
- * How to compute a convolution by Winograd's algorithm, for each of its kernels; `null` if another is to
- * be preferred.
- */
-export function chooseWinograd(request: PlanRequest): readonly WinogradChoice[] | null {
-  const { geometry: g, algorithm, target } = request;
-  if (algorithm === "direct") return null;
+/** The cheapest way to compute a convolution by Winograd's algorithm; `null` if there is none. */
+export function cheapestWay(g: Geometry, target: Target): WinogradWay | null {
   const ways = axisUses(g).flatMap((uses) => {
     const planes = tilePlanes(g, uses, target);
     if (planes === null) return [];
@@ -257,14 +244,15 @@ export function chooseWinograd(request: PlanRequest): readonly WinogradChoice[] 
   });
   const [first, ...others] = ways;
   if (first === undefined) return null;
-  const { planes, cost } = others.reduce((best, way) => way.cost < best.cost ? way : best, first);
-  if (algorithm === "auto") {
-    if (planes.some((plane) => channelTerms(g, plane) < LEAST_TERMS)) return null;
-    const isStrided = !g.transposed && Math.max(g.stride[1], g.stride[2]) > 1;
-    const gain = isStrided ? LEAST_STRIDED_GAIN : LEAST_GAIN;
-    if (cost * gain > directCost(g, target)) return null;
-  }
-  return planes.map((plane) => tiling(g, plane, target));
+  return others.reduce((best, way) => way.cost < best.cost ? way : best, first);
+}
+
+/** The choices for each kernel of the cheapest way; `null` if there is none. */
+export function chooseWinograd(
+  { geometry, target }: Pick<Problem, "geometry" | "target">,
+): readonly WinogradChoice[] | null {
+  return cheapestWay(geometry, target)?.planes.map((plane) => tiling(geometry, plane, target)) ??
+    null;
 }
 
 /** The cheapest tiles for each kernel; `null` if no input meets some outputs at all. */
@@ -332,11 +320,6 @@ interface Costs {
   readonly farWeightVectors: number;
   /** Vectors that it costs besides where they come from memory. */
   readonly remoteWeightVectors: number;
-  /**
-   * A multiply-add of the direct kernel: in machine code beyond the cycles that the choice of lanes
-   * counts, else with its operands' loads.
-   */
-  readonly direct: number;
 }
 
 const COSTS: Readonly<Record<Target["name"], Costs>> = {
@@ -350,7 +333,6 @@ const COSTS: Readonly<Record<Target["name"], Costs>> = {
     leastVectors: 1.5,
     farWeightVectors: 0,
     remoteWeightVectors: 2,
-    direct: 1,
   },
   avx2: {
     input: 7,
@@ -362,7 +344,6 @@ const COSTS: Readonly<Record<Target["name"], Costs>> = {
     leastVectors: 1,
     farWeightVectors: 0.5,
     remoteWeightVectors: 1,
-    direct: 1.1,
   },
   avx512: {
     input: 4.5,
@@ -374,7 +355,6 @@ const COSTS: Readonly<Record<Target["name"], Costs>> = {
     leastVectors: 1,
     farWeightVectors: 0.5,
     remoteWeightVectors: 1,
-    direct: 1.1,
   },
 };
 
@@ -428,30 +408,3 @@ function remoteCost(g: Geometry, planes: readonly TilePlane[], { name }: Target)
 function oddShuffles(vectors: number): number {
   return vectors % 2 === 0 ? 0 : Math.max(0, vectors * (vectors - 3));
 }
-
-/** The time of an output plane of a group, likewise. */
-function directCost(g: Geometry, target: Target): number {
-  const { direct } = COSTS[target.name];
-  if (g.transposed) return direct * transposedCost(g, target);
-  if (target.cheapBroadcast) {
-    const cycles = directCycles(laneWork(collapse(g), target));
-    return cycles * seenShare(g) * MULTIPLY_ADDS_PER_CYCLE / g.output[0] * direct;
-  }
-  const taps = product(g.kernel);
-  const vectors = g.outChannels / g.groups * g.output[1] * Math.ceil(g.output[2] / target.lanes);
-  return g.inChannels / g.groups * taps * vectors * direct;
-}
-
-/** The multiply-adds of vectors of all stride phases; where registers are many, none is partly empty. */
-function transposedCost(g: Geometry, { lanes, cheapBroadcast }: Target): number {
-  const kernels = partKernels(g, { height: "transformed", width: "transformed" });
-  return kernels.reduce((sum, kernel) => {
-    const vectors = kernel.parts.reduce((sum, { height, width }) => {
-      const [rows, columns] = [height.output.count, width.output.count];
-      return sum + (cheapBroadcast ? rows * columns / lanes : rows * Math.ceil(columns / lanes));
-    }, 0);
-    return sum + vectors * tapsOf(kernel) * g.inChannels / g.groups * g.outChannels / g.groups;
-  }, 0);
-}
-
-const MULTIPLY_ADDS_PER_CYCLE = 2;

@@ -9,7 +9,7 @@ import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { range } from "../../base/numbers.ts";
 import { spread } from "../packing/padded.ts";
-import type { PlanRequest } from "../plan.ts";
+import type { Problem } from "../plan.ts";
 import { leastSource } from "../../convolution/sources.ts";
 import {
   cut,
@@ -91,7 +91,7 @@ export interface LayoutStart {
 }
 
 export function layoutOf(
-  { geometry: g, hasBias, epilogue, target }: PlanRequest,
+  { geometry: g, hasBias, epilogue, target }: Problem,
   choice: WinogradChoice,
   start: LayoutStart,
 ): Layout {

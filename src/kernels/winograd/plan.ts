@@ -5,7 +5,7 @@
  */
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
-import { BUFFER, type PlanBody, planBuffers, type PlanRequest } from "../plan.ts";
+import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { PhaseBuilder, type TileAxis, type TileBase } from "../phase_builder.ts";
 import {
   FUSED_PARAMETERS,
@@ -37,7 +37,7 @@ import { addWeights } from "./weight_phase.ts";
 import { isWeightStaged } from "./weights.ts";
 
 /** Plans a convolution that {@linkcode allowsWinograd}, kernel by kernel. */
-export function planWinograd(request: PlanRequest, choices: readonly WinogradChoice[]): PlanBody {
+export function planWinograd(request: Problem, choices: readonly WinogradChoice[]): PlanBody {
   const layouts: Layout[] = [];
   for (const choice of choices) {
     const last = layouts.at(-1);
@@ -94,7 +94,7 @@ interface KernelPlan {
 
 function addPhase(
   phase: PhaseBuilder,
-  request: PlanRequest,
+  request: Problem,
   kernel: KernelPlan,
   name: PhaseName,
 ): void {
@@ -143,7 +143,7 @@ function scratchOf(layout: Layout, { phases, outChannels }: WinogradChoice): Scr
 
 function addInputs(
   phase: PhaseBuilder,
-  { geometry: g }: PlanRequest,
+  { geometry: g }: Problem,
   { layout, scratch }: KernelPlan,
 ): void {
   const { shape } = layout;
@@ -191,7 +191,7 @@ function addInputs(
 
 function addMultiply(
   phase: PhaseBuilder,
-  { geometry: g }: PlanRequest,
+  { geometry: g }: Problem,
   { layout, choice: { outChannels }, scratch }: KernelPlan,
 ): void {
   const { shape } = layout;
@@ -239,7 +239,7 @@ function addMultiply(
 
 function addFused(
   phase: PhaseBuilder,
-  { geometry: g }: PlanRequest,
+  { geometry: g }: Problem,
   { layout, choice: { outChannels }, scratch }: KernelPlan,
 ): void {
   const { shape } = layout;

@@ -8,7 +8,7 @@
  */
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
-import { BUFFER, type PlanRequest } from "../plan.ts";
+import { BUFFER, type Problem } from "../plan.ts";
 import type { PhaseBuilder } from "../phase_builder.ts";
 import { OUTPUT_PARAMETERS, outputBlock, outputProgram, productsProgram } from "./programs.ts";
 import type { WinogradChoice } from "./choice.ts";
@@ -29,7 +29,7 @@ import { panelPitch, partialBytes } from "./product.ts";
 /** Adds the tiles from the transformed input to the products. */
 export function addProducts(
   phase: PhaseBuilder,
-  { geometry: g }: PlanRequest,
+  { geometry: g }: Problem,
   layout: Layout,
   { outChannels, positions }: WinogradChoice,
   scratchBytes: number,
@@ -84,7 +84,7 @@ export function addProducts(
 /** Adds the tiles from the products to the output. */
 export function addOutputs(
   phase: PhaseBuilder,
-  { geometry: g }: PlanRequest,
+  { geometry: g }: Problem,
   layout: Layout,
   scratchBytes: number,
 ): void {

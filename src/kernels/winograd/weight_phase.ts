@@ -7,7 +7,7 @@
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
-import { BUFFER, type PlanRequest } from "../plan.ts";
+import { BUFFER, type Problem } from "../plan.ts";
 import { evenBlock, type PhaseBuilder } from "../phase_builder.ts";
 import type { Layout } from "./layout.ts";
 import { panelPitch } from "./product.ts";
@@ -23,7 +23,7 @@ const WEIGHT_TILE_MICROSECONDS = 15;
 /** Adds the tiles that transform the weights of a kernel, term by term. */
 export function addWeights(
   phase: PhaseBuilder,
-  { geometry: g }: PlanRequest,
+  { geometry: g }: Problem,
   { shape, groupWeights, weightStart }: Layout,
   kernel: PartKernel,
   scratchBytes: number,

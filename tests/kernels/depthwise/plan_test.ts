@@ -10,38 +10,19 @@ import type { PaddingMode } from "../../../src/convolution/geometry.ts";
 import type { LayerCase } from "../../_arbitrary.ts";
 import { geometryOf, operandsOf } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
-import {
-  ADDEND,
-  behindOutput,
-  findWrongOutput,
-  outputOf,
-  planOf,
-  runPlan,
-  tilesOf,
-} from "../../_interpret_plan.ts";
-import { liveRegisters } from "../../_live_registers.ts";
+import { ADDEND, outputOf, runPlan, tilesOf } from "../../_interpret_plan.ts";
+import { depthwiseCandidate } from "../../../src/kernels/depthwise/candidate.ts";
 import { caseOf } from "../_cases.ts";
+import { assertComputes, planBy } from "../_tester.ts";
 
 const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
 
-/** Runs the plans of all targets, every access checked, and their outputs against the formula. */
+/** Runs the plans of all targets, and what they compute against the formula. */
 function checkCase(layerCase: LayerCase): void {
-  const geometry = geometryOf(layerCase);
-  const operands = operandsOf(layerCase);
   for (const target of TARGETS) {
-    const plan = planOf(geometry, layerCase.bias, target);
-    assertEquals([plan.family, plan.phases.length], ["depthwise", 1]);
-    for (const program of plan.phases.flatMap(({ programs }) => programs)) {
-      // WebAssembly's compiler has the stack as well.
-      if (target !== WASM_TARGET) {
-        const most = liveRegisters(program);
-        assert(most <= target.registers - 2, `${program.name} has ${most} registers live`);
-      }
-    }
-    const memory = runPlan(plan, operands);
-    const wrong = findWrongOutput(geometry, operands, outputOf(memory, geometry));
-    assertStrictEquals(wrong, null, `${target.name} ${JSON.stringify(layerCase)}`);
-    assert(behindOutput(memory, geometry).every(Number.isNaN), "Something was written too far");
+    const plan = planBy(depthwiseCandidate, layerCase, target);
+    assertStrictEquals(plan.phases.length, 1);
+    assertComputes(plan, layerCase, target);
   }
 }
 
@@ -120,7 +101,7 @@ Deno.test("Depthwise convolution is cut into tiles of channels, of rows and of c
   for (const [channels = 1, rows = 1, columns = 1] of sizes) {
     const layerCase = depthwise({ spatial: [rows, columns], options: { padding: 1 } }, channels);
     checkCase(layerCase);
-    const plan = planOf(geometryOf(layerCase), layerCase.bias, AVX512_TARGET);
+    const plan = planBy(depthwiseCandidate, layerCase, AVX512_TARGET);
     assert(plan.phases.flatMap(tilesOf).length > 1);
   }
 });
@@ -131,8 +112,8 @@ Deno.test("Depthwise convolution adds and activates", () => {
   const operands = operandsOf(layerCase);
   const epilogue = { add: true, activation: "relu", negativeSlope: 0 } as const;
   for (const target of TARGETS) {
-    const plain = runPlan(planOf(geometry, layerCase.bias, target), operands);
-    const finished = runPlan(planOf(geometry, layerCase.bias, target, epilogue), operands);
+    const plain = runPlan(planBy(depthwiseCandidate, layerCase, target), operands);
+    const finished = runPlan(planBy(depthwiseCandidate, layerCase, target, { epilogue }), operands);
     const expected = outputOf(plain, geometry)
       .map((value) => Math.max(0, Math.fround(value + ADDEND)));
     assertEquals(outputOf(finished, geometry), expected);

@@ -7,17 +7,14 @@ import {
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
-import { isInterleaved } from "../../../src/kernels/interleaved/applies.ts";
+import { interleavedCandidate } from "../../../src/kernels/interleaved/candidate.ts";
 import { planInterleaved } from "../../../src/kernels/interleaved/plan.ts";
 import { planFor } from "../../../src/kernels/choose.ts";
 import { BUFFER, type Plan } from "../../../src/kernels/plan.ts";
-import { usableRegisters } from "../../../src/kernels/common/register_tile.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
 import {
   ADDEND,
-  behindOutput,
-  findWrongOutput,
   outputOf,
   planMemory,
   planOf,
@@ -26,36 +23,22 @@ import {
   runTiles,
   tilesOf,
 } from "../../_interpret_plan.ts";
-import { liveRegisters } from "../../_live_registers.ts";
 import { caseOf } from "../_cases.ts";
+import { assertComputes, planWith, problemOf } from "../_tester.ts";
 
 const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
 
 /** The plan by boxes of residues and cells, also where stride phases would be preferred. */
 function interleavedPlan(layerCase: LayerCase, target: Target, epilogue = NO_EPILOGUE): Plan {
-  const geometry = geometryOf(layerCase);
-  const form = { hasBias: layerCase.bias, epilogue, algorithm: "auto" } as const;
-  return { ...planInterleaved({ geometry, target, ...form }), id: "test", biasCopies: 1 };
+  return planWith(planInterleaved, layerCase, target, { epilogue });
 }
 
 function transposedCase(changes: Partial<LayerCase>): LayerCase {
   return caseOf({ transposed: true, inChannels: 2, outChannels: 3, ...changes });
 }
 
-/** Runs a plan with every access checked, and its output against the formula. */
-function assertComputes(layerCase: LayerCase, target: Target): void {
-  const message = `${target.name} ${JSON.stringify(layerCase)}`;
-  const geometry = geometryOf(layerCase);
-  const operands = operandsOf(layerCase);
-  const plan = interleavedPlan(layerCase, target);
-  for (const program of plan.phases.flatMap(({ programs }) => programs)) {
-    if (!target.cheapBroadcast) continue;
-    assert(liveRegisters(program) <= usableRegisters(target), `${message}: ${program.name}`);
-  }
-  const memory = runPlan(plan, operands);
-  const output = outputOf(memory, geometry);
-  assertStrictEquals(findWrongOutput(geometry, operands, output), null, message);
-  assert(behindOutput(memory, geometry).every(Number.isNaN), "The output ends where it should");
+function assertInterleaved(layerCase: LayerCase, target: Target): void {
+  assertComputes(interleavedPlan(layerCase, target), layerCase, target);
 }
 
 function lanesOf(layerCase: LayerCase, target: Target): "taps" | "cells" {
@@ -72,7 +55,7 @@ for (const target of TARGETS) {
     for (const kernelSize of [1, 2, ...[lanes, 2 * lanes, 5 * lanes].flatMap(around)]) {
       for (const stride of [kernelSize, kernelSize + 1, 5 * lanes + 3]) {
         for (const padding of [0, 1].filter((padding) => 2 * padding < kernelSize)) {
-          assertComputes(
+          assertInterleaved(
             transposedCase({ spatial: [3], kernelSize, options: { stride, padding } }),
             target,
           );
@@ -86,7 +69,7 @@ for (const target of TARGETS) {
       const sizes = [stride, 2 * stride, 3 * stride].flatMap(around);
       for (const kernelSize of sizes) {
         for (const outputPadding of [0, stride - 1]) {
-          assertComputes(
+          assertInterleaved(
             transposedCase({ spatial: [4], kernelSize, options: { stride, outputPadding } }),
             target,
           );
@@ -98,7 +81,7 @@ for (const target of TARGETS) {
   Deno.test(`Cells end anywhere in register tiles of ${target.name}`, () => {
     for (const cells of [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 26, 27, 28, 29, 55]) {
       for (const kernelSize of [3, lanes, 2 * lanes + 1]) {
-        assertComputes(
+        assertInterleaved(
           transposedCase({ spatial: [cells], kernelSize, options: { stride: kernelSize } }),
           target,
         );
@@ -109,7 +92,7 @@ for (const target of TARGETS) {
   Deno.test(`Channels of ${target.name} share vectors and registers, however many there are`, () => {
     for (const outChannels of [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33]) {
       for (const kernelSize of [1, 2, 3, 5, lanes]) {
-        assertComputes(
+        assertInterleaved(
           transposedCase({
             inChannels: 6,
             outChannels: 2 * outChannels,
@@ -129,7 +112,7 @@ for (const target of TARGETS) {
       for (const padding of [0, [[1, 0], [0, 2], [3, 1]] as const]) {
         for (const dilation of [1, [2, 1, 3]]) {
           for (const outputPadding of [0, [2, 1, 2]]) {
-            assertComputes(
+            assertInterleaved(
               transposedCase({ ...sizes, options: { stride, padding, dilation, outputPadding } }),
               target,
             );
@@ -143,7 +126,7 @@ for (const target of TARGETS) {
     for (const dilation of [2, 3, 7, 12, 13, 24, 25, 31]) {
       for (const kernelSize of [2, 3, 5, 13]) {
         for (const padding of [0, 5]) {
-          assertComputes(
+          assertInterleaved(
             transposedCase({
               rank: 2,
               spatial: [1, 3],
@@ -170,7 +153,7 @@ for (const target of TARGETS) {
         if (cells > 2 * lanes && outChannels === 1) {
           assertStrictEquals(lanesOf(layerCase, target), "cells");
         }
-        assertComputes(layerCase, target);
+        assertInterleaved(layerCase, target);
       }
     }
   });
@@ -179,7 +162,7 @@ for (const target of TARGETS) {
     fc.assert(
       fc.property(
         layerCases().filter(({ transposed }) => transposed),
-        (layerCase) => assertComputes(layerCase, target),
+        (layerCase) => assertInterleaved(layerCase, target),
       ),
       { seed: 42, numRuns: draws(60) },
     );
@@ -294,8 +277,9 @@ for (const target of TARGETS) {
 }
 
 Deno.test("Boxes are taken from 64 stride phases on, and for taps that are too many to list", () => {
-  const isTaken = (changes: Partial<LayerCase>) =>
-    isInterleaved({ geometry: geometryOf(transposedCase(changes)), algorithm: "auto" });
+  const offers = (layerCase: LayerCase) =>
+    interleavedCandidate(problemOf(layerCase, WASM_TARGET)) !== null;
+  const isTaken = (changes: Partial<LayerCase>) => offers(transposedCase(changes));
   const square = { rank: 2 as const, spatial: [9, 9] };
   assert(isTaken({ ...square, kernelSize: 8, options: { stride: 8 } }));
   assert(isTaken({ spatial: [9], kernelSize: 1, options: { stride: 64 } }));
@@ -305,7 +289,7 @@ Deno.test("Boxes are taken from 64 stride phases on, and for taps that are too m
   assert(!isTaken({ spatial: [9], kernelSize: 4096, options: { stride: 4 } }));
   // Of a single output there is one phase.
   assert(!isTaken({ spatial: [1], kernelSize: 1, options: { stride: 1000 } }));
-  assert(!isInterleaved({ geometry: geometryOf(caseOf({})), algorithm: "auto" }));
+  assert(!offers(caseOf({})));
 });
 
 Deno.test("A kernel as large as its stride packs nothing and is one program", () => {

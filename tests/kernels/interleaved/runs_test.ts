@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import type { Geometry } from "../../../src/convolution/geometry.ts";
-import { residueRuns, tapSteps } from "../../../src/kernels/interleaved/runs.ts";
+import { tapSteps } from "../../../src/convolution/residues.ts";
+import { residueRuns } from "../../../src/kernels/interleaved/runs.ts";
 import { geometryOf } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
 import { caseOf } from "../_cases.ts";

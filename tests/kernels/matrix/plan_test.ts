@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import {
   AVX2_TARGET,
@@ -7,52 +7,17 @@ import {
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
 import { multiplyAdds } from "../../../src/convolution/geometry.ts";
-import { NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
-import { planFor } from "../../../src/kernels/choose.ts";
-import type { Plan } from "../../../src/kernels/plan.ts";
 import { planPointwise } from "../../../src/kernels/matrix/plan.ts";
-import { usableRegisters } from "../../../src/kernels/common/register_tile.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
-import { behindOutput, findWrongOutput, outputOf, runPlan } from "../../_interpret_plan.ts";
-import { liveRegisters } from "../../_live_registers.ts";
+import { outputOf, runPlan } from "../../_interpret_plan.ts";
 import { caseOf } from "../_cases.ts";
+import { assertComputes, planBy, planWith, problemOf } from "../_tester.ts";
+import { matrixCandidate } from "../../../src/kernels/matrix/candidate.ts";
 
-function directPlan(layerCase: LayerCase, target: Target): Plan {
-  const geometry = geometryOf(layerCase);
-  const hasBias = layerCase.bias;
-  return planFor({ geometry, hasBias, epilogue: NO_EPILOGUE, algorithm: "direct", target });
-}
-
-/** A plan of the family, whether it would be chosen or not. */
-function pointwisePlan(layerCase: LayerCase, target: Target): Plan {
-  const geometry = geometryOf(layerCase);
-  const request = { geometry, hasBias: layerCase.bias, epilogue: NO_EPILOGUE, target };
-  return { ...planPointwise({ ...request, algorithm: "direct" }), id: "test", biasCopies: 1 };
-}
-
-/** Runs a plan with every access checked, and its output against the formula. */
-function assertComputes(layerCase: LayerCase, target: Target, plan: Plan): void {
-  const geometry = geometryOf(layerCase);
-  const operands = operandsOf(layerCase);
-  const usable = target.cheapBroadcast ? usableRegisters(target) : target.registers;
-  for (const { programs } of [...plan.preparation, ...plan.phases]) {
-    for (const program of programs) {
-      const live = liveRegisters(program);
-      assert(live <= usable, `${target.name} ${program.name}: ${live} live`);
-    }
-  }
-  const memory = runPlan(plan, operands);
-  const wrong = findWrongOutput(geometry, operands, outputOf(memory, geometry));
-  assertStrictEquals(wrong, null, `${target.name} ${JSON.stringify(layerCase)}`);
-  assert(behindOutput(memory, geometry).every(Number.isNaN), "The output ends where it should");
-}
-
-/** The same of the plan that is made, which must be of the family. */
-function assertChosen(layerCase: LayerCase, target: Target): void {
-  const plan = directPlan(layerCase, target);
-  assertEquals(plan.family, "pointwise", JSON.stringify(layerCase));
-  assertComputes(layerCase, target, plan);
+/** Runs what the family offers. */
+function assertOffered(layerCase: LayerCase, target: Target): void {
+  assertComputes(planBy(matrixCandidate, layerCase, target), layerCase, target);
 }
 
 /** One less, exactly and one more than each of some sizes. */
@@ -66,7 +31,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
   Deno.test(`Panels of channels and of pixels end anywhere in vectors of ${target.name}`, () => {
     for (const outChannels of [12, ...around(15, 26, 39)]) {
       for (const width of [256, ...around(256 + lanes, 256 + 2 * lanes)]) {
-        assertChosen(
+        assertOffered(
           caseOf({ inChannels: 3, outChannels, kernelSize: 1, spatial: [width] }),
           target,
         );
@@ -83,8 +48,8 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
         spatial: [width],
         options: { groups: 2 },
       });
-      assertChosen(layerCase, target);
-      assertChosen({ ...layerCase, batch: 2, bias: false }, target);
+      assertOffered(layerCase, target);
+      assertOffered({ ...layerCase, batch: 2, bias: false }, target);
     }
   });
 
@@ -93,7 +58,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
       for (const columns of [16, 21, 28, 33]) {
         const rows = Math.ceil(257 / columns);
         const spatial = [(rows - 1) * (stride[0] ?? 1) + 1, (columns - 1) * (stride[1] ?? 1) + 2];
-        assertChosen(
+        assertOffered(
           caseOf({
             rank: 2,
             inChannels: 5,
@@ -114,7 +79,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
         for (const padding of [0, 1, 7]) {
           const options = { stride, padding, dilation: 1 + padding % 3 };
           const spatial = [300 * stride + 20];
-          assertChosen(
+          assertOffered(
             caseOf({ inChannels: 2, outChannels: 13, kernelSize, spatial, options }),
             target,
           );
@@ -131,7 +96,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
       spatial: [300],
       options: { dilation: 30 },
     });
-    assertChosen(layerCase, target);
+    assertOffered(layerCase, target);
   });
 
   Deno.test(`Random convolutions are products of matrices in vectors of ${target.name}`, () => {
@@ -141,7 +106,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
     fc.assert(
       fc.property(cases, (layerCase) => {
         if (multiplyAdds(geometryOf(layerCase)) > 60_000) return;
-        assertComputes(layerCase, target, pointwisePlan(layerCase, target));
+        assertComputes(planWith(planPointwise, layerCase, target), layerCase, target);
       }),
       { seed: 61, numRuns: draws(300) },
     );
@@ -153,18 +118,18 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
     const [geometry, single] = [geometryOf(many), geometryOf(one)];
     const operands = operandsOf(many);
     const first = { ...operands, input: operands.input.slice(0, 9 * 700) };
-    const whole = outputOf(runPlan(directPlan(many, target), operands), geometry);
-    const alone = outputOf(runPlan(directPlan(one, target), first), single);
+    const whole = outputOf(runPlan(planBy(matrixCandidate, many, target), operands), geometry);
+    const alone = outputOf(runPlan(planBy(matrixCandidate, one, target), first), single);
     assertEquals(alone, whole.slice(0, alone.length));
   });
 }
 
 Deno.test("Small planes, few channels and other padding are left to other families", () => {
   const layerCase = caseOf({ inChannels: 8, outChannels: 16, kernelSize: 1, spatial: [300] });
-  const familyOf = (changes: Partial<LayerCase>) =>
-    directPlan({ ...layerCase, ...changes }, AVX512_TARGET).family;
-  assertEquals(familyOf({}), "pointwise");
-  assertEquals(familyOf({ spatial: [255] }), "direct");
-  assertEquals(familyOf({ outChannels: 11 }), "direct");
-  assertEquals(familyOf({ options: { padding: 3, paddingMode: "reflect" } }), "direct");
+  const isOffered = (changes: Partial<LayerCase>) =>
+    matrixCandidate(problemOf({ ...layerCase, ...changes }, AVX512_TARGET)) !== null;
+  assert(isOffered({}));
+  assert(!isOffered({ spatial: [255] }));
+  assert(!isOffered({ outChannels: 11 }));
+  assert(!isOffered({ options: { padding: 3, paddingMode: "reflect" } }));
 });

@@ -19,7 +19,7 @@ import {
 import type { Geometry, PaddingMode } from "../../../src/convolution/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
 import { planFor } from "../../../src/kernels/choose.ts";
-import type { Plan, PlanRequest } from "../../../src/kernels/plan.ts";
+import type { Plan, Problem } from "../../../src/kernels/plan.ts";
 import { reference, referenceMagnitude } from "../../../src/convolution/formula.ts";
 import { least } from "../../../src/base/numbers.ts";
 import {
@@ -55,7 +55,7 @@ function requestOf(
   hasBias: boolean,
   epilogue = NO_EPILOGUE,
   target = WASM_TARGET,
-): PlanRequest {
+): Problem {
   return { geometry, hasBias, epilogue, algorithm: "winograd", target };
 }
 

@@ -1,18 +1,19 @@
 /**
- * Which convolutions are computed as products of matrices: those of one tap or of one row, whose input or
- * output lies on many pages, and others that take fewer cycles that way than directly.
+ * What the products of matrices offer: convolutions whose pixels are worth bringing together.
  *
  * @module
  */
 
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { laneWork } from "../direct/plan.ts";
-import { directCycles } from "../direct/lanes.ts";
 import { product } from "../../base/numbers.ts";
 import { PANEL_VECTORS } from "./product.ts";
 import { stepsOf } from "./pixels.ts";
+import { collapse } from "../collapse.ts";
+import { CYCLE_NANOSECONDS, multiplyAddNanoseconds } from "../common/costs.ts";
 import { stepCost } from "../common/register_tile.ts";
+import type { Candidate, Problem } from "../plan.ts";
+import { planPointwise } from "./plan.ts";
 
 /** Fewer output channels do not pay for bringing their pixels together. */
 const LEAST_CHANNELS = 12;
@@ -25,8 +26,19 @@ const LEAST_MACHINE_CODE_PIXELS = 256;
 const MOST_TAPS = 512;
 const MOST_STEPS = 65_536;
 
-/** Whether a convolution, its axes collapsed, is computed as a product of matrices. */
-export function isPointwise(g: Geometry, target: Target): boolean {
+/** Convolutions as products of matrices. */
+export function matrixCandidate(problem: Problem): Candidate | null {
+  const { target } = problem;
+  const g = collapse(problem.geometry);
+  if (!applies(g, target)) return null;
+  return {
+    nanoseconds: g.batch * g.groups * groupNanoseconds(g, target),
+    plan: () => planPointwise({ ...problem, geometry: g }),
+  };
+}
+
+/** Whether a convolution, its axes collapsed, has enough channels and pixels, and not too many terms. */
+function applies(g: Geometry, target: Target): boolean {
   if (product(g.kernel) > MOST_TAPS) return false;
   if (stepsOf(g.kernel, g.inChannels / g.groups) > MOST_STEPS) return false;
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
@@ -34,16 +46,8 @@ export function isPointwise(g: Geometry, target: Target): boolean {
   if (g.outChannels / g.groups < LEAST_CHANNELS) return false;
   const least = target.cheapBroadcast ? LEAST_MACHINE_CODE_PIXELS : LEAST_PIXELS;
   if (g.output[1] * g.output[2] < least) return false;
-  return isOneTap(g) || isOneRow(g) || target.cheapBroadcast && isCheaper(g, target);
-}
-
-/** Whether machine code takes fewer cycles than directly. */
-function isCheaper(g: Geometry, target: Target): boolean {
-  return pointwiseCycles(g, target) < directCycles(laneWork(g, target));
-}
-
-function isOneTap({ kernel }: Geometry): boolean {
-  return product(kernel) === 1;
+  // In WebAssembly pixels that lie apart come one by one.
+  return target.cheapBroadcast || product(g.kernel) === 1 || isOneRow(g);
 }
 
 function isOneRow({ kernel, output }: Geometry): boolean {
@@ -59,12 +63,19 @@ const GATHER_CYCLES = 1.5;
 const LONG_SUM = 600;
 const LONG_SUM_OVERHEAD = 1.2;
 
-/** The cycles of a group, about. */
-function pointwiseCycles(g: Geometry, target: Target): number {
+/** A group of an item. */
+function groupNanoseconds(g: Geometry, target: Target): number {
   const steps = stepsOf(g.kernel, g.inChannels / g.groups);
   const outChannels = g.outChannels / g.groups;
-  const sums = outChannels * stepCost(target, outChannels, PANEL_VECTORS) *
-    (steps > LONG_SUM ? LONG_SUM_OVERHEAD : 1);
   const copy = [COPY_CYCLES, EVEN_COPY_CYCLES][g.stride[2] - 1] ?? GATHER_CYCLES * target.lanes;
-  return product(g.output) / target.lanes * steps * (sums + copy);
+  const sums = outChannels * sumNanoseconds(outChannels, steps, target);
+  const vectors = product(g.output) / target.lanes;
+  return vectors * steps * (sums + copy * CYCLE_NANOSECONDS);
+}
+
+/** A term of a vector of sums. */
+function sumNanoseconds(outChannels: number, steps: number, target: Target): number {
+  if (!target.cheapBroadcast) return multiplyAddNanoseconds(target);
+  const overhead = steps > LONG_SUM ? LONG_SUM_OVERHEAD : 1;
+  return stepCost(target, outChannels, PANEL_VECTORS) * overhead * CYCLE_NANOSECONDS;
 }

@@ -23,33 +23,21 @@
  * @module
  */
 
-import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
-import type { PlanRequest } from "../plan.ts";
-import { tapSteps } from "./runs.ts";
+import { collapse } from "../collapse.ts";
+import { multiplyAddNanoseconds } from "../common/costs.ts";
+import { hasFewPhases } from "../common/stride_phases.ts";
+import type { Candidate, Problem } from "../plan.ts";
+import { planInterleaved } from "./plan.ts";
 
-/** From so many stride phases on, and where Winograd's algorithm was asked for, they are too many. */
-const MANY_PHASES = 64;
-const TOO_MANY_PHASES = 1024;
-
-/** More taps of an output than this are not listed. */
-const MOST_LISTED_TAPS = 1024;
-
-/** Whether a transposed convolution is taken by boxes of residues and cells. */
-export function isInterleaved(
-  { geometry: g, algorithm }: Pick<PlanRequest, "geometry" | "algorithm">,
-): boolean {
-  if (!g.transposed) return false;
-  const many = algorithm === "winograd" ? TOO_MANY_PHASES : MANY_PHASES;
-  return phasesOf(g) >= many || tapsOf(g) > MOST_LISTED_TAPS;
-}
-
-function phasesOf({ stride, output }: Geometry): number {
-  return product(stride.map((stride, axis) => Math.min(stride, output[axis] ?? 1)));
-}
-
-/** Taps of an output, at most. */
-function tapsOf(g: Geometry): number {
-  const axes = [0, 1, 2] as const;
-  return product(axes.map((axis) => Math.ceil(g.kernel[axis] / tapSteps(g, axis).kernel)));
+/** Transposed convolutions by boxes of residues and cells: all whose stride phases are not listed. */
+export function interleavedCandidate(problem: Problem): Candidate | null {
+  const { geometry: g, target } = problem;
+  if (!g.transposed || hasFewPhases(problem)) return null;
+  const products = g.batch * product(g.input) * product(g.kernel) * g.inChannels * g.outChannels /
+    g.groups;
+  return {
+    nanoseconds: products / target.lanes * multiplyAddNanoseconds(target),
+    plan: () => planInterleaved({ ...problem, geometry: collapse(g) }),
+  };
 }

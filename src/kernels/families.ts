@@ -1,0 +1,23 @@
+/**
+ * The kernel families. Of those that offer the same, the first is taken.
+ *
+ * @module
+ */
+
+import { depthwiseCandidate } from "./depthwise/candidate.ts";
+import { directCandidate } from "./direct/candidate.ts";
+import { interleavedCandidate } from "./interleaved/candidate.ts";
+import { matrixCandidate } from "./matrix/candidate.ts";
+import type { KernelFamily } from "./plan.ts";
+import { transposedCandidate } from "./transposed/candidate.ts";
+import { winogradCandidate } from "./winograd/candidate.ts";
+
+/** A line each: a family says itself what it is for, and what that takes. */
+export const FAMILIES: readonly KernelFamily[] = [
+  { name: "depthwise", candidate: depthwiseCandidate },
+  { name: "matrix", candidate: matrixCandidate },
+  { name: "direct", candidate: directCandidate },
+  { name: "transposed", candidate: transposedCandidate },
+  { name: "interleaved", candidate: interleavedCandidate },
+  { name: "winograd", candidate: winogradCandidate },
+];
