@@ -121,7 +121,7 @@ function chosenPeers(args: Arguments): readonly Peer[] {
 
 /** The version of a peer is that of its import. */
 function packageOf({ name }: Peer): Package {
-  const targets = Object.values(config.imports);
+  const targets = Object.values(config.scopes["./bench/"]);
   const version = targets
     .map((target) => target.match(/^npm:(.+)@([\d.]+)/))
     .find((match) => match?.[1] === name)?.[2];

@@ -9,6 +9,7 @@ import * as fc from "fast-check";
 import { interpret, type Region } from "../../src/codegen/interpret.ts";
 import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/program.ts";
 import type { Target } from "../../src/codegen/target.ts";
+import { draws } from "../_depth.ts";
 import { NativePrograms, nativeTargets, PAGE_BYTES, Pages } from "./_native.ts";
 import { randomPrograms } from "./_random_program.ts";
 
@@ -39,7 +40,7 @@ function runRandom(target: Target): void {
       code.run(0, ...pointers(({ start }, side) => side - start));
       code.run(0, ...pointers(({ end }, side) => side + SIDE_BYTES - end));
     }),
-    { seed: 45, numRuns: 500 },
+    { seed: 45, numRuns: draws(500) },
   );
 }
 

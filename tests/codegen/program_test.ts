@@ -2,6 +2,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { interpret } from "../../src/codegen/interpret.ts";
 import { FLOAT_BYTES, ProgramBuilder, type Steps } from "../../src/codegen/program.ts";
+import { draws } from "../_depth.ts";
 
 /** The pointers that the tests move, by the offset of each in elements. */
 const POINTERS = [0, 1];
@@ -156,7 +157,7 @@ Deno.test("Nests of sweeps and displacements visit every place in order and lead
       const expected = nest.flatMap((part) => expectedNotes(part, [0, 0]));
       assertEquals(tracer.run(), [...expected, [0, 0]]);
     }),
-    { seed: 42, numRuns: 300 },
+    { seed: 42, numRuns: draws(300) },
   );
 });
 

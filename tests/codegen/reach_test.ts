@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { interpret, type PointerArgument } from "../../src/codegen/interpret.ts";
 import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../src/codegen/program.ts";
 import { reachOf, type Span } from "../../src/codegen/reach.ts";
+import { draws } from "../_depth.ts";
 import { randomPrograms } from "./_random_program.ts";
 
 const LANES = 4;
@@ -35,7 +36,7 @@ Deno.test("reachOf() is what random programs touch, neither less nor more", () =
         }
       }
     }),
-    { seed: 1, numRuns: 1500 },
+    { seed: 1, numRuns: draws(1500) },
   );
 });
 

@@ -5,6 +5,7 @@ import type { PaddingMode } from "../../src/convolution/settings.ts";
 import { reference, referenceMagnitude } from "../../src/convolution/formula.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 
 function layerCase(changes: Partial<LayerCase>): LayerCase {
   return {
@@ -175,7 +176,7 @@ Deno.test("reference() of a transposed convolution is the adjoint of the convolu
         assert(Math.abs(dot(downX, y) - dot(x, upY)) <= 1e-12 * magnitude);
       },
     ),
-    { seed: 42, numRuns: 150 },
+    { seed: 42, numRuns: draws(150) },
   );
 });
 

@@ -10,6 +10,7 @@ import {
 import type { ConvSettings, Size, SizeOptions } from "../../src/convolution/settings.ts";
 import { resolveSettings } from "../../src/convolution/settings.ts";
 import { geometryOf as geometryOfCase, layerCases } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 
 function settings(
   transposed: boolean,
@@ -87,7 +88,7 @@ Deno.test("geometryOf() follows the formula on every axis", () => {
         assertEquals(convTranspose1d(input, kernel, options).output[2], full);
       }
     }),
-    { seed: 42, numRuns: 500 },
+    { seed: 42, numRuns: draws(500) },
   );
 });
 
@@ -128,7 +129,7 @@ Deno.test('geometryOf() undoes with a transposed convolution the sizes of a conv
       const up = convTranspose1d(down.output[2], kernel, options, input);
       assertEquals([up.output, up.padBegin, up.padEnd], [down.input, down.padBegin, down.padEnd]);
     }),
-    { seed: 42, numRuns: 300 },
+    { seed: 42, numRuns: draws(300) },
   );
 });
 
@@ -159,7 +160,7 @@ Deno.test('geometryOf() cuts off what a transposed "same" leaves over, an output
       const explicit = convTranspose1d(input, kernel, { ...options, padding });
       assertEquals(explicit.output, output);
     }),
-    { seed: 44, numRuns: 500 },
+    { seed: 44, numRuns: draws(500) },
   );
 });
 
@@ -190,7 +191,7 @@ Deno.test('geometryOf() takes with a transposed "same" whatever a convolution ma
         );
       }
     }),
-    { seed: 45, numRuns: 200 },
+    { seed: 45, numRuns: draws(200) },
   );
 });
 
@@ -353,6 +354,6 @@ Deno.test("The size of every random configuration follows the formula", () => {
         }
       }
     }),
-    { seed: 42, numRuns: 300 },
+    { seed: 42, numRuns: draws(300) },
   );
 });

@@ -11,6 +11,7 @@ import {
   sourcesFrom,
   zerosLike,
 } from "../../src/convolution/sources.ts";
+import { draws } from "../_depth.ts";
 
 function runs(): fc.Arbitrary<SourceRun[]> {
   return fc.array(
@@ -41,7 +42,7 @@ Deno.test("Runs of sources are those of their list", () => {
       );
       assertEquals(listSources(zerosLike(sources)), list.map(() => null));
     }),
-    { seed: 1, numRuns: 1000 },
+    { seed: 1, numRuns: draws(1000) },
   );
 });
 
@@ -61,6 +62,6 @@ Deno.test("courseOf() says how far some positions may move on with no change", (
         }
       }
     }),
-    { seed: 2, numRuns: 1000 },
+    { seed: 2, numRuns: draws(1000) },
   );
 });

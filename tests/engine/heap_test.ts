@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { type Block, Heap } from "../../src/engine/heap.ts";
+import { draws } from "../_depth.ts";
 
 const START = 4096;
 const BYTES = 64 * 1024;
@@ -75,7 +76,7 @@ Deno.test("Heap blocks never overlap, and its free bytes are those that no block
       assertEquals([heap.freeBytes, heap.largestFree], [BYTES, BYTES]);
       assertEquals(heap.allocate(BYTES), { address: START, bytes: BYTES });
     }),
-    { seed: 1, numRuns: 200 },
+    { seed: 1, numRuns: draws(200) },
   );
 });
 

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { encodeJob, MOST_UNITS, unitsOf } from "../../src/engine/job.ts";
 import { type Grid, type Phase, phaseTiles } from "../../src/engine/work.ts";
 import { runUnit } from "../../workers/tiles.ts";
+import { draws } from "../_depth.ts";
 
 /** In the shared memory, and far before and behind it. */
 const BASES = [1000, 2_000_000, 2 ** 31 - 2 ** 20, 2 ** 46 + 12, -(2 ** 46) + 4, 2 ** 32 - 4, -4];
@@ -76,7 +77,7 @@ Deno.test("runUnit() calls every point of every grid once, with its pointers", (
       const phase = phaseOf(grids);
       assertEquals(calls(phase, thread), expectedCalls(phase, thread));
     }),
-    { seed: 1, numRuns: 300 },
+    { seed: 1, numRuns: draws(300) },
   );
 });
 

@@ -10,6 +10,7 @@ import { unitsOf } from "../../src/engine/job.ts";
 import type { Task } from "../../src/engine/runtime.ts";
 import { type EarlyCopy, Emptying } from "../../src/engine/transfer.ts";
 import type { Grid, Phase } from "../../src/engine/work.ts";
+import { draws } from "../_depth.ts";
 import { sameBits } from "./_same.ts";
 
 const [SOURCE, TARGET] = [0, 1];
@@ -97,7 +98,7 @@ Deno.test("Emptying copies an element once, and not before its unit and all that
       }
       assertEquals(end, length);
     }),
-    { seed: 1, numRuns: 200 },
+    { seed: 1, numRuns: draws(200) },
   );
 });
 

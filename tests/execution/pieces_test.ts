@@ -19,6 +19,7 @@ import { piecesOf } from "../../src/execution/pieces.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { planOf } from "../_interpret_plan.ts";
 
 const THREADS = 2;
@@ -81,7 +82,7 @@ Deno.test("The pieces of random layers make the whole", () => {
       const expected = Float32Array.from(reference(geometry, operandsOf(layerCase)));
       assertEquals(output, expected);
     }),
-    { seed: 42, numRuns: 500 },
+    { seed: 42, numRuns: draws(500) },
   );
 });
 
@@ -105,7 +106,7 @@ Deno.test("The pieces of an addend of random layers lie where those of the outpu
       }
       if (pieces !== null) assertEquals(output, add);
     }),
-    { seed: 44, numRuns: 500 },
+    { seed: 44, numRuns: draws(500) },
   );
 });
 
@@ -118,7 +119,7 @@ Deno.test("Every piece of random layers fits", () => {
         assert(bytesOf(piece.geometry) <= capacity);
       }
     }),
-    { seed: 43, numRuns: 1000 },
+    { seed: 43, numRuns: draws(1000) },
   );
 });
 

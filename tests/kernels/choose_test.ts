@@ -6,6 +6,7 @@ import { multiplyAdds } from "../../src/convolution/geometry.ts";
 import { type Plan, planBytes } from "../../src/kernels/plan.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import {
   ADDEND,
   behindOutput,
@@ -202,29 +203,29 @@ const LARGE: Record<string, LayerCase> = {
 Deno.test("Plans stay inside their buffers and compute the formula in random geometries", () => {
   fc.assert(fc.property(cases(400_000), (layerCase) => assertCaseComputes(layerCase)), {
     seed: 42,
-    numRuns: 200,
+    numRuns: draws(200),
   });
 });
 
 Deno.test("Plans of long rows on many channels do the same", () => {
-  fc.assert(fc.property(longRowCases(), assertEveryOutputOnce), { seed: 48, numRuns: 40 });
+  fc.assert(fc.property(longRowCases(), assertEveryOutputOnce), { seed: 48, numRuns: draws(40) });
 });
 
 for (const target of WIDER_TARGETS) {
   Deno.test(`Plans for vectors of ${target.name} do the same`, () => {
     fc.assert(fc.property(cases(60_000), (layerCase) => assertCaseComputes(layerCase, target)), {
       seed: 43,
-      numRuns: 120,
+      numRuns: draws(120),
     });
   });
 }
 
 Deno.test("Tiles give the same bits in any order, and when they are run again", () => {
-  fc.assert(fc.property(cases(15_000), assertIndependentTiles), { seed: 44, numRuns: 120 });
+  fc.assert(fc.property(cases(15_000), assertIndependentTiles), { seed: 44, numRuns: draws(120) });
 });
 
 Deno.test("Every output is written by exactly one tile", () => {
-  fc.assert(fc.property(cases(60_000), assertEveryOutputOnce), { seed: 45, numRuns: 150 });
+  fc.assert(fc.property(cases(60_000), assertEveryOutputOnce), { seed: 45, numRuns: draws(150) });
 });
 
 for (const [name, layerCase] of Object.entries(LARGE)) {
@@ -254,7 +255,7 @@ Deno.test("A plan's tiles call programs that exist with as many pointers as they
         }
       }
     }),
-    { seed: 46, numRuns: 200 },
+    { seed: 46, numRuns: draws(200) },
   );
 });
 
@@ -293,6 +294,6 @@ Deno.test("Plans that finish their outputs stay inside their buffers and do what
       const output = outputOf(runPlan(plan, operands), geometry);
       assertEquals(output, plain.map((value) => Math.max(0, Math.fround(value + ADDEND))));
     }),
-    { seed: 46, numRuns: 60 },
+    { seed: 46, numRuns: draws(60) },
   );
 });

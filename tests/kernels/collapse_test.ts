@@ -5,6 +5,7 @@ import { collapse } from "../../src/kernels/collapse.ts";
 import { reference } from "../../src/convolution/formula.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { caseOf } from "./_cases.ts";
 
 function product(sizes: readonly number[]): number {
@@ -89,11 +90,11 @@ function flatCases(): fc.Arbitrary<LayerCase> {
 }
 
 Deno.test("collapse() leaves the sums of random geometries as they are", () => {
-  fc.assert(fc.property(layerCases(), assertSameSums), { seed: 42, numRuns: 300 });
+  fc.assert(fc.property(layerCases(), assertSameSums), { seed: 42, numRuns: draws(300) });
 });
 
 Deno.test("collapse() leaves the sums of geometries with flat axes as they are", () => {
-  fc.assert(fc.property(flatCases(), assertSameSums), { seed: 43, numRuns: 1500 });
+  fc.assert(fc.property(flatCases(), assertSameSums), { seed: 43, numRuns: draws(1500) });
 });
 
 Deno.test("collapse() makes one row of pixels of a pointwise convolution", () => {

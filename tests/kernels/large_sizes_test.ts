@@ -5,6 +5,7 @@ import { multiplyAdds } from "../../src/convolution/geometry.ts";
 import type { PaddingMode } from "../../src/convolution/settings.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { behindOutput, findWrongOutput, outputOf, planOf, runPlan } from "../_interpret_plan.ts";
 import { caseOf } from "./_cases.ts";
 
@@ -130,7 +131,7 @@ for (const [name, cases] of Object.entries(KINDS)) {
           assertStrictEquals(findWrongOutput(geometry, operands, output, plan.family), null);
           assert(behindOutput(memory, geometry).every(Number.isNaN));
         }),
-        { seed: 5, numRuns: 15 },
+        { seed: 5, numRuns: draws(15) },
       );
     });
   }

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { ProgramBuilder } from "../../src/codegen/program.ts";
 import { phaseTiles } from "../../src/engine/work.ts";
 import { PhaseBuilder } from "../../src/kernels/phase_builder.ts";
+import { draws } from "../_depth.ts";
 import { tilesOf } from "../_interpret_plan.ts";
 
 /** One axis of a random box. */
@@ -73,7 +74,7 @@ Deno.test("PhaseBuilder.add() gives every item of a box to exactly one tile", ()
         Array.from({ length: all }, (_, item) => item),
       );
     }),
-    { seed: 42, numRuns: 500 },
+    { seed: 42, numRuns: draws(500) },
   );
 });
 

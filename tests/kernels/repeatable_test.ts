@@ -5,6 +5,7 @@ import { multiplyAdds } from "../../src/convolution/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import type { Plan } from "../../src/kernels/plan.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { findDisturbance, findUnrepeatable } from "../_repeat_plan.ts";
 import { longRowCases } from "./_cases.ts";
 import { CHOSEN_CASES, plansOf } from "./_plans.ts";
@@ -52,13 +53,13 @@ for (const target of TARGETS) {
         for (const plan of plansOf(layerCase, target, epilogue)) assertRepeatable(plan, layerCase);
       },
     );
-    fc.assert(property, { numRuns: 40 });
+    fc.assert(property, { numRuns: draws(40) });
   });
 
   Deno.test(`Tiles of long rows on many channels for ${target.name} may be run again at any time`, () => {
     const property = fc.property(cases(longRowCases(), 60_000), (layerCase) => {
       for (const plan of plansOf(layerCase, target, NO_EPILOGUE)) assertRepeatable(plan, layerCase);
     });
-    fc.assert(property, { numRuns: 10 });
+    fc.assert(property, { numRuns: draws(10) });
   });
 }

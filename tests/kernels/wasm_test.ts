@@ -6,6 +6,7 @@ import { multiplyAdds } from "../../src/convolution/geometry.ts";
 import type { Plan } from "../../src/kernels/plan.ts";
 import type { CaseOperands, LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import {
   findWrongOutput,
   outputOf,
@@ -99,11 +100,11 @@ Deno.test("Plans run in WebAssembly wherever their buffers lie", () => {
     const work = multiplyAdds(geometryOf(layerCase));
     return work > 0 && work <= 60_000;
   });
-  fc.assert(fc.property(cases, assertComputesAnywhere), { seed: 47, numRuns: 200 });
+  fc.assert(fc.property(cases, assertComputesAnywhere), { seed: 47, numRuns: draws(200) });
 });
 
 Deno.test("Plans of long rows on many channels run in WebAssembly wherever their buffers lie", () => {
-  fc.assert(fc.property(longRowCases(), assertComputesAnywhere), { seed: 48, numRuns: 150 });
+  fc.assert(fc.property(longRowCases(), assertComputesAnywhere), { seed: 48, numRuns: draws(150) });
 });
 
 for (const [name, layerCase] of Object.entries(BACKWARD)) {

@@ -7,6 +7,7 @@ import { planFor } from "../../src/kernels/choose.ts";
 import type { Plan } from "../../src/kernels/plan.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { ADDEND, outputOf, planOf, runPlan } from "../_interpret_plan.ts";
 import { caseOf } from "./_cases.ts";
 import { assertComputes, assertFits } from "./_tester.ts";
@@ -171,7 +172,7 @@ for (const target of TARGETS) {
           );
         }
       }),
-      { seed: 49, numRuns: 300 },
+      { seed: 49, numRuns: draws(300) },
     );
   });
 
@@ -191,7 +192,7 @@ for (const target of TARGETS) {
         const expected = plain.map((value) => Math.max(0, Math.fround(value + ADDEND)));
         assert(output.every((value, index) => value === expected[index]));
       }),
-      { seed: 50, numRuns: 60 },
+      { seed: 50, numRuns: draws(60) },
     );
   });
 }

@@ -5,6 +5,7 @@ import { conv, convSync, convTranspose, convTransposeSync } from "../../src/laye
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, inputShapeOf, layerCases, operandsOf, relativeError } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { prepare } from "./_layers.ts";
 
 const TOLERANCE = 1e-5;
@@ -26,7 +27,7 @@ Deno.test("Every layer computes the formula in hundreds of random configurations
       assertEquals(shape(), outputShape);
       assertEquals(input.data, before);
     }),
-    { seed: 42, numRuns: 400 },
+    { seed: 42, numRuns: draws(400) },
   );
 });
 
@@ -38,7 +39,7 @@ Deno.test("forward() and forwardSync() give the same bits", async () => {
       assertEquals(output.shape, outputShape);
       assertEquals(output.data, forwardSync().data);
     }),
-    { seed: 43, numRuns: 200 },
+    { seed: 43, numRuns: draws(200) },
   );
 });
 
@@ -61,6 +62,6 @@ Deno.test("The functions compute what the layers do", async () => {
         : conv(input, weight, bias, options);
       assertEquals((await promised).data, output.data);
     }),
-    { seed: 44, numRuns: 150 },
+    { seed: 44, numRuns: draws(150) },
   );
 });

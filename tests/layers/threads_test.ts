@@ -5,10 +5,11 @@ import { Engine } from "../../src/engine/engine.ts";
 import { convSync, convTransposeSync } from "../../src/layers/functional.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { geometryOf, inputShapeOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
+import { draws } from "../_depth.ts";
 import { sameBits } from "../engine/_same.ts";
 
-/** How many random layers; a longer run can be asked for. */
-const LAYERS = Number(Deno.env.get("LAYERS") ?? 60);
+/** How many random layers. */
+const LAYERS = 60;
 const THREADS = [1, 2, 3, 8, 64] as const;
 const MEBIBYTE = 2 ** 20;
 const MEMORIES = [1, 3, 16, 1024].map((size) => size * MEBIBYTE);
@@ -86,9 +87,9 @@ for (const backend of ["wasm", "auto"] as const) {
           } else assertEquals(other, first);
         }
       }),
-      { seed: 9, numRuns: LAYERS },
+      { seed: 9, numRuns: draws(LAYERS) },
     );
-    assert(computed > LAYERS * 0.8, `only ${computed} were computed`);
+    assert(computed > draws(LAYERS) * 0.8, `only ${computed} were computed`);
   });
 }
 

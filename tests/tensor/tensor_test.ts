@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import * as fc from "fast-check";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { draws } from "../_depth.ts";
 
 Deno.test("Tensor keeps a Float32Array without a copy", () => {
   const values = new Float32Array([1, 2, 3, 4, 5, 6]);
@@ -228,7 +229,7 @@ Deno.test("Tensor.from() undoes nesting of any shape", () => {
       assertEquals(tensor.shape, shape);
       assertEquals([...tensor.data], values);
     }),
-    { seed: 42, numRuns: 100 },
+    { seed: 42, numRuns: draws(100) },
   );
 });
 

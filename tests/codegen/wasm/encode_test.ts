@@ -18,6 +18,7 @@ import { interpret } from "../../../src/codegen/interpret.ts";
 import { FLOAT_BYTES, type Instruction, type Program } from "../../../src/codegen/program.ts";
 import { encodeWasm, memoryImport } from "../../../src/codegen/wasm/encode.ts";
 import { geometryOf, layerCases } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import { planOf } from "../../_interpret_plan.ts";
 
 const LANES = 4;
@@ -487,7 +488,7 @@ Deno.test("Random programs do the same in WebAssembly and in the interpreter", (
       assertSameBits(written, target.data);
       assertSameBits(read, source.data);
     }),
-    { seed: 42, numRuns: 400 },
+    { seed: 42, numRuns: draws(400) },
   );
 });
 
@@ -563,6 +564,6 @@ Deno.test("The programs of random plans are valid WebAssembly", () => {
         assert(WebAssembly.validate(encodeWasm(programs, 16)));
       }
     }),
-    { seed: 44, numRuns: 100 },
+    { seed: 44, numRuns: draws(100) },
   );
 });

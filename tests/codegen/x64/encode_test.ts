@@ -9,6 +9,7 @@ import {
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
 import { encodeX64 } from "../../../src/codegen/x64/encode.ts";
+import { draws } from "../../_depth.ts";
 import { IS_X64_LINUX, NativePrograms, nativeTargets, PAGE_BYTES, Pages } from "../_native.ts";
 import { randomPrograms } from "../_random_program.ts";
 
@@ -317,7 +318,7 @@ function assertRandomPrograms(target: Target, programs: fc.Arbitrary<Program>): 
   for (let i = 0; i < ELEMENTS; i++) all[i] = (i * 7 + (i >> 3) * 5) % 17 - 8;
   fc.assert(
     fc.property(programs, (program) => assertSameAsInterpreted(program, target, pages)),
-    { seed: 42, numRuns: 400 },
+    { seed: 42, numRuns: draws(400) },
   );
 }
 

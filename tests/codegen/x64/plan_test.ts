@@ -10,6 +10,7 @@ import {
   layerCases,
   operandsOf,
 } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import {
   findWrongOutput,
   outputOf,
@@ -26,8 +27,8 @@ const NATIVE = nativeTargets();
 
 /** Interpreting is slow, and so is the formula. */
 const MOST_MULTIPLY_ADDS = 30_000;
-const RUNS = 1000;
-const RUNS_OF_MANY_PHASES = 200;
+const RUNS = 350;
+const RUNS_OF_MANY_PHASES = 70;
 
 const CASES = layerCases().filter((layerCase) => {
   const work = multiplyAdds(geometryOf(layerCase));
@@ -68,7 +69,7 @@ for (const target of [AVX2_TARGET, AVX512_TARGET]) {
     fn() {
       fc.assert(
         fc.property(CASES, (layerCase) => assertSame(layerCase, target)),
-        { seed: 46, numRuns: RUNS },
+        { seed: 46, numRuns: draws(RUNS) },
       );
     },
   });
@@ -79,7 +80,7 @@ for (const target of [AVX2_TARGET, AVX512_TARGET]) {
     fn() {
       fc.assert(
         fc.property(CASES_OF_MANY_PHASES, (layerCase) => assertSame(layerCase, target)),
-        { seed: 46, numRuns: RUNS_OF_MANY_PHASES },
+        { seed: 46, numRuns: draws(RUNS_OF_MANY_PHASES) },
       );
     },
   });

@@ -13,6 +13,7 @@ import {
   shiftedTerms,
   type Terms,
 } from "../../../src/kernels/common/terms.ts";
+import { draws } from "../../_depth.ts";
 
 const INPUT = 0;
 const WEIGHT = 1;
@@ -87,7 +88,7 @@ function regularLists(): fc.Arbitrary<number[]> {
 }
 
 Deno.test("writeReduction() visits regular lists in their order and leads back", () => {
-  fc.assert(fc.property(regularLists(), assertVisitsInOrder), { seed: 42, numRuns: 400 });
+  fc.assert(fc.property(regularLists(), assertVisitsInOrder), { seed: 42, numRuns: draws(400) });
 });
 
 Deno.test("writeReduction() visits lists that end or begin irregularly in their order", () => {
@@ -97,7 +98,7 @@ Deno.test("writeReduction() visits lists that end or begin irregularly in their 
       assertVisitsInOrder([...before, ...list, ...after]);
       assertVisitsInOrder(repeated([...before, ...list.slice(0, 100)], 3, 17));
     }),
-    { seed: 43, numRuns: 200 },
+    { seed: 43, numRuns: draws(200) },
   );
 });
 
@@ -157,7 +158,7 @@ function nestedTerms(): fc.Arbitrary<Terms> {
 }
 
 Deno.test("writeReduction() visits terms that are not listed in their order", () => {
-  fc.assert(fc.property(nestedTerms(), assertVisitsInOrder), { seed: 44, numRuns: 400 });
+  fc.assert(fc.property(nestedTerms(), assertVisitsInOrder), { seed: 44, numRuns: draws(400) });
 });
 
 Deno.test("Terms that are not listed are those of their list", () => {
@@ -170,7 +171,7 @@ Deno.test("Terms that are not listed are those of their list", () => {
       assertEquals(listTerms(shiftedTerms(terms, 3)), list.map((term) => term + 3));
       assertEquals(listTerms(scaledTerms(terms, 4)), list.map((term) => term * 4));
     }),
-    { seed: 45, numRuns: 200 },
+    { seed: 45, numRuns: draws(200) },
   );
 });
 

@@ -9,6 +9,7 @@ import {
 import type { PaddingMode } from "../../../src/convolution/settings.ts";
 import type { LayerCase } from "../../_arbitrary.ts";
 import { geometryOf, operandsOf } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import { ADDEND, outputOf, runPlan, tilesOf } from "../../_interpret_plan.ts";
 import { depthwiseCandidate } from "../../../src/kernels/depthwise/candidate.ts";
 import { caseOf } from "../_cases.ts";
@@ -86,7 +87,7 @@ Deno.test("Depthwise convolution computes any padding, mode, stride, dilation an
       const options = { paddingMode, padding, stride, dilation };
       checkCase(depthwise({ ...rest, options }, channels, multiplier));
     }),
-    { seed: 50, numRuns: 60 },
+    { seed: 50, numRuns: draws(60) },
   );
 });
 

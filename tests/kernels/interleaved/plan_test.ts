@@ -12,6 +12,7 @@ import { planInterleaved } from "../../../src/kernels/interleaved/plan.ts";
 import { planFor } from "../../../src/kernels/choose.ts";
 import { BUFFER, type Plan } from "../../../src/kernels/plan.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import {
   ADDEND,
   outputOf,
@@ -163,7 +164,7 @@ for (const target of TARGETS) {
         layerCases().filter(({ transposed }) => transposed),
         (layerCase) => assertInterleaved(layerCase, target),
       ),
-      { seed: 42, numRuns: 60 },
+      { seed: 42, numRuns: draws(60) },
     );
   });
 

@@ -4,6 +4,7 @@ import type { Geometry } from "../../../src/convolution/geometry.ts";
 import { tapSteps } from "../../../src/convolution/residues.ts";
 import { residueRuns } from "../../../src/kernels/interleaved/runs.ts";
 import { geometryOf } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import { caseOf } from "../_cases.ts";
 
 /** Sizes of the last axis. */
@@ -93,7 +94,7 @@ Deno.test("residueRuns() covers each product of random axes, long strides and di
     padBegin: fc.nat(300),
     output: fc.integer({ min: 1, max: 1500 }),
   });
-  fc.assert(fc.property(sizes, assertCovers), { seed: 42, numRuns: 300 });
+  fc.assert(fc.property(sizes, assertCovers), { seed: 42, numRuns: draws(300) });
 });
 
 Deno.test("residueRuns() has few runs however long the stride, the kernel and the input are", () => {

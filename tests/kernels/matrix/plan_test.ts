@@ -9,6 +9,7 @@ import {
 import { multiplyAdds } from "../../../src/convolution/geometry.ts";
 import { planPointwise } from "../../../src/kernels/matrix/plan.ts";
 import { geometryOf, type LayerCase, layerCases, operandsOf } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import { outputOf, runPlan } from "../../_interpret_plan.ts";
 import { caseOf } from "../_cases.ts";
 import { assertComputes, planBy, planWith, problemOf } from "../_tester.ts";
@@ -107,7 +108,7 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
         if (multiplyAdds(geometryOf(layerCase)) > 60_000) return;
         assertComputes(planWith(planPointwise, layerCase, target), layerCase, target);
       }),
-      { seed: 61, numRuns: 300 },
+      { seed: 61, numRuns: draws(300) },
     );
   });
 

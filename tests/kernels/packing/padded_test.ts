@@ -11,6 +11,7 @@ import {
   rowMajorLayout,
 } from "../../../src/kernels/packing/padded.ts";
 import { type PadAxis, padSegments } from "../../../src/convolution/padding.ts";
+import { draws } from "../../_depth.ts";
 import { interpretTiles, tilesOf } from "../../_interpret_plan.ts";
 
 const MODES: PaddingMode[] = ["zeros", "reflect", "replicate", "circular"];
@@ -70,7 +71,7 @@ Deno.test("padSegments() says where each position comes from, as each mode has i
       const expected = positionsOf(axis).map((position) => sourceOf(position, size, mode));
       assertEquals(sources, expected);
     }),
-    { seed: 42, numRuns: 2000 },
+    { seed: 42, numRuns: draws(2000) },
   );
 });
 
@@ -214,7 +215,7 @@ Deno.test("padPhase() packs every position of every channel and item", () => {
       const size: Triple = [depth.size, height.size, width.size];
       assertPacks(layout, { batch, channels, size, mode }, lanes);
     }),
-    { seed: 43, numRuns: 400 },
+    { seed: 43, numRuns: draws(400) },
   );
 });
 

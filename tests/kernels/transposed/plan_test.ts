@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import type { Geometry } from "../../../src/convolution/geometry.ts";
 import { axisPhases } from "../../../src/convolution/residues.ts";
 import { geometryOf, layerCases } from "../../_arbitrary.ts";
+import { draws } from "../../_depth.ts";
 import { caseOf } from "../_cases.ts";
 
 const AXES = [0, 1, 2] as const;
@@ -49,7 +50,7 @@ Deno.test("axisPhases() covers each product of random layers exactly once", () =
     fc.property(layerCases().filter(({ transposed }) => transposed), (layerCase) => {
       for (const axis of AXES) assertCoversAxis(geometryOf(layerCase), axis);
     }),
-    { seed: 42, numRuns: 300 },
+    { seed: 42, numRuns: draws(300) },
   );
 });
 

@@ -1,0 +1,34 @@
+/**
+ * How deep the properties are drawn: `deno task test:quick` draws less of the same, `deno task ok` more.
+ *
+ * @module
+ */
+
+let depth = 1;
+
+/**
+ * How many times a property is drawn.
+ *
+ * @param usual What `deno task test` draws.
+ */
+export function draws(usual: number): number {
+  return Math.ceil(usual * depth);
+}
+
+/**
+ * Some of a list whose whole takes long, spread over it.
+ *
+ * @param all The list.
+ * @param usual How many `deno task test` takes.
+ */
+export function some<T>(all: readonly T[], usual: number): readonly T[] {
+  const count = Math.min(draws(usual), all.length);
+  return all.filter((_, i) =>
+    Math.floor(i * count / all.length) !== Math.floor((i - 1) * count / all.length)
+  );
+}
+
+/** Draws everything so many times as often; for a module that is loaded before the tests. */
+export function setDepth(factor: number): void {
+  depth = factor;
+}
