@@ -12,9 +12,9 @@ import { formatJson } from "../src/cli/report.ts";
 import { UsageError } from "../src/cli/usage_error.ts";
 import { type Backend, targetOf } from "./backends.ts";
 import { Ceiling } from "./ceiling.ts";
-import { drawChart } from "./chart.ts";
+import { drawChart } from "./report/chart.ts";
 import { compareLayer, type Field, type LayerResult } from "./compare.ts";
-import { figuresOf } from "./figures.ts";
+import { figuresOf } from "./report/figures.ts";
 import { describeMachine } from "./machine.ts";
 import {
   chosenBackends,
@@ -28,7 +28,7 @@ import { OnnxWeb } from "./peers/onnx_web.ts";
 import type { Peer } from "./peers/peer.ts";
 import { TensorFlow } from "./peers/tfjs.ts";
 import { Tileconv } from "./peers/tileconv.ts";
-import { allAgree, formatReport, type Package, type Report } from "./report.ts";
+import { allAgree, formatReport, type Package, type Report } from "./report/report.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "threads", value: "list", description: "numbers of threads; default 1 and one per core" },

@@ -21,7 +21,7 @@ import {
 } from "./options.ts";
 import { problemOf, WEIGHT_SEED } from "./problem.ts";
 import { medianRatio } from "./statistics.ts";
-import { formatNumbers } from "./table.ts";
+import { formatNumbers } from "./report/table.ts";
 import { takeTurns } from "./turns.ts";
 
 const FLAGS: readonly Flag[] = [

@@ -109,6 +109,16 @@ function arrowsOf(imports: Imports): Map<string, Arrow[]> {
   return arrows;
 }
 
+/** How many modules lie in each folder itself. */
+function filesByFolder(imports: Imports): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const path of imports.keys()) {
+    const folder = path.slice(0, path.lastIndexOf("/") + 1);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return counts;
+}
+
 /** Modules that import each other, a list a circle: strongly connected components (Tarjan). */
 function circlesOf(imports: Imports): string[][] {
   const indices = new Map<string, number>();
@@ -140,9 +150,6 @@ for (const [floor, rooms] of FLOORS.entries()) {
   for (const room of rooms) {
     const files = [...imports.keys()].filter((path) => roomOf(path) === room);
     if (files.length === 0) faults.push(`${room} is empty`);
-    if (files.length > MOST_FILES) {
-      faults.push(`${room} has ${files.length} files, more than ${MOST_FILES}`);
-    }
     const targets = arrows.get(room) ?? [];
     for (const { to, files } of targets) {
       if (floorOf(to) <= floor) faults.push(`${room} -> ${to} runs back: ${files.join(", ")}`);
@@ -151,6 +158,9 @@ for (const [floor, rooms] of FLOORS.entries()) {
     const count = files.length === 1 ? "1 file" : `${files.length} files`;
     console.log(`${room.padEnd(26)} ${count.padStart(8)}  -> ${names.join(", ") || "nothing"}`);
   }
+}
+for (const [folder, count] of filesByFolder(imports)) {
+  if (count > MOST_FILES) faults.push(`${folder} has ${count} files, more than ${MOST_FILES}`);
 }
 for (const circle of circlesOf(imports)) faults.push(`A circle: ${circle.join(", ")}`);
 const count = [...arrows.values()].reduce((sum, { length }) => sum + length, 0);

@@ -1,3 +1,5 @@
+// @ts-types="./parse_args.d.ts"
+import { parseArgs } from "@std/cli/parse-args";
 import { didYouMean } from "../base/checks.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -37,56 +39,60 @@ export const END_OF_FLAGS = "--";
  * where it takes none.
  */
 export function parseArguments(args: readonly string[], flags: readonly Flag[]): Arguments {
-  const positionals: string[] = [];
+  const valued = flags.filter(({ value }) => value !== undefined);
+  const names = valued.map(({ name }) => name);
+  const switchNames = flags.filter(({ value }) => value === undefined).map(({ name }) => name);
+  const parsed = parseArgs(attachValues(args, flags), {
+    string: [...names, "_"],
+    boolean: switchNames,
+    collect: names,
+  });
   const values = new Map<string, string>();
-  const lists = new Map<string, string[]>();
-  const switches = new Set<string>();
-  for (const { flag, value } of partsOf(args, flags)) {
-    if (flag === null) {
-      positionals.push(value);
-    } else if (flag.value === undefined) {
-      switches.add(flag.name);
-    } else if (value === "") {
-      throw new UsageError(`Option "--${flag.name}" needs a value`);
-    } else if (flag.repeatable) {
-      lists.set(flag.name, [...lists.get(flag.name) ?? [], value]);
-    } else if (values.has(flag.name)) {
-      throw new UsageError(`Option "--${flag.name}" is there twice`);
-    } else {
-      values.set(flag.name, value);
-    }
+  const lists = new Map<string, readonly string[]>();
+  for (const { name, repeatable } of valued) {
+    const given = parsed[name];
+    if (!Array.isArray(given) || given.length === 0) continue;
+    const texts = given.map(String);
+    const [first = "", ...others] = texts;
+    if (repeatable) lists.set(name, texts);
+    else if (others.length > 0) throw new UsageError(`Option "--${name}" is there twice`);
+    else values.set(name, first);
   }
-  return { positionals, values, lists, switches };
+  const switches = new Set(switchNames.filter((name) => parsed[name] === true));
+  return { positionals: parsed._, values, lists, switches };
 }
 
-/** A flag with its value, which is empty where it has none, or a word that belongs to no flag. */
-interface Part {
-  readonly flag: Flag | null;
-  readonly value: string;
-}
-
-function* partsOf(args: readonly string[], flags: readonly Flag[]): Generator<Part> {
-  const words = args[Symbol.iterator]();
-  for (const word of words) {
-    if (word === END_OF_FLAGS) {
-      for (const value of words) yield { flag: null, value };
-    } else if (!isFlag(word)) {
-      yield { flag: null, value: word };
-    } else {
-      const [, dashedName = "", attached] = /^([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-      const flag = findFlag(dashedName, flags);
-      if (flag.value === undefined && attached !== undefined) {
-        throw new UsageError(`Option "--${flag.name}" takes no value, but has "${attached}"`);
-      }
-      yield { flag, value: attached ?? (flag.value === undefined ? "" : valueFrom(words)) };
+/**
+ * Writes `--stride -1` and `--input -` as one word each, which the parser would take for two flags, and puts
+ * what belongs to no flag behind `--`.
+ *
+ * @throws {UsageError} If a flag is unknown, has no value where it needs one, or one where it takes none.
+ */
+function attachValues(args: readonly string[], flags: readonly Flag[]): string[] {
+  const end = args.indexOf(END_OF_FLAGS);
+  const words = end < 0 ? args : args.slice(0, end);
+  const attached: string[] = [];
+  const others = end < 0 ? [] : args.slice(end + 1);
+  const free: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    if (!isFlag(word)) {
+      free.push(word);
+      continue;
     }
+    const [, dashedName = "", text] = /^([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+    const { name, value } = findFlag(dashedName, flags);
+    if (value === undefined && text !== undefined) {
+      throw new UsageError(`Option "--${name}" takes no value, but has "${text}"`);
+    }
+    const next = words[i + 1];
+    const takesNext = value !== undefined && text === undefined;
+    const given = takesNext && next !== undefined && !isFlag(next) ? next : text;
+    if (value !== undefined && !given) throw new UsageError(`Option "--${name}" needs a value`);
+    if (takesNext) i++;
+    attached.push(given === undefined ? dashedName : `${dashedName}=${given}`);
   }
-}
-
-/** The next word, or nothing if it is a flag itself. */
-function valueFrom(words: Iterator<string>): string {
-  const next = words.next();
-  return next.done || isFlag(next.value) ? "" : next.value;
+  return [...attached, END_OF_FLAGS, ...free, ...others];
 }
 
 /** `-` alone stands for a stream, and `-1` is a number. */

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { type Figure, figuresOf } from "../../bench/figures.ts";
+import { type Figure, figuresOf } from "../../bench/report/figures.ts";
 import { layerResult } from "./_run.ts";
 
 const LAYERS = [

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { formatResults, README_LAYERS } from "../../bench/results.ts";
-import { formatMeans, formatTimes, parseRun, type Run } from "../../bench/run_tables.ts";
+import { formatResults, README_LAYERS } from "../../bench/report/results.ts";
+import { formatMeans, formatTimes, parseRun, type Run } from "../../bench/report/run_tables.ts";
 import { UsageError } from "../../src/cli/usage_error.ts";
 import { layerResult } from "./_run.ts";
 

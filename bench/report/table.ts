@@ -1,4 +1,4 @@
-import { formatTable } from "../src/cli/report.ts";
+import { formatTable } from "../../src/cli/report.ts";
 
 /**
  * A table whose columns from one on are numbers, and stand in line at their right.

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { UsageError } from "../src/cli/usage_error.ts";
-import { describeTarget } from "./backends.ts";
-import type { LayerResult } from "./compare.ts";
+import { UsageError } from "../../src/cli/usage_error.ts";
+import { describeTarget } from "../backends.ts";
+import type { LayerResult } from "../compare.ts";
 import { formatMeans, formatTimes, parseRun, type Run } from "./run_tables.ts";
 
-const FILE = new URL("RESULTS.md", import.meta.url);
+const FILE = new URL("../RESULTS.md", import.meta.url);
 
 /** One of every sort, for a reader who wants eight rows: not the best ones. */
 export const README_LAYERS = [

@@ -1,7 +1,7 @@
-import { type Backend, countThreads, ourName } from "./backends.ts";
-import type { LayerResult, Result } from "./compare.ts";
-import type { Kind } from "./layers.ts";
-import { geometricMean, medianRatio } from "./statistics.ts";
+import { type Backend, countThreads, ourName } from "../backends.ts";
+import type { LayerResult, Result } from "../compare.ts";
+import type { Kind } from "../layers.ts";
+import { geometricMean, medianRatio } from "../statistics.ts";
 
 /** How far an output may differ from ours, in proportion to the largest. */
 export const TOLERANCE = 1e-4;

@@ -1,12 +1,12 @@
-import { median } from "../src/cli/report.ts";
+import { median } from "../../src/cli/report.ts";
 import {
   type Backend,
   type BackendTarget,
   countThreads,
   describeTarget,
   ourName,
-} from "./backends.ts";
-import type { LayerResult, Result } from "./compare.ts";
+} from "../backends.ts";
+import type { LayerResult, Result } from "../compare.ts";
 import {
   agrees,
   type Figure,
@@ -16,7 +16,7 @@ import {
   speedup,
   TOLERANCE,
 } from "./figures.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../machine.ts";
 import { formatNumbers } from "./table.ts";
 
 /** A package that took part. */

@@ -1,8 +1,8 @@
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import { BACKENDS, type BackendTarget, countThreads, ourName } from "./backends.ts";
-import { KINDS } from "./layers.ts";
-import type { LayerResult } from "./compare.ts";
+import { BACKENDS, type BackendTarget, countThreads, ourName } from "../backends.ts";
+import { KINDS } from "../layers.ts";
+import type { LayerResult } from "../compare.ts";
 import { type Report, shortName } from "./report.ts";
 
 /** Ours stand out; the others are told apart by people who do not see colours well, too. */

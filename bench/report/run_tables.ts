@@ -4,13 +4,13 @@
  * @module
  */
 
-import { UsageError } from "../src/cli/usage_error.ts";
-import { type Backend, BACKENDS, type BackendTarget, countThreads, ourName } from "./backends.ts";
-import type { LayerResult, Result } from "./compare.ts";
+import { UsageError } from "../../src/cli/usage_error.ts";
+import { type Backend, BACKENDS, type BackendTarget, countThreads, ourName } from "../backends.ts";
+import type { LayerResult, Result } from "../compare.ts";
 import { ratioToPeer, resultOf } from "./figures.ts";
 import { type Column, formatMarkdownTable } from "./markdown_table.ts";
 import type { Report } from "./report.ts";
-import { geometricMean } from "./statistics.ts";
+import { geometricMean } from "../statistics.ts";
 
 /** What the tables need of a run. */
 export interface Run extends Pick<Report, "date" | "machine"> {
