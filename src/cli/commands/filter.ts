@@ -1,6 +1,6 @@
 import { describeShape } from "../../base/checks.ts";
 import type { PeekedPng } from "../../io/pictures/png.ts";
-import { peekPng } from "../../io/pictures/png.ts";
+import { DEFAULT_MOST_PIXELS, peekPng } from "../../io/pictures/png.ts";
 import type { Lines } from "../../io/pictures/png_chunks.ts";
 import { pngChunks } from "../../io/pictures/png_chunks.ts";
 import type { Arguments } from "../args.ts";
@@ -51,6 +51,11 @@ export const filterCommand: Command = {
       name: "scale",
       value: "n",
       description: `upscale: 2 to ${LARGEST_SCALE} times larger; default ${DEFAULT_SETTINGS.scale}`,
+    },
+    {
+      name: "max-pixels",
+      value: "n",
+      description: `pixels that a picture may have; default ${DEFAULT_MOST_PIXELS / 1e6} million`,
     },
     ...ENGINE_FLAGS,
     { name: "json", description: "print the figures as JSON" },
@@ -114,11 +119,13 @@ async function findJobs(args: Arguments, files: DisposableStack): Promise<readon
   const target = args.positionals.slice(1).at(-1);
   if (target === undefined) throw new UsageError("Name the PNG file to read");
   if (paths.length === 0) throw new UsageError("Name the PNG file to write");
+  const mostPixels = integerFlag(args, "max-pixels", 1) ?? DEFAULT_MOST_PIXELS;
   const targets = await outputsOf(paths, target, PNG);
+  const peek = (path: string) => peekPng(path, { mostPixels });
   const jobs: Job[] = [];
   for (const [index, target] of targets.entries()) {
     const file = files.use(await InputFile.open(paths[index] ?? ""));
-    jobs.push({ file, picture: await file.read(PNG.name, peekPng), target });
+    jobs.push({ file, picture: await file.read(PNG.name, peek), target });
   }
   return jobs;
 }
@@ -163,6 +170,7 @@ async function filterPicture(
   let seconds = 0;
   using progress = startProgress("rows", picture.height, output.terminal);
   const raster = await file.read(PNG.name, () => picture.read());
+  for (const warning of raster.warnings) output.warn(`warning: ${file.name}: ${warning}`);
   const { width, height, channels, bitDepth } = raster;
   const filter = build(channels);
   const { windowRows } = planStrips(filter, raster);
@@ -226,9 +234,13 @@ async function* linesOf(
   }
 }
 
-/** While it works, the decoder holds the samples three times over, besides the file. */
+/** Of lines that are done, so much waits for the collector at most. */
+const WAITING_BYTES = 64 * 2 ** 20;
+
+/** While it works, the decoder holds the file, its samples, and lines on their way. */
 function decodingBytes({ width, height, channels, bitDepth, fileBytes }: PeekedPng): number {
-  return fileBytes + 3 * width * height * channels * bitDepth / 8;
+  const samples = width * height * channels * bitDepth / 8;
+  return fileBytes + samples + Math.min(2 * samples, WAITING_BYTES);
 }
 
 function parseSettings(args: Arguments, name: FilterName): FilterSettings {

@@ -42,7 +42,8 @@ export interface PngOptions {
   readonly mostPixels?: number;
 }
 
-const DEFAULT_MOST_PIXELS = 100_000_000;
+/** What {@linkcode PngOptions.mostPixels} is by default. */
+export const DEFAULT_MOST_PIXELS = 100_000_000;
 
 /** No deflate stream grows by more than this when it is unpacked. */
 const BEST_COMPRESSION = 1032;
@@ -188,7 +189,7 @@ function checkSize(header: PngHeader, packedBytes: number, mostPixels: number): 
   }
   if (width * height > mostPixels) {
     throw new SyntaxError(
-      `it has ${width} x ${height} pixels, more than the ${mostPixels} that may be read (mostPixels)`,
+      `it has ${width} x ${height} pixels, more than the ${mostPixels} that may be read`,
     );
   }
 }

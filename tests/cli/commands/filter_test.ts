@@ -410,3 +410,23 @@ Deno.test("filter writes a PNG file under any name without another extension", a
     assertEquals((await readPng(folder.file(name))).pixels.shape, [1, 3, 3]);
   }
 });
+
+Deno.test("filter reads no more pixels than --max-pixels says, and passes on what is odd about a file", async () => {
+  using folder = new TestFolder();
+  const [source, target] = [folder.file("a.png"), folder.file("b.png")];
+  await writePng(source, { pixels: Tensor.ones([1, 5, 4]), bitDepth: 8 });
+  const few = await runMain("filter", "blur", source, target, "--max-pixels", "19");
+  assertEquals(few.code, 1);
+  assertStringIncludes(few.err, "it has 4 x 5 pixels, more than the 19 that may be read");
+  assertEquals((await runMain("filter", "blur", source, target, "--max-pixels", "20")).code, 0);
+  const bytes = Deno.readFileSync(source);
+  // A text chunk with a wrong checksum, behind the header.
+  const text = Uint8Array.of(0, 0, 0, 1, 0x74, 0x45, 0x58, 0x74, 65, 0, 0, 0, 0);
+  Deno.writeFileSync(
+    source,
+    Uint8Array.of(...bytes.subarray(0, 33), ...text, ...bytes.subarray(33)),
+  );
+  const odd = await runMain("filter", "blur", source, target);
+  assertEquals(odd.code, 0);
+  assertMatch(odd.err, /^warning: .*a\.png: .*tEXt.*\n$/);
+});
