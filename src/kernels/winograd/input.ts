@@ -14,7 +14,7 @@ import { deinterleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
 import { loadPositions } from "../common/positions.ts";
 import { listSources } from "../../convolution/sources.ts";
-import type { WinogradBlock, WinogradShape } from "./programs.ts";
+import type { WinogradBlock, WinogradShape } from "./shape.ts";
 import { cut, type TileSpan } from "../common/spans.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./stage.ts";
 import {

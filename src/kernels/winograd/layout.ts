@@ -1,11 +1,10 @@
 /**
- * Where the blocks of a convolution by Winograd's algorithm lie, and about what they cost.
+ * Where the blocks of a convolution by Winograd's algorithm lie.
  *
  * @module
  */
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
-import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { range } from "../../base/numbers.ts";
 import { spread } from "../packing/padded.ts";
@@ -20,15 +19,15 @@ import {
   zeroSpan,
 } from "../common/spans.ts";
 import { evenBlock, type TileAxis } from "../phase_builder.ts";
+import { type AxisPart, type Part, termsOf } from "./parts.ts";
+import { panelPitch } from "./product.ts";
 import {
   originBytes,
   type TermsBlock,
   type WinogradBlock,
+  type WinogradChoice,
   type WinogradShape,
-} from "./programs.ts";
-import type { WinogradChoice } from "./choice.ts";
-import { type AxisPart, type Part, termsOf } from "./parts.ts";
-import { panelPitch } from "./product.ts";
+} from "./shape.ts";
 import { type AxisTransform, IDENTITY } from "./transform.ts";
 
 /** Everything that the phases share. Pitches are in bytes. */
@@ -368,26 +367,6 @@ export function blockPlaces(
   return { offset, axes };
 }
 
-/** About what parts of the work take. */
-interface Microseconds {
-  /** The transform of a vector of tiles, for each of its positions. */
-  readonly input: number;
-  readonly output: number;
-  /** A multiply-add of vectors. */
-  readonly multiplyAdd: number;
-}
-
-const MICROSECONDS: Readonly<Record<Target["name"], Microseconds>> = {
-  wasm: { input: 0.0017, output: 0.0011, multiplyAdd: 0.00027 },
-  avx2: { input: 0.0035, output: 0.003, multiplyAdd: 0.00035 },
-  avx512: { input: 0.0035, output: 0.003, multiplyAdd: 0.0004 },
-};
-
-/** Vectors of tiles of a block, as its transforms see them. */
-function rowVectors({ target }: WinogradShape, { rows, columns }: WinogradBlock): number {
-  return rows.tiles * Math.ceil(columns.tiles / target.lanes);
-}
-
 /** What an engine tile of a transform is to take: they are short, and others wait for all of them. */
 const TRANSFORM_TILE_MICROSECONDS = 8;
 
@@ -398,29 +377,6 @@ export function transformChannels(
 ): number {
   const others = planes * countBlocks(parts);
   return evenBlock(channels, others, channels * others * channelCost, TRANSFORM_TILE_MICROSECONDS);
-}
-
-/** Microseconds for one input channel of a block. */
-export function transformCost(shape: WinogradShape, block: WinogradBlock): number {
-  return rowVectors(shape, block) * shape.positions * MICROSECONDS[shape.target.name].input;
-}
-
-/** Microseconds for one output channel of a block. */
-export function multiplyCost(shape: WinogradShape, block: WinogradBlock): number {
-  const products = productsCost(shape, block.rows.tiles * block.columns.tiles);
-  return shape.positions * products + outputCost(shape, block);
-}
-
-/** Microseconds for one output channel of a block of some tiles at one position. */
-export function productsCost(shape: WinogradShape, tiles: number): number {
-  const vectors = Math.ceil(tiles / shape.target.lanes);
-  const { multiplyAdd } = MICROSECONDS[shape.target.name];
-  return vectors * shape.inChannels * shape.depthTaps.length * multiplyAdd;
-}
-
-/** Microseconds for the transform of one output channel of a block. */
-export function outputCost(shape: WinogradShape, block: WinogradBlock): number {
-  return shape.positions * rowVectors(shape, block) * MICROSECONDS[shape.target.name].output;
 }
 
 /** What the programs for a block, or for so many tiles, depend on: parts with equal ones share them. */

@@ -15,7 +15,7 @@ import type { Target } from "../../codegen/target.ts";
 import { type Pixels, writeOutput } from "../common/store.ts";
 import { interleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
-import type { WinogradBlock, WinogradShape } from "./programs.ts";
+import type { WinogradBlock, WinogradShape } from "./shape.ts";
 import { cut, outputSpan } from "../common/spans.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./stage.ts";
 import {

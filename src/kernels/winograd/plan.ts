@@ -7,15 +7,9 @@
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { PhaseBuilder, type TileAxis, type TileBase } from "../phase_builder.ts";
-import {
-  FUSED_PARAMETERS,
-  fusedProgram,
-  multiplyProgram,
-  outputBlock,
-  termBlocks,
-  transformProgram,
-} from "./programs.ts";
-import type { WinogradChoice } from "./choice.ts";
+import { FUSED_PARAMETERS, fusedProgram, multiplyProgram, transformProgram } from "./programs.ts";
+import { outputBlock, termBlocks, type WinogradChoice } from "./shape.ts";
+import { multiplyCost, transformCost } from "./cost.ts";
 import { isInputStaged } from "./input.ts";
 import {
   blockPlaces,
@@ -23,11 +17,9 @@ import {
   forEachInputBlock,
   type Layout,
   layoutOf,
-  multiplyCost,
   outputPlane,
   programKey,
   transformChannels,
-  transformCost,
 } from "./layout.ts";
 import { isOutputStaged } from "./output.ts";
 import { panelPitch, partialBytes } from "./product.ts";

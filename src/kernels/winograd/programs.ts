@@ -23,48 +23,18 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
-import type { Epilogue } from "../../convolution/epilogue.ts";
+import { type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import { isInputStaged, writeInputTransform } from "./input.ts";
 import { isOutputStaged, writeOutputTransform } from "./output.ts";
-import { partialBytes, type ProductShape, writeProducts } from "./product.ts";
-import { outputSpan, type TileSpan } from "../common/spans.ts";
-import type { AxisTransform } from "./transform.ts";
-
-/** What the programs of a convolution share. Pitches are in bytes. */
-export interface WinogradShape extends ProductShape {
-  readonly height: AxisTransform;
-  readonly width: AxisTransform;
-  /** Input channels of a group; `inChannels` counts them once for each term of the sums. */
-  readonly groupChannels: number;
-  readonly hasBias: boolean;
-  readonly epilogue: Epilogue;
-  readonly input: { readonly channelPitch: number; readonly rowPitch: number };
-  /** Steps from one output of a part to the next: `pixelStep` is that along a row. */
-  readonly output: {
-    readonly channelPitch: number;
-    readonly rowPitch: number;
-    readonly pixelStep: number;
-  };
-}
-
-/** A block of tiles, and what it sees through one term of the sums. */
-export interface WinogradBlock {
-  readonly rows: TileSpan;
-  readonly columns: TileSpan;
-}
-
-/** A block of tiles, and what it sees through each term. */
-export interface TermsBlock {
-  readonly rows: readonly TileSpan[];
-  readonly columns: readonly TileSpan[];
-}
-
-/** The tiles of a block, for who is only concerned with its outputs. */
-export function outputBlock({ rows: [rows], columns: [columns] }: TermsBlock): WinogradBlock {
-  if (rows === undefined || columns === undefined) throw new RangeError("A sum has terms");
-  return { rows: outputSpan(rows), columns: outputSpan(columns) };
-}
+import { partialBytes, writeProducts } from "./product.ts";
+import {
+  outputBlock,
+  termBlocks,
+  type TermsBlock,
+  tilesOf,
+  type WinogradBlock,
+  type WinogradShape,
+} from "./shape.ts";
 
 const TRANSFORMED: Pointer = 0;
 const WEIGHT: Pointer = 1;
@@ -208,38 +178,6 @@ export function outputProgram(
   return code.build();
 }
 
-/** Input bytes to where a block begins to see. */
-export function originBytes(
-  { input }: WinogradShape,
-  { rows, columns }: Readonly<Record<"rows" | "columns", { readonly origin: number }>>,
-): number {
-  return rows.origin * input.rowPitch + columns.origin * FLOAT_BYTES;
-}
-
-/** A block as one of its terms sees it, and where. */
-export interface TermBlock {
-  readonly block: WinogradBlock;
-  /** Bytes from where the block begins to see to where the term does. */
-  readonly input: number;
-  /** Bytes from the transformed input of the block to that of the term. */
-  readonly transformed: number;
-}
-
-/** The terms of a block, in the order of the weights. */
-export function termBlocks(shape: WinogradShape, { rows, columns }: TermsBlock): TermBlock[] {
-  const termBytes = shape.groupChannels * shape.transformed.channelPitch;
-  return rows.flatMap((row) => columns.map((column) => ({ rows: row, columns: column })))
-    .map((block, term) => ({
-      block,
-      input: originBytes(shape, block),
-      transformed: term * termBytes,
-    }));
-}
-
 function blockName({ height, width }: WinogradShape, { rows, columns }: WinogradBlock): string {
   return `${rows.tiles}x${columns.tiles} tiles of ${height.outputs}x${width.outputs}`;
-}
-
-function tilesOf({ rows, columns }: WinogradBlock): number {
-  return rows.tiles * columns.tiles;
 }

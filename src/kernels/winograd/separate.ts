@@ -10,16 +10,15 @@
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import { BUFFER, type Problem } from "../plan.ts";
 import type { PhaseBuilder } from "../phase_builder.ts";
-import { OUTPUT_PARAMETERS, outputBlock, outputProgram, productsProgram } from "./programs.ts";
-import type { WinogradChoice } from "./choice.ts";
+import { OUTPUT_PARAMETERS, outputProgram, productsProgram } from "./programs.ts";
+import { outputBlock, type WinogradChoice } from "./shape.ts";
+import { outputCost, productsCost } from "./cost.ts";
 import {
   blockPlaces,
   forEachBlock,
   forEachProductBlock,
   type Layout,
-  outputCost,
   outputPlane,
-  productsCost,
   programKey,
   transformChannels,
 } from "./layout.ts";
