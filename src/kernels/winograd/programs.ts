@@ -23,9 +23,10 @@
  * @module
  */
 
-import { type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
+import { type Program, ProgramBuilder } from "../../codegen/program.ts";
 import { isInputStaged, writeInputTransform } from "./input.ts";
 import { isOutputStaged, writeOutputTransform } from "./output.ts";
+import { pointersOf } from "./parameters.ts";
 import { partialBytes, writeProducts } from "./product.ts";
 import {
   outputBlock,
@@ -36,17 +37,30 @@ import {
   type WinogradShape,
 } from "./shape.ts";
 
-const TRANSFORMED: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const PRODUCTS: Pointer = 3;
-const OUTPUT: Pointer = 4;
-const ADD: Pointer = 5;
-const RESULTS = { products: PRODUCTS, bias: BIAS, output: OUTPUT, add: ADD };
-const INPUT: Pointer = 6;
+const TRANSFORM = ["input", "transformed", "stage"] as const;
 
-/** The pointer parameters of {@linkcode multiplyProgram}, in order. */
-const MULTIPLY_PARAMETERS = [
+/** The pointer parameters of {@linkcode transformProgram}. */
+export function transformParameters(shape: WinogradShape) {
+  return TRANSFORM.filter((name) => name !== "stage" || isInputStaged(shape));
+}
+
+/** Transforms the input of a block for one term. */
+export function transformProgram(
+  shape: WinogradShape,
+  block: WinogradBlock,
+  channels: number,
+): Program {
+  const code = new ProgramBuilder(
+    `winograd input ${channels}ic x ${blockName(shape, block)}`,
+    shape.target.lanes,
+    transformParameters(shape).length,
+  );
+  writeInputTransform(code, shape, block, channels, pointersOf(TRANSFORM));
+  return code.build();
+}
+
+/** The pointer parameters of {@linkcode multiplyProgram}. */
+export const MULTIPLY_PARAMETERS = [
   "transformed",
   "weight",
   "bias",
@@ -55,67 +69,52 @@ const MULTIPLY_PARAMETERS = [
   "add",
 ] as const;
 
-/** The pointer parameters of {@linkcode fusedProgram}, in order. */
-export const FUSED_PARAMETERS = [...MULTIPLY_PARAMETERS, "input"] as const;
-
-/**
- * Transforms the input of a block for one term; parameters are the input, the transformed input and, where
- * {@linkcode isInputStaged} says so, the stage.
- */
-export function transformProgram(
-  shape: WinogradShape,
-  block: WinogradBlock,
-  channels: number,
-): Program {
-  const isStaged = isInputStaged(shape);
-  const code = new ProgramBuilder(
-    `winograd input ${channels}ic x ${blockName(shape, block)}`,
-    shape.target.lanes,
-    isStaged ? 3 : 2,
-  );
-  const pointers = { input: 0, transformed: 1, stage: isStaged ? 2 : null };
-  writeInputTransform(code, shape, block, channels, pointers);
-  return code.build();
-}
-
 /** From the transformed input of a block to the output of some channels. */
 export function multiplyProgram(
   shape: WinogradShape,
   block: WinogradBlock,
   outChannels: number,
 ): Program {
-  const code = new ProgramBuilder(
-    `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
-    shape.target.lanes,
-    MULTIPLY_PARAMETERS.length,
-  );
+  const code = multiplyBuilder(shape, block, outChannels, MULTIPLY_PARAMETERS.length);
   writeOutputs(code, shape, block, outChannels);
   return code.build();
 }
 
-/** From the input of a block to the output of all channels of a group. */
+/** The pointer parameters of {@linkcode fusedProgram}. */
+export const FUSED_PARAMETERS = [...MULTIPLY_PARAMETERS, "input"] as const;
+const FUSED = pointersOf(FUSED_PARAMETERS);
+
+/** From the input of a block to the output of some channels of a group. */
 export function fusedProgram(
   shape: WinogradShape,
   terms: TermsBlock,
   outChannels: number,
 ): Program {
-  const block = outputBlock(terms);
-  const code = new ProgramBuilder(
-    `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
-    shape.target.lanes,
-    FUSED_PARAMETERS.length,
-  );
-  // There are no products yet.
-  const stage = isInputStaged(shape) ? PRODUCTS : null;
+  const whole = outputBlock(terms);
+  const code = multiplyBuilder(shape, whole, outChannels, FUSED_PARAMETERS.length);
   for (const { block, input, transformed } of termBlocks(shape, terms)) {
     writeInputTransform(code, shape, block, shape.groupChannels, {
-      input: code.pointer(INPUT, input),
-      transformed: code.pointer(TRANSFORMED, transformed),
-      stage,
+      input: code.pointer(FUSED.input, input),
+      transformed: code.pointer(FUSED.transformed, transformed),
+      // There are no products yet.
+      stage: FUSED.products,
     });
   }
-  writeOutputs(code, shape, block, outChannels);
+  writeOutputs(code, shape, whole, outChannels);
   return code.build();
+}
+
+function multiplyBuilder(
+  shape: WinogradShape,
+  block: WinogradBlock,
+  outChannels: number,
+  parameters: number,
+): ProgramBuilder {
+  return new ProgramBuilder(
+    `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
+    shape.target.lanes,
+    parameters,
+  );
 }
 
 /** Multiplies what has been transformed, and transforms the products back. */
@@ -126,18 +125,19 @@ function writeOutputs(
   outChannels: number,
 ): void {
   // Behind the products lie first partial sums, then the stage.
-  const behind = code.pointer(PRODUCTS, outChannels * shape.products.channelPitch);
-  const operands = { transformed: TRANSFORMED, weight: WEIGHT, products: PRODUCTS };
-  writeProducts(code, shape, { ...operands, partial: behind }, tilesOf(block), outChannels);
-  const stage = isOutputStaged(shape) ? behind : null;
-  writeOutputTransform(code, shape, block, outChannels, { ...RESULTS, stage });
+  const behind = code.pointer(FUSED.products, outChannels * shape.products.channelPitch);
+  writeProducts(code, shape, { ...FUSED, partial: behind }, tilesOf(block), outChannels);
+  writeOutputTransform(code, shape, block, outChannels, { ...FUSED, stage: behind });
 }
 
-/**
- * From the transformed input of a block of `tiles` tiles to products of some channels at some positions;
- * parameters are the transformed input, the weights, the products and, where there are any
- * ({@linkcode partialBytes}), the partial sums.
- */
+const PRODUCTS = ["transformed", "weight", "products", "partial"] as const;
+
+/** The pointer parameters of {@linkcode productsProgram}. */
+export function productsParameters(shape: WinogradShape) {
+  return PRODUCTS.filter((name) => name !== "partial" || partialBytes(shape) > 0);
+}
+
+/** From the transformed input of a block of some tiles to products of some channels at some positions. */
 export function productsProgram(
   shape: WinogradShape,
   tiles: number,
@@ -148,33 +148,31 @@ export function productsProgram(
     `winograd products ${outChannels}oc x ${tiles} tiles, ${shape.inChannels}ic, ` +
       `${positions} positions`,
     shape.target.lanes,
-    partialBytes(shape) > 0 ? 4 : 3,
+    productsParameters(shape).length,
   );
-  const pointers = { transformed: 0, weight: 1, products: 2, partial: 3 };
-  writeProducts(code, { ...shape, positions }, pointers, tiles, outChannels);
+  writeProducts(code, { ...shape, positions }, pointersOf(PRODUCTS), tiles, outChannels);
   return code.build();
 }
 
-/** The pointer parameters of {@linkcode outputProgram}, in order. */
-export const OUTPUT_PARAMETERS = ["products", "bias", "output", "add"] as const;
+const OUTPUT = ["products", "bias", "output", "add", "stage"] as const;
 
-/**
- * From the products of a block to the output of some channels; parameters are
- * {@linkcode OUTPUT_PARAMETERS} and, where {@linkcode isOutputStaged} says so, the stage.
- */
+/** The pointer parameters of {@linkcode outputProgram}. */
+export function outputParameters(shape: WinogradShape) {
+  return OUTPUT.filter((name) => name !== "stage" || isOutputStaged(shape));
+}
+
+/** From the products of a block to the output of some channels. */
 export function outputProgram(
   shape: WinogradShape,
   block: WinogradBlock,
   outChannels: number,
 ): Program {
-  const isStaged = isOutputStaged(shape);
   const code = new ProgramBuilder(
     `winograd output ${outChannels}oc x ${blockName(shape, block)}`,
     shape.target.lanes,
-    OUTPUT_PARAMETERS.length + (isStaged ? 1 : 0),
+    outputParameters(shape).length,
   );
-  const pointers = { products: 0, bias: 1, output: 2, add: 3, stage: isStaged ? 4 : null };
-  writeOutputTransform(code, shape, block, outChannels, pointers);
+  writeOutputTransform(code, shape, block, outChannels, pointersOf(OUTPUT));
   return code.build();
 }
 
