@@ -174,14 +174,14 @@ function matrixPlans(request: Problem): Plan[] {
   return [{ ...planPointwise(request), id: "matrix", biasCopies: 1 }];
 }
 
-/** Plans by Winograd's algorithm in all numbers of phases that are possible. */
+/** Plans by Winograd's algorithm in all numbers of phases that are chosen for such a convolution. */
 function winogradPlans(request: Problem): Plan[] {
   const { geometry: g, target } = request;
   const way = cheapestWay(g, target);
   if (way === null) return [];
   const choices = way.planes.map((plane) => tiling(g, plane, target));
   const canBeFused = g.kernel[0] === 1 && g.stride[0] === 1;
-  const numbers = canBeFused ? [1, 2, 3] as const : [2, 3] as const;
+  const numbers = canBeFused ? [1, 3] as const : [2, 3] as const;
   return numbers.map((phases) => {
     const cut = choices.map((choice) => cutInto(phases, choice));
     return { ...planWinograd(request, cut), id: `${phases} phases`, biasCopies: 1 };

@@ -80,7 +80,7 @@ import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import type { TilePlane, WinogradBlock, WinogradShape } from "./shape.ts";
-import { channelTerms, groupWeights, partsOfBlock, RESIDENT_WEIGHT_BYTES } from "./tiling.ts";
+import { channelTerms, groupWeights, partsOfBlock } from "./tiling.ts";
 
 /** A number for each target. */
 type ByTarget = Readonly<Record<Target["name"], number>>;
@@ -113,6 +113,9 @@ const MICROSECONDS = {
   /** A multiply-add of vectors. */
   multiplyAdd: { wasm: 0.00027, avx2: 0.00035, avx512: 0.0004 },
 } as const satisfies Record<string, ByTarget>;
+
+/** Transformed weights that a second-level cache keeps beside a block. */
+const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
 
 /** Inputs that are closer than this come in whole vectors, of which some lanes are picked. */
 const NEAR_STEP = 4;

@@ -40,8 +40,8 @@ export interface WinogradChoice {
   /**
    * How often all threads wait for each other. In one phase, an engine tile takes a block from input to
    * output: only for a kernel of one depth tap with stride 1, as others see a transformed plane several
-   * times, or not at all. In two, the input is transformed in the first. In three, the outputs are
-   * transformed in the last.
+   * times, or not at all. In two, which are for those, the input is transformed in the first. In three, the
+   * outputs are transformed in the last.
    */
   readonly phases: 1 | 2 | 3;
   /** Positions of which an engine tile takes the products; all but for three phases. */

@@ -27,7 +27,7 @@ import { type PartKernel, partKernels } from "../../../src/kernels/winograd/part
 import { planWinograd } from "../../../src/kernels/winograd/plan.ts";
 import { productTile } from "../../../src/kernels/winograd/product.ts";
 import type { WinogradChoice } from "../../../src/kernels/winograd/shape.ts";
-import { tilePlane } from "../../../src/kernels/winograd/tiling.ts";
+import { tilePlane, tiling } from "../../../src/kernels/winograd/tiling.ts";
 import { TILE_INPUTS, type TileInputs } from "../../../src/kernels/winograd/transform.ts";
 import type { CaseOperands, LayerCase } from "../../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../../_arbitrary.ts";
@@ -643,5 +643,23 @@ Deno.test("cheapestWay() does not depend on anything but the sizes and the targe
     assertEquals(cheapestWay(geometry, target), cheapestWay(structuredClone(geometry), target));
     assertEquals(planOf(geometry, true, target, NO_EPILOGUE, "winograd").family, "winograd");
     assertEquals(planOf(geometry, true, target, NO_EPILOGUE, "auto").family, "winograd");
+  }
+});
+
+Deno.test("tiling() takes two phases only where several output planes see a transformed plane", () => {
+  const options = { padding: 1 };
+  for (const channels of [8, 32, 64, 128, 256]) {
+    for (const size of [7, 14, 28, 56]) {
+      const sizes = { inChannels: channels, outChannels: channels, options };
+      const flat = geometryOf(caseOf({ ...sizes, rank: 2, spatial: [size, size] }));
+      const deep = geometryOf(caseOf({ ...sizes, rank: 3, spatial: [4, size, size] }));
+      for (const target of TARGETS) {
+        const phasesOf = (g: Geometry) =>
+          cheapestWay(g, target)?.planes.map((plane) => tiling(g, plane, target).phases) ?? [];
+        for (const phases of phasesOf(flat)) assert(phases !== 2, `${channels} @${size}`);
+        for (const phases of phasesOf(deep)) assert(phases !== 1, `${channels} @4x${size}`);
+        if (channels <= 32) assertEquals(phasesOf(deep), [2]);
+      }
+    }
   }
 });
