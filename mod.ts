@@ -49,6 +49,7 @@ export type {
   Listing,
 } from "./src/execution/explain.ts";
 export { Layer } from "./src/layers/layer.ts";
+export type { BackwardOptions } from "./src/layers/backward.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
