@@ -31,14 +31,27 @@ export {
 export { conv, convSync, convTranspose, convTransposeSync } from "./src/layers/functional.ts";
 export type {
   ConvFunctionOptions,
+  ConvGradOptions,
   ConvOptions,
   ConvTransposeForwardOptions,
   ConvTransposeFunctionOptions,
+  ConvTransposeGradOptions,
   ConvTransposeOptions,
   ForwardOptions,
   LayerOptions,
   OutputSizeOptions,
 } from "./src/layers/options.ts";
+export {
+  convBiasGrad,
+  convInputGrad,
+  convInputGradSync,
+  convTransposeInputGrad,
+  convTransposeInputGradSync,
+  convTransposeWeightGrad,
+  convTransposeWeightGradSync,
+  convWeightGrad,
+  convWeightGradSync,
+} from "./src/layers/gradients.ts";
 export type { ActivationOptions } from "./src/layers/activation.ts";
 export type { Activation } from "./src/convolution/epilogue.ts";
 export type { Family } from "./src/kernels/plan.ts";

@@ -168,14 +168,19 @@ function channelsFirst(
 }
 
 /** The gradient of the bias: for each channel the sum of the output's gradient. */
-export function biasGradient(g: Geometry, { elements }: Values): Float32Array {
-  const plane = product(g.output);
-  const sums = new Float64Array(g.outChannels);
-  for (let item = 0; item < g.batch; item++) {
-    for (let channel = 0; channel < g.outChannels; channel++) {
-      const from = (item * g.outChannels + channel) * plane;
+export function sumOverOutputs(
+  gradient: Float32Array,
+  batch: number,
+  channels: number,
+  sizes: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const plane = product(sizes);
+  const sums = new Float64Array(channels);
+  for (let item = 0; item < batch; item++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const from = (item * channels + channel) * plane;
       let sum = 0;
-      for (let i = from; i < from + plane; i++) sum += elements[i] ?? 0;
+      for (let i = from; i < from + plane; i++) sum += gradient[i] ?? 0;
       sums[channel] = (sums[channel] ?? 0) + sum;
     }
   }

@@ -9,10 +9,10 @@ import type { Engine } from "../engine/engine.ts";
 import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   activationGradient,
-  biasGradient,
   inputGradientPass,
   isSeenInOutput,
   type Pass,
+  sumOverOutputs,
   sumsPass,
   weightGradientPass,
 } from "../execution/gradients.ts";
@@ -171,7 +171,10 @@ function* gradients(
   const weightPass = wantsParameters && geometry.batch > 0
     ? [weightGradientPass(geometry, input, gradient, algorithm, subject.gradientKey)]
     : [];
-  const biasSums = wantsParameters && bias !== null ? biasGradient(geometry, gradient) : null;
+  const { batch, outChannels, output } = geometry;
+  const biasSums = wantsParameters && bias !== null
+    ? sumOverOutputs(gradient.elements, batch, outChannels, output)
+    : null;
   const outputs = yield [...inputPass, ...weightPass];
   if (wantsParameters) addGradient(weight, weightPass.length > 0 ? outputs.at(-1)?.elements : null);
   if (bias !== null && biasSums !== null) addGradient(bias, biasSums);

@@ -16,7 +16,7 @@ import type { Values } from "../tensor/values.ts";
 import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
 import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
-import { checkTensor, resolveCall } from "./call.ts";
+import { checkTensor, resolveBackwardCall, resolveCall } from "./call.ts";
 import { compute, computeSync, type Convolution, resolveConvolution, workOf } from "./compute.ts";
 import type { MainOperands, Work } from "./compute.ts";
 import { drawInitialValues } from "./init.ts";
@@ -425,8 +425,7 @@ export abstract class Layer {
     ) {
       return last.call;
     }
-    const expected = `the layer was built for ${this.inChannels}`;
-    const call = resolveCall(this.#settings, inputShape, outputSize, expected);
+    const call = resolveCall(this.#settings, inputShape, outputSize, this.#expected);
     // Copies: the caller may change the arrays.
     this.#last = {
       inputShape: [...inputShape],
@@ -458,22 +457,23 @@ export abstract class Layer {
     };
   }
 
+  /** How an error message about the input's channels goes on. */
+  get #expected(): string {
+    return `the layer was built for ${this.inChannels}`;
+  }
+
   get #engine(): Engine {
     return this.#convolution.engine ?? defaultEngine();
   }
 
   /** What a backward pass is of. */
   #subject(input: unknown, gradOutput: unknown): BackwardSubject {
-    const { name, transposed, rank } = this.#settings;
+    const { name } = this.#settings;
     const { shape, values } = checkTensor(name, "input", input);
     const gradient = checkTensor(name, "gradOutput", gradOutput).shape;
-    const usual = this.#resolve(shape, undefined);
-    // Of the possible sizes of a transposed layer's output the gradient has the one that it had.
-    const isOther = transposed && gradient.length === shape.length &&
-      !sameShape(gradient, usual.outputShape);
     return {
       convolution: this.#convolution,
-      call: isOther ? this.#resolve(shape, gradient.slice(-rank)) : usual,
+      call: resolveBackwardCall(this.#settings, shape, gradient, this.#expected),
       operands: this.#operands(values),
       inputShape: shape,
       weight: this.weight,

@@ -1,13 +1,6 @@
-import {
-  assert,
-  assertEquals,
-  assertNotStrictEquals,
-  assertRejects,
-  assertStrictEquals,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { Conv1d, Conv2d, ConvTranspose1d, Engine, Tensor } from "../../mod.ts";
+import { Tensor } from "../../mod.ts";
 import { referenceGradients } from "../../src/convolution/formula.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf, relativeError } from "../_arbitrary.ts";
