@@ -63,8 +63,8 @@ function reachOf(g: Geometry, axis: 0 | 1 | 2, positions: number): number {
  * `(in / groups, groups * batch, ...)`, with the output's gradient as its weight `(out, batch, ...)`, to
  * `(in / groups, out, kernel...)`.
  *
- * @param g Not transposed: of a transposed convolution it is its {@linkcode inputGradientGeometry}, with input
- * and output's gradient exchanged.
+ * @param g Not transposed, its padding zeros: of a transposed convolution it is its
+ * {@linkcode inputGradientGeometry}, with input and output's gradient exchanged.
  */
 export function weightGradientGeometry(g: Geometry): Geometry {
   const exchanged = {

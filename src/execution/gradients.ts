@@ -5,7 +5,7 @@
  * @module
  */
 
-import { product } from "../base/numbers.ts";
+import { product, range } from "../base/numbers.ts";
 import {
   hasMirroredPadding,
   inputGradientGeometry,
@@ -14,7 +14,7 @@ import {
 } from "../convolution/adjoint.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
-import type { Geometry } from "../convolution/geometry.ts";
+import type { Geometry, Triple } from "../convolution/geometry.ts";
 import { padSegments } from "../convolution/padding.ts";
 import { allowsWinograd } from "../kernels/winograd/choice.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
@@ -79,24 +79,34 @@ export function inputGradientPass(
 
 /** Adds the gradient of what the padding holds to where it came from. */
 function foldPadding(g: Geometry, padded: Float32Array): Float32Array {
-  const [paddedDepth, paddedHeight, paddedWidth] = paddedSizes(g);
+  const gradient = new Float32Array(g.batch * g.inChannels * product(g.input));
+  eachPaddedRow(g, (to, from, columns) => {
+    columns.forEach((column, i) => {
+      gradient[to + column] = (gradient[to + column] ?? 0) + (padded[from + i] ?? 0);
+    });
+  });
+  return gradient;
+}
+
+/**
+ * Calls `each` for every row of the padded input with where the row that it holds begins in the input, where it
+ * begins itself, and the columns that its positions hold.
+ */
+function eachPaddedRow(
+  g: Geometry,
+  each: (row: number, paddedRow: number, columns: Int32Array) => void,
+): void {
   const [depth, height, width] = g.input;
   const [planes, rows, columns] = [sourcesOf(g, 0), sourcesOf(g, 1), sourcesOf(g, 2)];
-  const gradient = new Float32Array(g.batch * g.inChannels * depth * height * width);
+  let paddedRow = 0;
   for (let channel = 0; channel < g.batch * g.inChannels; channel++) {
-    for (let d = 0; d < paddedDepth; d++) {
-      const plane = channel * depth + (planes[d] ?? 0);
-      for (let h = 0; h < paddedHeight; h++) {
-        const to = (plane * height + (rows[h] ?? 0)) * width;
-        const from = ((channel * paddedDepth + d) * paddedHeight + h) * paddedWidth;
-        for (let w = 0; w < paddedWidth; w++) {
-          const place = to + (columns[w] ?? 0);
-          gradient[place] = (gradient[place] ?? 0) + (padded[from + w] ?? 0);
-        }
+    for (const plane of planes) {
+      for (const row of rows) {
+        each(((channel * depth + plane) * height + row) * width, paddedRow, columns);
+        paddedRow += columns.length;
       }
     }
   }
-  return gradient;
 }
 
 /** The input position that each position of a padded axis holds. */
@@ -111,39 +121,163 @@ function sourcesOf(g: Geometry, axis: 0 | 1 | 2): Int32Array {
 }
 
 /**
- * The gradient of the weights.
+ * The gradient of the weights: the sum of what the passes make.
  *
  * @param g The convolution, or transposed convolution, with at least one batch item.
  * @param gradient That of the output.
  * @param key An identity under which the engine may keep what it makes of the output's gradient, from call to
  * call.
+ * @param memoryBytes What the engine has: by it and the sizes the sum is cut into parts.
  */
-export function weightGradientPass(
+export function weightGradientPasses(
   g: Geometry,
   input: Values,
   gradient: Values,
   algorithm: Algorithm,
   key: object,
-): Pass {
+  memoryBytes: number,
+): Pass[] {
   // Of transposed convolutions input and output have exchanged their parts.
   const [convolution, seen, seeing] = g.transposed
-    ? [inputGradientGeometry(g), gradient, input]
-    : [g, input, gradient];
-  const { batch, groups, inChannels, outChannels, input: inputSizes, output } = convolution;
+    ? [inputGradientGeometry(g), gradient.elements, input.elements]
+    : [g, input.elements, gradient.elements];
+  const whole = withPadding({ geometry: convolution, seen, seeing });
+  const parts = partsOf(whole, memoryBytes / MEMORY_SHARE);
+  return parts.map((part) => weightGradientPass(part, algorithm, parts.length === 1 ? key : {}));
+}
+
+/** What the operands of a part may take of the memory: they are packed, too, and so is what they make. */
+const MEMORY_SHARE = 8;
+
+/** Some of the products that a weight's gradient is the sum of. */
+interface WeightPart {
+  readonly geometry: Geometry;
+  /** The input, and the gradient of the output. */
+  readonly seen: Float32Array;
+  readonly seeing: Float32Array;
+}
+
+/** The same with its padding as a part of the input where it {@linkcode hasMirroredPadding}. */
+function withPadding(part: WeightPart): WeightPart {
+  const { geometry: g, seen } = part;
+  if (!hasMirroredPadding(g)) return part;
+  const input = paddedSizes(g);
+  const padded = new Float32Array(g.batch * g.inChannels * product(input));
+  eachPaddedRow(g, (from, to, columns) => {
+    columns.forEach((column, i) => padded[to + i] = seen[from + column] ?? 0);
+  });
+  const geometry = { ...g, input, padBegin: NONE, padEnd: NONE, paddingMode: "zeros" } as const;
+  return { ...part, geometry, seen: padded };
+}
+
+const NONE: Triple = [0, 0, 0];
+
+/** Cuts a sum into parts whose operands take no more than so many bytes, if they can be cut so far. */
+function partsOf(part: WeightPart, bytes: number): WeightPart[] {
+  const { geometry: g, seen, seeing } = part;
+  const itemBytes = (seen.length + seeing.length) / g.batch * Float32Array.BYTES_PER_ELEMENT;
+  const items = Math.floor(bytes / itemBytes);
+  if (items >= g.batch) return [part];
+  const starts = range(Math.ceil(g.batch / Math.max(1, items))).map((i) => i * Math.max(1, items));
+  return starts.flatMap((start) => {
+    const some = itemsOf(part, start, Math.min(g.batch, start + Math.max(1, items)));
+    return items > 0 ? [some] : rowParts(some, bytes / itemBytes);
+  });
+}
+
+/** Some batch items. */
+function itemsOf({ geometry: g, seen, seeing }: WeightPart, from: number, to: number): WeightPart {
+  const of = (values: Float32Array) => {
+    const item = values.length / g.batch;
+    return values.subarray(from * item, to * item);
+  };
+  return { geometry: { ...g, batch: to - from }, seen: of(seen), seeing: of(seeing) };
+}
+
+/** One batch item by rows of outputs, along the first axis of which there are several. */
+function rowParts(part: WeightPart, share: number): WeightPart[] {
+  const { output } = part.geometry;
+  const axis = output[0] > 1 ? 0 : output[1] > 1 ? 1 : 2;
+  const rows = Math.max(1, Math.floor(output[axis] * share));
+  return range(Math.ceil(output[axis] / rows)).flatMap((i) =>
+    rowsOf(part, axis, i * rows, Math.min(output[axis], (i + 1) * rows))
+  );
+}
+
+/** The rows of outputs from one to another, with what they see; nothing where that is padding alone. */
+function rowsOf(
+  { geometry: g, seen, seeing }: WeightPart,
+  axis: 0 | 1 | 2,
+  from: number,
+  to: number,
+): WeightPart[] {
+  const origin = from * g.stride[axis] - g.padBegin[axis];
+  const end = (to - 1) * g.stride[axis] + (g.kernel[axis] - 1) * g.dilation[axis] + 1 -
+    g.padBegin[axis];
+  const first = Math.max(0, origin);
+  const last = Math.min(g.input[axis], end);
+  if (last <= first) return [];
+  const geometry = {
+    ...g,
+    input: replaced(g.input, axis, last - first),
+    output: replaced(g.output, axis, to - from),
+    padBegin: replaced(g.padBegin, axis, first - origin),
+    padEnd: replaced(g.padEnd, axis, end - last),
+  };
+  return [{
+    geometry,
+    seen: rowsAlong(seen, g.input, axis, first, last),
+    seeing: rowsAlong(seeing, g.output, axis, from, to),
+  }];
+}
+
+function replaced(sizes: Triple, axis: 0 | 1 | 2, size: number): Triple {
+  const [depth, height, width] = sizes;
+  return axis === 0
+    ? [size, height, width]
+    : axis === 1
+    ? [depth, size, width]
+    : [depth, height, size];
+}
+
+/** The elements between two positions of an axis. */
+function rowsAlong(
+  values: Float32Array,
+  sizes: Triple,
+  axis: 0 | 1 | 2,
+  from: number,
+  to: number,
+): Float32Array {
+  const inner = product(sizes.slice(axis + 1));
+  const [whole, part] = [sizes[axis] * inner, (to - from) * inner];
+  const outer = values.length / whole;
+  const rows = new Float32Array(outer * part);
+  for (let i = 0; i < outer; i++) {
+    rows.set(values.subarray(i * whole + from * inner, i * whole + to * inner), i * part);
+  }
+  return rows;
+}
+
+function weightGradientPass(
+  { geometry: convolution, seen, seeing }: WeightPart,
+  algorithm: Algorithm,
+  key: object,
+): Pass {
+  const { batch, groups, inChannels, outChannels, input, output, kernel } = convolution;
   const geometry = weightGradientGeometry(convolution);
   const operands = {
     ...PLAIN,
     input: new ArrayValues(
-      channelsFirst(seen.elements, [batch, groups, inChannels / groups], product(inputSizes)),
+      channelsFirst(seen, [batch, groups, inChannels / groups], product(input)),
     ),
-    weight: channelsFirst(seeing.elements, [batch, 1, outChannels], product(output)),
+    weight: channelsFirst(seeing, [batch, 1, outChannels], product(output)),
     frozenKey: null,
     weightKey: key,
     algorithm: algorithmFor(geometry, algorithm),
   };
   const sizes = [inChannels / groups, 1, outChannels] as const;
   const finish = ({ elements }: Values) =>
-    new ArrayValues(channelsFirst(elements, sizes, product(g.kernel)));
+    new ArrayValues(channelsFirst(elements, sizes, product(kernel)));
   return { geometry, operands, finish };
 }
 

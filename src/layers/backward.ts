@@ -5,7 +5,7 @@
  */
 
 import { checkBoolean, checkOptionNames, describeShape } from "../base/checks.ts";
-import type { Engine } from "../engine/engine.ts";
+import { type Engine, runtimeOf } from "../engine/engine.ts";
 import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   activationGradient,
@@ -14,7 +14,7 @@ import {
   type Pass,
   sumOverOutputs,
   sumsPass,
-  weightGradientPass,
+  weightGradientPasses,
 } from "../execution/gradients.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
@@ -78,7 +78,7 @@ export async function backward(
   options: BackwardOptions,
 ): Promise<Tensor | null> {
   const request = resolveRequest(subject, gradOutput, options);
-  const passes = gradients(subject, request, copied);
+  const passes = gradients(subject, request, runtimeOf(engine).memoryBytes, copied);
   for (let step = passes.next();;) {
     if (step.done) return step.value;
     const outputs = step.value.map(async (pass) =>
@@ -96,7 +96,7 @@ export function backwardSync(
   options: BackwardOptions,
 ): Tensor | null {
   const request = resolveRequest(subject, gradOutput, options);
-  const passes = gradients(subject, request, (values) => values);
+  const passes = gradients(subject, request, runtimeOf(engine).memoryBytes, (values) => values);
   for (let step = passes.next();;) {
     if (step.done) return step.value;
     step = passes.next(
@@ -154,11 +154,13 @@ function checkSameShape(
 /**
  * The convolutions behind some gradients; adds up those of the parameters at the end.
  *
+ * @param memoryBytes What the engine has.
  * @param keep Makes a copy where a value may be changed before it is read.
  */
 function* gradients(
   subject: Subject,
   request: Request,
+  memoryBytes: number,
   keep: (values: Values) => Values,
 ): Passes<Tensor | null> {
   const { call: { geometry }, weight, bias, inputShape } = subject;
@@ -168,18 +170,20 @@ function* gradients(
   const { input, weight: elements, frozenKey, weightKey } = operands;
   const weights = { weight: elements, frozenKey, weightKey };
   const inputPass = wantsInput ? [inputGradientPass(geometry, gradient, weights, algorithm)] : [];
-  const weightPass = wantsParameters && geometry.batch > 0
-    ? [weightGradientPass(geometry, input, gradient, algorithm, subject.gradientKey)]
+  const weightPasses = wantsParameters && geometry.batch > 0
+    ? weightGradientPasses(geometry, input, gradient, algorithm, subject.gradientKey, memoryBytes)
     : [];
   const { batch, outChannels, output } = geometry;
   const biasSums = wantsParameters && bias !== null
     ? sumOverOutputs(gradient.elements, batch, outChannels, output)
     : null;
-  const outputs = yield [...inputPass, ...weightPass];
-  if (wantsParameters) addGradient(weight, weightPass.length > 0 ? outputs.at(-1)?.elements : null);
-  if (bias !== null && biasSums !== null) addGradient(bias, biasSums);
-  const [inputGradient] = outputs;
-  return wantsInput && inputGradient !== undefined ? tensorOf(inputGradient, inputShape) : null;
+  const outputs = yield [...inputPass, ...weightPasses];
+  const [inputGradient, weightGradients] = wantsInput
+    ? [outputs[0], outputs.slice(1)]
+    : [undefined, outputs];
+  if (wantsParameters) addGradients(weight, weightGradients.map(({ elements }) => elements));
+  if (bias !== null && biasSums !== null) addGradients(bias, [biasSums]);
+  return inputGradient === undefined ? null : tensorOf(inputGradient, inputShape);
 }
 
 /** A gradient, and the operands of the forward pass as they were. */
@@ -211,10 +215,11 @@ function* beforeActivation(
   return { gradient: activated(keptGradient, sums), operands: kept };
 }
 
-/** Adds to what a parameter has of its gradient. */
-function addGradient(parameter: Parameter, gradient: Float32Array | null | undefined): void {
+/** Adds to what a parameter has of its gradient, one after the other. */
+function addGradients(parameter: Parameter, gradients: readonly Float32Array[]): void {
   parameter.grad ??= Tensor.zeros(parameter.shape);
-  if (!gradient) return;
   const { data } = parameter.grad;
-  for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) + (gradient[i] ?? 0);
+  for (const gradient of gradients) {
+    for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) + (gradient[i] ?? 0);
+  }
 }

@@ -5,16 +5,17 @@
  */
 
 import { checkInteger, describeShape } from "../base/checks.ts";
-import { defaultEngine, type Engine } from "../engine/engine.ts";
+import { defaultEngine, type Engine, runtimeOf } from "../engine/engine.ts";
 import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   inputGradientPass,
   type Pass,
   sumOverOutputs,
-  weightGradientPass,
+  weightGradientPasses,
 } from "../execution/gradients.ts";
 import { checkShape, sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
+import type { Values } from "../tensor/values.ts";
 import { checkTensor, resolveBackwardCall } from "./call.ts";
 import { type ConvolutionOptions, type FunctionKind, resolveByWeight } from "./compute.ts";
 import {
@@ -267,19 +268,32 @@ export function convBiasGrad(gradOutput: AnyTensor, rank: 1 | 2 | 3): Tensor {
 /** A gradient that is to be computed. */
 interface GradientWork {
   readonly engine: Engine;
-  /** `null` where there is nothing to add up: the gradient is zero. */
-  readonly pass: Pass | null;
+  /** What the gradient is the sum of. */
+  readonly passes: readonly Pass[];
   readonly shape: readonly number[];
 }
 
-async function compute({ engine, pass, shape }: GradientWork): Promise<Tensor> {
-  if (pass === null) return Tensor.zeros(shape);
-  return tensorOf(pass.finish(await convolve(engine, pass.geometry, pass.operands)), shape);
+async function compute({ engine, passes, shape }: GradientWork): Promise<Tensor> {
+  const outputs = passes.map(async ({ geometry, operands, finish }) =>
+    finish(await convolve(engine, geometry, operands))
+  );
+  return sumOf(await Promise.all(outputs), shape);
 }
 
-function computeSync({ engine, pass, shape }: GradientWork): Tensor {
-  if (pass === null) return Tensor.zeros(shape);
-  return tensorOf(pass.finish(convolveSync(engine, pass.geometry, pass.operands)), shape);
+function computeSync({ engine, passes, shape }: GradientWork): Tensor {
+  const outputs = passes.map(({ geometry, operands, finish }) =>
+    finish(convolveSync(engine, geometry, operands))
+  );
+  return sumOf(outputs, shape);
+}
+
+function sumOf([first, ...others]: readonly Values[], shape: readonly number[]): Tensor {
+  if (first === undefined) return Tensor.zeros(shape);
+  const sum = tensorOf(first, shape);
+  for (const { elements } of others) {
+    elements.forEach((value, i) => sum.data[i] = (sum.data[i] ?? 0) + value);
+  }
+  return sum;
 }
 
 function inputWork(
@@ -295,7 +309,7 @@ function inputWork(
   const weights = { weight: values.elements, frozenKey: null, weightKey: values.elements };
   return {
     engine: convolution.engine ?? defaultEngine(),
-    pass: inputGradientPass(call.geometry, gradient, weights, convolution.algorithm),
+    passes: [inputGradientPass(call.geometry, gradient, weights, convolution.algorithm)],
     shape,
   };
 }
@@ -311,10 +325,11 @@ function weightWork(
   const shape = checkShape(kind.name, weightShape);
   const { convolution, call, gradient } = resolve(kind, inputShape, shape, gradOutput, options);
   const { algorithm, engine = defaultEngine() } = convolution;
-  const pass = call.geometry.batch === 0
-    ? null
-    : weightGradientPass(call.geometry, values, gradient, algorithm, {});
-  return { engine, pass, shape };
+  const { memoryBytes } = runtimeOf(engine);
+  const passes = call.geometry.batch === 0
+    ? []
+    : weightGradientPasses(call.geometry, values, gradient, algorithm, {}, memoryBytes);
+  return { engine, passes, shape };
 }
 
 /** Fixes every size, and checks the gradient's. */
