@@ -281,6 +281,9 @@ function weightGradientPass(
   return { geometry, operands, finish };
 }
 
+/** Fewer elements are copied sooner one by one. */
+const LEAST_SET = 64;
+
 /** Planes `[item][group][channel]` as `[channel][group][item]`; as they are where that is the same. */
 function channelsFirst(
   planes: Float32Array,
@@ -294,7 +297,8 @@ function channelsFirst(
       for (let channel = 0; channel < channels; channel++) {
         const from = ((item * groups + group) * channels + channel) * plane;
         const to = ((channel * groups + group) * items + item) * plane;
-        sorted.set(planes.subarray(from, from + plane), to);
+        if (plane >= LEAST_SET) sorted.set(planes.subarray(from, from + plane), to);
+        else for (let i = 0; i < plane; i++) sorted[to + i] = planes[from + i] ?? 0;
       }
     }
   }

@@ -127,7 +127,7 @@ function resolveRequest(
   const gradient = valuesOf("gradOutput", gradOutput);
   const given = output === undefined ? null : valuesOf("output", output);
   for (const parameter of parameters ? [weight, bias] : []) {
-    if (parameter?.grad == null) continue;
+    if (!parameter?.grad) continue;
     const { shape } = checkTensor(name, "the gradient of a parameter", parameter.grad);
     checkSameShape(name, "the gradient of a parameter", shape, parameter.shape);
   }
