@@ -16,7 +16,7 @@ import type { Algorithm } from "../convolution/algorithm.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
 import type { Geometry, Triple } from "../convolution/geometry.ts";
 import { padSegments } from "../convolution/padding.ts";
-import { allowsWinograd } from "../kernels/winograd/choice.ts";
+import { allowsWinograd } from "../kernels/winograd/applies.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
 import type { Operands } from "./convolve.ts";
 
