@@ -133,6 +133,11 @@ export abstract class Layer {
     return this.#convolution.activation.activation;
   }
 
+  /** The slope of activation `"leakyRelu"` for negative values; 0 for others. */
+  get negativeSlope(): number {
+    return this.#convolution.activation.negativeSlope;
+  }
+
   /** Whether {@linkcode Layer.freeze} has been called. */
   get frozen(): boolean {
     return this.#frozenKey !== null;
@@ -400,6 +405,8 @@ export abstract class Layer {
     if (!this.bias) parts.push("bias=false");
     if (paddingMode !== "zeros") parts.push(`paddingMode=${describe(paddingMode)}`);
     if (this.activation !== null) parts.push(`activation=${describe(this.activation)}`);
+    if (this.activation === "leakyRelu") parts.push(`negativeSlope=${this.negativeSlope}`);
+    if (this.algorithm !== "auto") parts.push(`algorithm=${describe(this.algorithm)}`);
     return `${name}(${parts.join(", ")})`;
   }
 
