@@ -6,11 +6,11 @@ import {
   describeShape,
 } from "../base/checks.ts";
 
-/** The valid values of the option `paddingMode`. */
-export const PADDING_MODES = ["zeros", "reflect", "replicate", "circular"] as const;
-
 /** What lies beyond the border of the input. */
-export type PaddingMode = typeof PADDING_MODES[number];
+export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
+
+/** The valid values of the option `paddingMode`. */
+export const PADDING_MODES: readonly PaddingMode[] = ["zeros", "reflect", "replicate", "circular"];
 
 /** One number for all spatial axes, or one number per axis. */
 export type Size = number | readonly number[];
