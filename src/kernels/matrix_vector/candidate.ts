@@ -8,11 +8,12 @@ import { product } from "../../base/numbers.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { multiplyAddNanoseconds } from "../common/costs.ts";
 import type { Candidate, Problem } from "../plan.ts";
-import { isInOrder, seenShare } from "./input.ts";
-import { planMatrixVector, termsOf } from "./plan.ts";
 
-/** Taps that are brought together; more make programs too long. */
-const MOST_TAPS = 512;
+import { planMatrixVector, termsOf } from "./plan.ts";
+import { countSeen, isInOrder } from "./seen.ts";
+
+/** Elements of a plane that are brought together; more make programs too long. */
+const MOST_GATHERED = 512;
 
 /** Terms of a sum, and outputs: instructions reach no further than eight times as many. */
 const MOST_ELEMENTS = 2 ** 25;
@@ -26,13 +27,12 @@ const LEAST_CHANNELS = 4;
 /**
  * Convolutions with one output position, and of those that are transposed, with one input position.
  *
- * The estimate is of the multiply-adds alone, those left out that see nothing but padding: who computes them
- * otherwise has no fewer, and reads weights that are in the same cache lines.
+ * The estimate is of the multiply-adds alone: nobody has fewer, and nobody reads fewer weights.
  */
 export function matrixVectorCandidate(problem: Problem): Candidate | null {
   const { geometry: g, target } = problem;
   if (!applies(g)) return null;
-  const products = g.batch * g.outChannels * termsOf(g) * seenShare(g);
+  const products = g.batch * g.outChannels * termsOf(g);
   return {
     nanoseconds: products / target.lanes * multiplyAddNanoseconds(target),
     plan: () => planMatrixVector(problem),
@@ -41,9 +41,13 @@ export function matrixVectorCandidate(problem: Problem): Candidate | null {
 
 function applies(g: Geometry): boolean {
   if (product(g.output) > 1) return false;
-  if (Math.max(g.groups * termsOf(g), g.outChannels) > MOST_ELEMENTS) return false;
+  const terms = termsOf(g);
+  if (Math.max(g.groups * terms, g.outChannels) > MOST_ELEMENTS) return false;
   const channels = g.outChannels / g.groups;
-  if (g.groups > 1 && channels * termsOf(g) < LEAST_PRODUCTS) return false;
-  if (isInOrder(g)) return !g.transposed || product(g.kernel) === 1;
-  return !g.transposed && product(g.kernel) <= MOST_TAPS && channels >= LEAST_CHANNELS;
+  if (g.groups > 1 && channels * terms < LEAST_PRODUCTS) return false;
+  if (g.transposed) return product(g.kernel) === 1 && isInOrder(g);
+  const seen = countSeen(g);
+  const isPacked = seen < product(g.kernel);
+  if (isInOrder(g)) return !isPacked || seen <= MOST_GATHERED;
+  return seen <= MOST_GATHERED && channels >= LEAST_CHANNELS;
 }

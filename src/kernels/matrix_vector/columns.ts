@@ -28,7 +28,6 @@ import {
   type MatrixShape,
   MOST_ITEMS,
   OUTPUT,
-  outputSteps,
   PARAMETERS,
   SCRATCH,
   WEIGHT,
@@ -41,8 +40,13 @@ const HELD_INPUTS: Readonly<Record<Target["name"], number>> = { wasm: 8, avx2: 8
 /** Runs of weights that are read at once. */
 const MOST_TERMS = 8;
 
-/** Outputs that a tile has a whole number of times: shorter runs of weights are read more slowly. */
-const LEAST_RUN = 64;
+/** Vectors of outputs of a turn of the loop over them. */
+const VECTORS = 2;
+
+/** Outputs of a tile at least, unless that leaves too few tiles: shorter runs of weights are read more slowly. */
+const LEAST_RUN = 512;
+const SHORTEST_RUN = 64;
+const ENOUGH_TILES = 4;
 
 /** What is held at a time. */
 interface ColumnTile {
@@ -53,8 +57,9 @@ interface ColumnTile {
 /** Tiles of parts of all rows. */
 export function columnKernel(shape: MatrixShape, batch: number): MatrixKernel {
   const tile = columnTile(shape, batch);
+  const some = shape.outChannels / ENOUGH_TILES;
   return {
-    outChannels: LEAST_RUN,
+    outChannels: Math.min(LEAST_RUN, Math.ceil(some / SHORTEST_RUN) * SHORTEST_RUN),
     weightStep: FLOAT_BYTES,
     scratchBytes: ({ outChannels }) => tile.items * sumPitch(shape.target, outChannels),
     write: (block) => columnsProgram(shape, block, tile),
@@ -102,7 +107,7 @@ function writeSums(
   const weight = code.pointer(WEIGHT);
   const kept = keptSums(code, shape, outChannels);
   const finished = finishedSums(code, shape);
-  const pass = (terms: number, begin: WriteSum, end: WriteSum) => {
+  const pass = (terms: number, begin: SumEnd, end: SumEnd) => {
     writePass(code, shape, outChannels, { terms, items, input, weight, begin, end });
     code.advance(input, terms * FLOAT_BYTES);
     code.advance(weight, terms * shape.outChannels * FLOAT_BYTES);
@@ -113,21 +118,33 @@ function writeSums(
   if (passes > 1) pass(terms, kept.begin, finished.end);
 }
 
-/** Writes how a vector of an item's sums comes from memory or goes there; `count` of its lanes count. */
-type WriteSum = (sum: Register, item: number, count: number) => void;
+/** How the sums of a pass come from memory, or go there. */
+interface SumEnd {
+  /** What moves along with them. */
+  readonly pointers: readonly Pointer[];
+  /** Writes that for a vector of an item's sums, of which `lanes` count. */
+  write(sum: Register, item: number, offset: number, lanes: number): void;
+}
 
 /** How a sum begins and ends a pass. */
 interface Ends {
-  readonly begin: WriteSum;
-  readonly end: WriteSum;
+  readonly begin: SumEnd;
+  readonly end: SumEnd;
 }
 
 /** Sums that lie in scratch memory between two passes. */
 function keptSums(code: ProgramBuilder, { target }: MatrixShape, outChannels: number): Ends {
   const pitch = sumPitch(target, outChannels);
+  const pointers = [SCRATCH];
   return {
-    begin: (sum, item) => code.load(sum, SCRATCH, item * pitch),
-    end: (sum, item) => code.store(sum, SCRATCH, item * pitch),
+    begin: {
+      pointers,
+      write: (sum, item, offset) => code.load(sum, SCRATCH, item * pitch + offset),
+    },
+    end: {
+      pointers,
+      write: (sum, item, offset) => code.store(sum, SCRATCH, item * pitch + offset),
+    },
   };
 }
 
@@ -135,14 +152,20 @@ function keptSums(code: ProgramBuilder, { target }: MatrixShape, outChannels: nu
 function finishedSums(code: ProgramBuilder, shape: MatrixShape): Ends {
   const { hasBias, outputPitch, epilogue } = shape;
   return {
-    begin: (sum, _item, count) => {
-      if (hasBias) code.load(sum, BIAS, 0, count);
-      else code.zero(sum);
+    begin: {
+      pointers: hasBias ? [BIAS] : [],
+      write: (sum, _item, offset, lanes) => {
+        if (hasBias) code.load(sum, BIAS, offset, lanes);
+        else code.zero(sum);
+      },
     },
-    end: (sum, item, count) => {
-      const offset = item * outputPitch;
-      const pixels = { output: OUTPUT, add: ADD, offset, pixelStep: FLOAT_BYTES, lanes: count };
-      writeOutput(code, sum, pixels, epilogue);
+    end: {
+      pointers: epilogue.add ? [OUTPUT, ADD] : [OUTPUT],
+      write: (sum, item, offset, lanes) => {
+        const from = item * outputPitch + offset;
+        const pixels = { output: OUTPUT, add: ADD, offset: from, pixelStep: FLOAT_BYTES, lanes };
+        writeOutput(code, sum, pixels, epilogue);
+      },
     },
   };
 }
@@ -169,22 +192,21 @@ function writePass(
   });
   const sums = code.registers(items);
   const element = code.register();
-  const writeVector = (count: number) => {
-    sums.forEach((sum, item) => begin(sum, item, count));
+  const writeVector = (offset: number, count: number) => {
+    sums.forEach((sum, item) => begin.write(sum, item, offset, count));
     for (const term of range(terms)) {
-      code.load(element, weight, term * shape.outChannels * FLOAT_BYTES, count);
+      code.load(element, weight, term * shape.outChannels * FLOAT_BYTES + offset, count);
       sums.forEach((sum, item) => code.fma(sum, held[item]?.[term] ?? 0, element));
     }
-    sums.forEach((sum, item) => end(sum, item, count));
+    sums.forEach((sum, item) => end.write(sum, item, offset, count));
   };
   const vectorBytes = lanes * FLOAT_BYTES;
-  const along = [
-    [weight, vectorBytes],
-    [SCRATCH, vectorBytes],
-    ...outputSteps(shape, vectorBytes),
-  ] as const;
-  const full = Math.floor(outChannels / lanes);
-  code.sweep(full, along, () => writeVector(lanes));
+  const pointers = [...new Set([weight, ...begin.pointers, ...end.pointers])];
+  const along = pointers.map((pointer) => [pointer, vectorBytes] as const);
+  const vectors = Math.floor(outChannels / lanes);
+  writeBlocks(code, vectors, VECTORS, along, (count) => {
+    for (const vector of range(count)) writeVector(vector * vectorBytes, lanes);
+  });
   const rest = outChannels % lanes;
-  if (rest > 0) code.displaced(along, full, () => writeVector(rest));
+  if (rest > 0) code.displaced(along, vectors, () => writeVector(0, rest));
 }

@@ -5,19 +5,22 @@
  */
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
+import type { Target } from "../../codegen/target.ts";
+import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
 import { evenBlock, multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { columnKernel } from "./columns.ts";
-import { gatherPhase, isInOrder } from "./input.ts";
+import { gatherPhase } from "./gather.ts";
 import { rowKernel } from "./rows.ts";
+import { countSeen, isInOrder, seenPositions, seenTaps } from "./seen.ts";
 import type { MatrixBlock, MatrixKernel, MatrixShape } from "./shape.ts";
 
-/** Terms of a sum. */
-export function termsOf({ inChannels, groups, kernel }: Geometry): number {
-  return inChannels / groups * product(kernel);
+/** Terms of a sum: taps that see nothing but padding have none. */
+export function termsOf(g: Geometry): number {
+  return g.inChannels / g.groups * countSeen(g);
 }
 
 /** Plans a convolution with one output position; a transposed one also has one input position. */
@@ -34,25 +37,51 @@ export function planMatrixVector(request: Problem): PlanBody {
     epilogue,
   };
   const kernel = g.transposed ? columnKernel(shape, g.batch) : rowKernel(shape, g.batch);
-  const inOrder = isInOrder(g);
   const block = blockOf(shape, g, kernel.outChannels);
-  const phase = new PhaseBuilder("convolve");
-  addTiles(phase, { g, shape, kernel, block }, inOrder ? BUFFER.input : BUFFER.padded);
+  const gathered = terms > 0 && !isInOrder(g);
+  const packed = terms > 0 && countSeen(g) < product(g.kernel);
+  const tiles = new PhaseBuilder("convolve");
+  addTiles(tiles, { g, shape, kernel, block }, {
+    input: gathered ? BUFFER.padded : BUFFER.input,
+    weight: packed ? BUFFER.packedWeight : BUFFER.weight,
+  });
   return {
     family: "matrix-vector",
-    inputLayout: inOrder ? PLAIN_LAYOUT : GATHERED_LAYOUT,
+    inputLayout: gathered ? GATHERED_LAYOUT : PLAIN_LAYOUT,
     buffers: planBuffers(
       request,
-      inOrder ? 0 : g.batch * g.groups * terms,
-      0,
+      gathered ? g.batch * g.groups * terms : 0,
+      packed ? g.outChannels * terms : 0,
       kernel.scratchBytes(block),
     ),
-    preparation: [],
-    phases: [...inOrder ? [] : [gatherPhase(g, target)], phase.build()],
+    preparation: packed ? [weightPhase(g, target)] : [],
+    phases: [...gathered ? [inputPhase(g, target)] : [], tiles.build()],
   };
 }
 
 const GATHERED_LAYOUT = "[batch][channel][tap]";
+
+/** Brings the input together that is seen. */
+function inputPhase(g: Geometry, target: Target): Phase {
+  const planes = {
+    buffer: BUFFER.input,
+    count: g.batch * g.inChannels,
+    size: product(g.input),
+    places: seenPositions(g),
+  };
+  return gatherPhase("gather input", planes, BUFFER.padded, target);
+}
+
+/** Brings the weights together that see something. */
+function weightPhase(g: Geometry, target: Target): Phase {
+  const planes = {
+    buffer: BUFFER.weight,
+    count: g.outChannels * g.inChannels / g.groups,
+    size: product(g.kernel),
+    places: seenTaps(g),
+  };
+  return gatherPhase("pack weights", planes, BUFFER.packedWeight, target);
+}
 
 /** What is computed, by what, and how it is cut. */
 interface Tiles {
@@ -62,7 +91,12 @@ interface Tiles {
   readonly block: MatrixBlock;
 }
 
-function addTiles(phase: PhaseBuilder, { g, shape, kernel, block }: Tiles, input: number): void {
+/** Adds the tiles; `input` and `weight` are the buffers that they read. */
+function addTiles(
+  phase: PhaseBuilder,
+  { g, shape, kernel, block }: Tiles,
+  { input, weight }: { readonly input: number; readonly weight: number },
+): void {
   const { terms, outChannels, inputPitch, outputPitch } = shape;
   const steps = (input: number, weight: number, bias: number, output: number) => {
     return [input, weight, bias, output, output];
@@ -85,7 +119,7 @@ function addTiles(phase: PhaseBuilder, { g, shape, kernel, block }: Tiles, input
     ],
     [
       { buffer: input, offset: 0 },
-      { buffer: BUFFER.weight, offset: 0 },
+      { buffer: weight, offset: 0 },
       { buffer: BUFFER.bias, offset: 0 },
       { buffer: BUFFER.output, offset: 0 },
       { buffer: BUFFER.add, offset: 0 },
