@@ -3,6 +3,16 @@
  * have them. The outputs are in the lanes: some terms of all outputs of a tile are added, then the next, so
  * that a few long runs of weights are read at a time. Between them sums lie in scratch memory.
  *
+ * Milliseconds of one thread, by stride phases and so, frozen:
+ *
+ * | transposed 4x4 @1 | AVX-512 | WebAssembly |
+ * | --- | --- | --- |
+ * | 100>1024 | 0.33, 0.31 | 0.66, 0.33 |
+ * | 100>1024, batch of 16 | 4.49, 0.97 | 17.4, 2.59 |
+ *
+ * In tiles of 64, 256, 512 and 1024 outputs 512>512 took 0.89, 0.81, 0.74 and 0.74 milliseconds with AVX-512,
+ * 2.75, 2.33, 2.16 and 1.71 in WebAssembly, half of that since only the pointers move that a pass uses.
+ *
  * @module
  */
 
@@ -26,13 +36,15 @@ import {
   type MatrixBlock,
   type MatrixKernel,
   type MatrixShape,
-  MOST_ITEMS,
   OUTPUT,
   PARAMETERS,
   SCRATCH,
   WEIGHT,
   writeBlocks,
 } from "./shape.ts";
+
+/** Items that a weight is loaded for. */
+const MOST_ITEMS = 4;
 
 /** Inputs that are held in registers: one for every term and item. */
 const HELD_INPUTS: Readonly<Record<Target["name"], number>> = { wasm: 8, avx2: 8, avx512: 16 };
@@ -43,7 +55,7 @@ const MOST_TERMS = 8;
 /** Vectors of outputs of a turn of the loop over them. */
 const VECTORS = 2;
 
-/** Outputs of a tile at least, unless that leaves too few tiles: shorter runs of weights are read more slowly. */
+/** Outputs of a tile, unless that leaves too few tiles: shorter runs of weights are read more slowly. */
 const LEAST_RUN = 512;
 const SHORTEST_RUN = 64;
 const ENOUGH_TILES = 4;
@@ -66,7 +78,7 @@ export function columnKernel(shape: MatrixShape, batch: number): MatrixKernel {
   };
 }
 
-/** Up to four items, and terms that leave registers for them. */
+/** Items, and terms that leave registers for them. */
 function columnTile({ target }: MatrixShape, batch: number): ColumnTile {
   const { size: items } = evenParts(batch, MOST_ITEMS);
   return { items, terms: Math.min(MOST_TERMS, Math.floor(HELD_INPUTS[target.name] / items)) };

@@ -46,9 +46,6 @@ export interface MatrixKernel {
   write(block: MatrixBlock): Program;
 }
 
-/** Items that a weight is loaded for at once. */
-export const MOST_ITEMS = 4;
-
 export const INPUT: Pointer = 0;
 export const WEIGHT: Pointer = 1;
 export const BIAS: Pointer = 2;
