@@ -6,7 +6,7 @@ import {
   type Target,
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
-import type { PaddingMode } from "../../../src/convolution/geometry.ts";
+import type { PaddingMode } from "../../../src/convolution/settings.ts";
 import { BUFFER } from "../../../src/kernels/plan.ts";
 import { FLOAT_BYTES } from "../../../src/codegen/program.ts";
 import { planFor } from "../../../src/kernels/choose.ts";
