@@ -129,6 +129,11 @@ export abstract class Layer {
     return this.#convolution.activation.activation;
   }
 
+  /** The slope of the activation `"leakyRelu"` for negative values; 0 without it. */
+  get negativeSlope(): number {
+    return this.#convolution.activation.negativeSlope;
+  }
+
   /** Whether {@linkcode Layer.freeze} has been called. */
   get frozen(): boolean {
     return this.#frozenKey !== null;

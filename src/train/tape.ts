@@ -1,0 +1,581 @@
+import { checkOptionNames, describe, describeShape } from "../base/checks.ts";
+import type { Activation } from "../convolution/epilogue.ts";
+import type { Size } from "../convolution/settings.ts";
+import { checkTensor } from "../layers/call.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { type AnyTensor, partsOf, Tensor, tensorOf, type TensorParts } from "../tensor/tensor.ts";
+import type { Values } from "../tensor/values.ts";
+import { activationGradient } from "./activation_gradient.ts";
+import { checkSameShape } from "./checks.ts";
+
+/** Options of {@linkcode Tape.forward}. */
+export interface TapeForwardOptions {
+  /** A tensor that is added to the output before the activation. It gets a gradient too. */
+  readonly add?: AnyTensor;
+  /** Of transposed layers: the output's spatial sizes or its full shape. */
+  readonly outputSize?: Size;
+}
+
+/** What a layer is asked for in a backward pass. */
+export interface TapeBackwardOptions {
+  /** The output of the forward pass. */
+  readonly output?: AnyTensor;
+  /** Whether the gradient of the input is wanted. */
+  readonly input?: boolean;
+  /** Whether the gradients of the parameters are wanted. */
+  readonly parameters?: boolean;
+}
+
+/** What a {@linkcode Tape} needs of a layer. The six layers have it. */
+export interface TapeLayer {
+  /** The function that is applied to every output, or `null`. */
+  readonly activation: Activation | null;
+  /** The slope of `"leakyRelu"` for negative values. */
+  readonly negativeSlope: number;
+  /** Whether the parameters will not change any more, and so need no gradient. */
+  readonly frozen: boolean;
+  /** Computes the output. */
+  forward(input: AnyTensor, options?: TapeForwardOptions): Promise<Tensor>;
+  /** Computes the output at once. */
+  forwardSync(input: AnyTensor, options?: TapeForwardOptions): Tensor;
+  /** Computes the input's gradient, and adds to those of the parameters. */
+  backward(
+    input: AnyTensor,
+    gradOutput: AnyTensor,
+    options?: TapeBackwardOptions,
+  ): Promise<Tensor | null>;
+  /** The same at once. */
+  backwardSync(
+    input: AnyTensor,
+    gradOutput: AnyTensor,
+    options?: TapeBackwardOptions,
+  ): Tensor | null;
+}
+
+/** The gradients of an operation's inputs, in their order; `null` is zero, and what is not needed. */
+export type InputGradients = readonly (AnyTensor | null)[];
+
+/**
+ * The backward pass of an operation: from the gradient of its output, of the output's shape, to those of its inputs.
+ * `needed` says of each input whether its gradient is used. The gradient may belong to others: it is not to be
+ * changed.
+ */
+export type OperationBackward = (
+  gradient: AnyTensor,
+  needed: readonly boolean[],
+) => InputGradients | Promise<InputGradients>;
+
+/** An operation that has been computed. */
+interface Operation {
+  /** For error messages. */
+  readonly name: string;
+  readonly inputs: readonly TensorParts[];
+  readonly output: TensorParts;
+  /** Whether something besides the inputs may want a gradient. */
+  readonly hasParameters: boolean;
+  readonly backward: OperationBackward;
+  readonly backwardSync: OperationBackward;
+}
+
+/** An operation whose turn it is. */
+interface Turn {
+  readonly operation: Operation;
+  readonly gradient: AnyTensor;
+  readonly needed: readonly boolean[];
+}
+
+/** Gradients by the values that they are of: a tensor that is reshaped stays the same. */
+type Gradients = Map<Values, AnyTensor>;
+
+/** Operations in the order of their calls; `null` where one is not computed yet. */
+type Operations = (Operation | null)[];
+
+/**
+ * Records a forward pass, and runs back through it: reverse-mode differentiation, at the grain of layers. Gradients
+ * of parameters are added up in the layers, those of tensors that were {@linkcode Tape.watch | watched} here; what
+ * neither needs is not computed. Where a tensor is used more than once its gradients are added up, in an order that
+ * the order of the calls fixes.
+ *
+ * A tape holds on to every tensor that it has seen until {@linkcode Tape.clear}: record each step anew. Recorded
+ * tensors must not be written to before the backward pass. A tensor that is reshaped counts as the same one.
+ *
+ * @example
+ * ```ts ignore
+ * import { Conv2d, Tensor } from "@tileconv/conv";
+ * import { crossEntropy, SGD, Tape } from "@tileconv/conv/train";
+ *
+ * const body = new Conv2d(1, 8, 3, { stride: 2, activation: "relu", seed: 0 });
+ * const head = new Conv2d(8, 2, 3, { seed: 1 });
+ * const optimizer = new SGD([...body.parameters(), ...head.parameters()], { learningRate: 0.1 });
+ * const images = Tensor.randn([4, 1, 7, 7], { seed: 2 });
+ * for (let step = 0; step < 10; step++) {
+ *   using tape = new Tape();
+ *   const logits = await tape.forward(head, await tape.forward(body, images));
+ *   const { gradient } = crossEntropy(logits.reshape([4, 2]), [0, 1, 1, 0]);
+ *   optimizer.zeroGrad();
+ *   await tape.backward(logits.reshape([4, 2]), gradient);
+ *   optimizer.step();
+ * }
+ * ```
+ *
+ * @example An operation of one's own
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { Tape } from "@tileconv/conv/train";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tape = new Tape();
+ * const x = tape.watch(Tensor.from([1, 2, 3]));
+ * const squares = new Tensor(x.data.map((value) => value * value), x.shape);
+ * tape.record([x], squares, ({ data }) => [
+ *   new Tensor(x.data.map((value, index) => 2 * value * (data[index] ?? 0)), x.shape),
+ * ]);
+ * tape.backwardSync(squares, Tensor.ones([3]));
+ * assertEquals([...tape.gradient(x)?.data ?? []], [2, 4, 6]);
+ * ```
+ */
+export class Tape {
+  #operations: Operations = [];
+  /** The gradients that were asked for; `null` where none has arrived. */
+  #watched: Map<Values, Tensor | null> = new Map();
+
+  /**
+   * Computes the output of a layer and records the call.
+   *
+   * @param layer The layer. If it is frozen its parameters get no gradient.
+   * @param input The input.
+   * @param options What is added to the output, and the output's size. `out` cannot be given: the tape keeps the
+   * output, and the input must stay what it is.
+   * @returns What `layer.forward()` returns.
+   * @throws {TypeError} If an option is unknown or an operand not a tensor (the promise is rejected).
+   * @throws {RangeError} If a shape does not fit the layer, or a tensor is to be added in front of an activation
+   * whose output does not tell its slope: `"leakyRelu"` with a negative one (the promise is rejected).
+   */
+  async forward(
+    layer: TapeLayer,
+    input: AnyTensor,
+    options: TapeForwardOptions = {},
+  ): Promise<Tensor> {
+    checkForward(layer, options);
+    // The place of the call, however long it takes: the order of sums must not depend on time.
+    const operations = this.#operations;
+    const place = operations.push(null) - 1;
+    const output = await layer.forward(input, options);
+    operations[place] = layerOperation(layer, input, output, options);
+    return output;
+  }
+
+  /**
+   * Like {@linkcode Tape.forward}, but returns the output itself.
+   *
+   * @returns What `layer.forwardSync()` returns.
+   * @throws {TypeError} If an option is unknown or an operand not a tensor.
+   * @throws {RangeError} If a shape does not fit the layer, or a tensor is to be added in front of an activation
+   * whose output does not tell its slope: `"leakyRelu"` with a negative one.
+   */
+  forwardSync(layer: TapeLayer, input: AnyTensor, options: TapeForwardOptions = {}): Tensor {
+    checkForward(layer, options);
+    const output = layer.forwardSync(input, options);
+    this.#operations.push(layerOperation(layer, input, output, options));
+    return output;
+  }
+
+  /**
+   * Records any other operation. One of several outputs is recorded once for each of them.
+   *
+   * @param inputs The tensors that it was computed from.
+   * @param output What was computed: a tensor with values of its own.
+   * @param backward Its backward pass. It is called where the output has a gradient. {@linkcode Tape.backwardSync}
+   * needs one that returns no promise.
+   * @returns `output`.
+   * @throws {TypeError} If an operand is not a tensor or `backward` not a function.
+   * @throws {RangeError} If `output` shares its values with an input, or has been recorded before.
+   */
+  record<Output extends AnyTensor>(
+    inputs: readonly AnyTensor[],
+    output: Output,
+    backward: OperationBackward,
+  ): Output {
+    const where = "Tape.record()";
+    if (!Array.isArray(inputs)) {
+      throw new TypeError(
+        `${where}: inputs must be an array of Tensors, but is ${describe(inputs)}`,
+      );
+    }
+    const operands = inputs.map((input, index) => checkTensor(where, `inputs[${index}]`, input));
+    const result = checkTensor(where, "output", output);
+    if (typeof backward !== "function") {
+      throw new TypeError(`${where}: backward must be a function, but is ${describe(backward)}`);
+    }
+    if (operands.some(({ values }) => values === result.values)) {
+      throw new RangeError(
+        `${where}: output shares its values with an input (a reshaped tensor need not be recorded)`,
+      );
+    }
+    if (this.#operations.some((operation) => operation?.output.values === result.values)) {
+      throw new RangeError(`${where}: output has been recorded before`);
+    }
+    this.#operations.push({
+      name: where,
+      inputs: operands,
+      output: result,
+      hasParameters: true,
+      backward,
+      backwardSync: backward,
+    });
+    return output;
+  }
+
+  /**
+   * Adds two tensors and records it: the shortcut of a residual block. In front of a layer's output the option
+   * `add` of {@linkcode Tape.forward} does the same and costs less.
+   *
+   * @param a A tensor.
+   * @param b A tensor of the same shape.
+   * @returns A new tensor.
+   * @throws {TypeError} If one is not a tensor.
+   * @throws {RangeError} If the shapes differ.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { Tape } from "@tileconv/conv/train";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const tape = new Tape();
+   * const x = tape.watch(Tensor.from([1, 2]));
+   * const y = tape.add(x, x);
+   * tape.backwardSync(y, Tensor.from([1, 10]));
+   * assertEquals([...y.data], [2, 4]);
+   * assertEquals([...tape.gradient(x)?.data ?? []], [2, 20]);
+   * ```
+   */
+  add(a: AnyTensor, b: AnyTensor): Tensor {
+    const where = "Tape.add()";
+    const first = checkTensor(where, "a", a);
+    const second = checkTensor(where, "b", b);
+    checkSameShape(where, "b", second.shape, first.shape);
+    const output = sum(a, b);
+    const backward: OperationBackward = (gradient) => [gradient, gradient];
+    this.#operations.push({
+      name: where,
+      inputs: [first, second],
+      output: partsOf(output),
+      hasParameters: false,
+      backward,
+      backwardSync: backward,
+    });
+    return output;
+  }
+
+  /**
+   * Asks for the gradient of a tensor, an input or something computed. To be called before the backward pass.
+   *
+   * @param tensor The tensor.
+   * @returns `tensor`.
+   * @throws {TypeError} If it is not a tensor.
+   */
+  watch<Watched extends AnyTensor>(tensor: Watched): Watched {
+    const { values } = checkTensor("Tape.watch()", "tensor", tensor);
+    if (!this.#watched.has(values)) this.#watched.set(values, null);
+    return tensor;
+  }
+
+  /**
+   * Runs back through what has been recorded, from one or several outputs: adds to the gradients of the layers'
+   * parameters and of the watched tensors. It may be run again, and then adds again. The event loop is left free
+   * while layers compute.
+   *
+   * @param output What to begin with: a recorded output, or an array of them.
+   * @param gradient Its gradient, such as that of a loss, or an array of as many as there are outputs. It may be left
+   * out where every output is a single number, and is 1 then.
+   * @throws {TypeError} If one is not a tensor (the promise is rejected, here and below).
+   * @throws {RangeError} If an output has not been recorded, or a gradient is missing or of the wrong shape. Nothing
+   * has changed then; not so where the backward pass of an operation throws.
+   */
+  async backward(
+    output: AnyTensor | readonly AnyTensor[],
+    gradient?: AnyTensor | readonly AnyTensor[],
+  ): Promise<void> {
+    const turns = this.#turns("Tape.backward()", output, gradient);
+    for (let next = turns.next(); !next.done;) {
+      const { operation, gradient, needed } = next.value;
+      next = turns.next(await operation.backward(gradient, needed));
+    }
+  }
+
+  /**
+   * Like {@linkcode Tape.backward}, but returns when it is done.
+   *
+   * @param output What to begin with: a recorded output, or an array of them.
+   * @param gradient Its gradient, or an array of as many as there are outputs.
+   * @throws {TypeError} If one is not a tensor, or a recorded backward pass returns a promise.
+   * @throws {RangeError} If an output has not been recorded, or a gradient is missing or of the wrong shape. Nothing
+   * has changed then; not so where the backward pass of an operation throws.
+   */
+  backwardSync(
+    output: AnyTensor | readonly AnyTensor[],
+    gradient?: AnyTensor | readonly AnyTensor[],
+  ): void {
+    const turns = this.#turns("Tape.backwardSync()", output, gradient);
+    for (let next = turns.next(); !next.done;) {
+      const { operation, gradient, needed } = next.value;
+      const gradients = operation.backwardSync(gradient, needed);
+      if (gradients instanceof Promise) {
+        throw new TypeError(
+          "Tape.backwardSync(): a recorded backward pass returned a promise: call Tape.backward()",
+        );
+      }
+      next = turns.next(gradients);
+    }
+  }
+
+  /**
+   * The gradient of a tensor that was watched, added up over all backward passes.
+   *
+   * @param tensor The tensor.
+   * @returns Its gradient, of its shape, or `null` if none has reached it.
+   * @throws {TypeError} If it is not a tensor.
+   * @throws {RangeError} If it was not watched.
+   */
+  gradient(tensor: AnyTensor): Tensor | null {
+    const where = "Tape.gradient()";
+    const { values, shape } = checkTensor(where, "tensor", tensor);
+    const gradient = this.#watched.get(values);
+    if (gradient === undefined) {
+      throw new RangeError(
+        `${where}: the tensor of shape ${
+          describeShape(shape)
+        } was not watched: call Tape.watch() ` +
+          `before the backward pass`,
+      );
+    }
+    return gradient && shaped(gradient, shape);
+  }
+
+  /** Forgets everything: what was recorded, watched and added up here. Gradients of parameters stay. */
+  clear(): void {
+    this.#operations = [];
+    this.#watched = new Map();
+  }
+
+  /** The same, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  /** Checks everything first, then goes back through the operations that a gradient reaches. */
+  #turns(
+    where: string,
+    output: unknown,
+    gradient: unknown,
+  ): Generator<Turn, void, InputGradients> {
+    const operations = this.#operations.filter((operation) => operation !== null);
+    const watched = this.#watched;
+    const known = new Set([...watched.keys(), ...operations.map(({ output }) => output.values)]);
+    const gradients: Gradients = new Map();
+    for (const seed of seedsOf(where, output, gradient)) {
+      if (!known.has(seed.output.values)) {
+        throw new RangeError(
+          `${where}: the output of shape ${describeShape(seed.output.shape)} was not recorded`,
+        );
+      }
+      arrive(gradients, seed.output, seed.gradient);
+    }
+    return turns(operations, watched, gradients);
+  }
+}
+
+function* turns(
+  operations: readonly Operation[],
+  watched: Map<Values, Tensor | null>,
+  gradients: Gradients,
+): Generator<Turn, void, InputGradients> {
+  const wanted = wantedValues(operations, watched);
+  const keep = (values: Values, gradient: AnyTensor) => {
+    const kept = watched.get(values);
+    if (kept !== undefined) {
+      watched.set(values, kept === null ? copy(gradient) : sum(kept, gradient));
+    }
+  };
+  for (const operation of operations.toReversed()) {
+    const { inputs, output } = operation;
+    const gradient = gradients.get(output.values);
+    if (gradient === undefined) continue;
+    // Nothing adds to it any more, and its memory may be needed.
+    gradients.delete(output.values);
+    keep(output.values, gradient);
+    if (!wanted.has(output.values)) continue;
+    const needed = inputs.map(({ values }) => wanted.has(values));
+    const found = yield { operation, gradient: shaped(gradient, output.shape), needed };
+    checkGradients(operation, found);
+    inputs.forEach((input, index) => {
+      const gradient = found[index];
+      if (gradient && needed[index]) arrive(gradients, input, gradient);
+    });
+  }
+  for (const [values, gradient] of gradients) keep(values, gradient);
+}
+
+/** What needs a gradient: what was asked for, and what was computed from that or with parameters. */
+function wantedValues(
+  operations: readonly Operation[],
+  watched: ReadonlyMap<Values, unknown>,
+): ReadonlySet<Values> {
+  const wanted = new Set(watched.keys());
+  for (const { inputs, output, hasParameters } of operations) {
+    if (hasParameters || inputs.some(({ values }) => wanted.has(values))) wanted.add(output.values);
+  }
+  return wanted;
+}
+
+/** Adds a gradient to what has arrived. What has arrived may belong to others and is not changed. */
+function arrive(gradients: Gradients, { values, shape }: TensorParts, gradient: AnyTensor): void {
+  const before = gradients.get(values);
+  gradients.set(values, before === undefined ? gradient : sum(before, shaped(gradient, shape)));
+}
+
+/**
+ * The outputs of a backward pass with their gradients.
+ *
+ * @throws {TypeError} If one is not a tensor.
+ * @throws {RangeError} If a gradient is missing or of the wrong shape.
+ */
+function seedsOf(
+  where: string,
+  output: unknown,
+  gradient: unknown,
+): readonly { readonly output: TensorParts; readonly gradient: AnyTensor }[] {
+  const outputs: readonly unknown[] = Array.isArray(output) ? output : [output];
+  const gradients: readonly unknown[] = Array.isArray(gradient) ? gradient : [gradient];
+  if (gradient !== undefined && gradients.length !== outputs.length) {
+    throw new RangeError(
+      `${where}: there must be a gradient for every output, but there are ${outputs.length} outputs ` +
+        `and ${gradients.length} gradients`,
+    );
+  }
+  return outputs.map((output, index) => {
+    const parts = checkTensor(where, "output", output);
+    const given = gradients[index];
+    if (gradient === undefined) {
+      if (parts.values.length === 1) {
+        return { output: parts, gradient: Tensor.full(parts.shape, 1) };
+      }
+      throw new RangeError(
+        `${where}: an output of shape ${describeShape(parts.shape)} needs a gradient; only of a ` +
+          `single number it may be left out`,
+      );
+    }
+    const { values, shape } = checkTensor(where, "gradient", given);
+    checkSameShape(where, "gradient", shape, parts.shape);
+    return { output: parts, gradient: tensorOf(values, shape) };
+  });
+}
+
+function checkForward(layer: TapeLayer, options: TapeForwardOptions): void {
+  const where = "Tape.forward()";
+  if (typeof options === "object" && options !== null && "out" in options) {
+    throw new TypeError(
+      `${where}: out cannot be given: the tape keeps the output, so that it needs a tensor of its own`,
+    );
+  }
+  checkOptionNames(where, options, ["add", "outputSize"]);
+  if (options.add === undefined || layer.activation !== "leakyRelu" || layer.negativeSlope >= 0) {
+    return;
+  }
+  throw new RangeError(
+    `${where}: with a negativeSlope below 0 (it is ${layer.negativeSlope}) the output does not tell ` +
+      `the gradient of what is added: call Tape.add() on the output of a layer without activation`,
+  );
+}
+
+function layerOperation(
+  layer: TapeLayer,
+  input: AnyTensor,
+  output: Tensor,
+  { add }: TapeForwardOptions,
+): Operation {
+  const { activation, negativeSlope } = layer;
+  const parameters = !layer.frozen;
+  const optionsOf = (input: boolean): TapeBackwardOptions => {
+    const options = { input, parameters };
+    return activation === null ? options : { ...options, output };
+  };
+  const addGradient = (gradient: AnyTensor): AnyTensor =>
+    activation === null ? gradient : new Tensor(
+      activationGradient(activation, negativeSlope, output.data, gradient.data),
+      output.shape,
+    );
+  const gradientsOf = (
+    gradient: AnyTensor,
+    ofInput: Tensor | null,
+    ofAdd: boolean,
+  ): InputGradients =>
+    add === undefined ? [ofInput] : [ofInput, ofAdd ? addGradient(gradient) : null];
+  return {
+    name: String(layer),
+    inputs: [input, ...(add === undefined ? [] : [add])].map(partsOf),
+    output: partsOf(output),
+    hasParameters: parameters,
+    backward: async (gradient, [ofInput = false, ofAdd = false]) => {
+      const found = ofInput || parameters
+        ? await layer.backward(input, gradient, optionsOf(ofInput))
+        : null;
+      return gradientsOf(gradient, found, ofAdd);
+    },
+    backwardSync: (gradient, [ofInput = false, ofAdd = false]) => {
+      const found = ofInput || parameters
+        ? layer.backwardSync(input, gradient, optionsOf(ofInput))
+        : null;
+      return gradientsOf(gradient, found, ofAdd);
+    },
+  };
+}
+
+/**
+ * Checks what a backward pass returned.
+ *
+ * @throws {TypeError} If it is not an array of tensors and nulls.
+ * @throws {RangeError} If there are not as many as inputs, or the shape of one is not its input's.
+ */
+function checkGradients({ name, inputs }: Operation, gradients: unknown): void {
+  const where = `${name}, backward pass`;
+  if (!Array.isArray(gradients)) {
+    throw new TypeError(
+      `${where}: must return an array with a Tensor or null for every input, but returned ${
+        describe(gradients)
+      }`,
+    );
+  }
+  if (gradients.length !== inputs.length) {
+    throw new RangeError(
+      `${where}: must return ${inputs.length} gradients, one for every input, but returned ` +
+        gradients.length,
+    );
+  }
+  inputs.forEach((input, index) => {
+    const gradient: unknown = gradients[index];
+    if (gradient === null) return;
+    const what = `the gradient of input ${index}`;
+    checkSameShape(where, what, checkTensor(where, what, gradient).shape, input.shape);
+  });
+}
+
+function sum(a: AnyTensor, b: AnyTensor): Tensor {
+  const values = partsOf(a).values.elements;
+  const others = partsOf(b).values.elements;
+  const result = new Float32Array(values.length);
+  for (let i = 0; i < result.length; i++) result[i] = (values[i] ?? 0) + (others[i] ?? 0);
+  return new Tensor(result, a.shape);
+}
+
+function copy(tensor: AnyTensor): Tensor {
+  return new Tensor(new Float32Array(partsOf(tensor).values.elements), tensor.shape);
+}
+
+function shaped<Buffer extends ArrayBufferLike>(
+  tensor: Tensor<Buffer>,
+  shape: readonly number[],
+): Tensor<Buffer> {
+  return sameShape(tensor.shape, shape) ? tensor : tensor.reshape(shape);
+}
