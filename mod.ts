@@ -31,14 +31,27 @@ export {
 export { conv, convSync, convTranspose, convTransposeSync } from "./src/layers/functional.ts";
 export type {
   ConvFunctionOptions,
+  ConvGradOptions,
   ConvOptions,
   ConvTransposeForwardOptions,
   ConvTransposeFunctionOptions,
+  ConvTransposeGradOptions,
   ConvTransposeOptions,
   ForwardOptions,
   LayerOptions,
   OutputSizeOptions,
 } from "./src/layers/options.ts";
+export {
+  convBiasGrad,
+  convInputGrad,
+  convInputGradSync,
+  convTransposeInputGrad,
+  convTransposeInputGradSync,
+  convTransposeWeightGrad,
+  convTransposeWeightGradSync,
+  convWeightGrad,
+  convWeightGradSync,
+} from "./src/layers/gradients.ts";
 export type { ActivationOptions } from "./src/layers/activation.ts";
 export type { Activation } from "./src/convolution/epilogue.ts";
 export type { Family } from "./src/kernels/plan.ts";
@@ -49,6 +62,7 @@ export type {
   Listing,
 } from "./src/execution/explain.ts";
 export { Layer } from "./src/layers/layer.ts";
+export type { BackwardOptions } from "./src/layers/backward.ts";
 export { Parameter } from "./src/layers/parameter.ts";
 export type { StateDict } from "./src/layers/state.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";

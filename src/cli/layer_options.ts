@@ -1,6 +1,5 @@
 import { describeShape, didYouMean, nearestName } from "../base/checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { PaddingMode } from "../convolution/settings.ts";
 import { type Algorithm, ALGORITHMS } from "../convolution/algorithm.ts";
 import { Conv1d, Conv2d, Conv3d } from "../layers/conv.ts";
 import type { ActivationOptions } from "../layers/activation.ts";
@@ -13,7 +12,7 @@ import {
 } from "../layers/conv_transpose.ts";
 import type { ForwardOptions, Layer, LayerOptions } from "../layers/layer.ts";
 import type { ConvSettings, Padding, Size, SizeOptions } from "../convolution/settings.ts";
-import { resolveSettings } from "../convolution/settings.ts";
+import { PADDING_MODES, resolveSettings } from "../convolution/settings.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Arguments, Flag } from "./args.ts";
 import { asUsage, UsageError } from "./usage_error.ts";
@@ -56,8 +55,6 @@ export interface LayerSpec extends LayerSizes {
   /** The output's size for transposed layers, where it is given. */
   readonly outputSize: Size | undefined;
 }
-
-const PADDING_MODES: readonly PaddingMode[] = ["zeros", "reflect", "replicate", "circular"];
 
 const KINDS: readonly LayerKind[] = [false, true].flatMap((transposed) =>
   ([1, 2, 3] as const).map((rank) => ({

@@ -67,6 +67,80 @@ export function referenceMagnitude(geometry: Geometry, operands: ReferenceOperan
   });
 }
 
+/** The gradients of a convolution, row-major. */
+export interface ReferenceGradients {
+  readonly input: Float64Array;
+  readonly weight: Float64Array;
+  readonly bias: Float64Array;
+}
+
+/**
+ * The gradients by the textbook formula, likewise: every product of a tap with an input has a part in
+ * both, times the gradient of the output that it goes into.
+ *
+ * @param geometry What is computed.
+ * @param operands The arrays of the forward pass.
+ * @param gradient That of the output, row-major.
+ */
+export function referenceGradients(
+  geometry: Geometry,
+  { input, weight }: ReferenceOperands,
+  gradient: Float32Array,
+): ReferenceGradients {
+  const { transposed, batch, groups, inChannels, outChannels } = geometry;
+  const [inputPlane, outputPlane] = [volume(geometry.input), volume(geometry.output)];
+  const taps = volume(geometry.kernel);
+  const inPerGroup = inChannels / groups;
+  const outPerGroup = outChannels / groups;
+  const axes = axisProducts(geometry);
+  const result = {
+    input: new Float64Array(input.length),
+    weight: new Float64Array(weight.length),
+    bias: new Float64Array(outChannels),
+  };
+  for (let n = 0; n < batch; n++) {
+    for (let oc = 0; oc < outChannels; oc++) {
+      const seeing = (n * outChannels + oc) * outputPlane;
+      for (let o = 0; o < outputPlane; o++) {
+        result.bias[oc] = (result.bias[oc] ?? 0) + (gradient[seeing + o] ?? 0);
+      }
+      const firstChannel = Math.floor(oc / outPerGroup) * inPerGroup;
+      for (let ic = firstChannel; ic < firstChannel + inPerGroup; ic++) {
+        const seen = (n * inChannels + ic) * inputPlane;
+        const tap = taps *
+          (transposed ? ic * outPerGroup + oc % outPerGroup : oc * inPerGroup + ic - firstChannel);
+        eachProduct(geometry, axes, (from, kernel, to) => {
+          const above = gradient[seeing + to] ?? 0;
+          const [i, k] = [seen + from, tap + kernel];
+          result.input[i] = (result.input[i] ?? 0) + (weight[k] ?? 0) * above;
+          result.weight[k] = (result.weight[k] ?? 0) + (input[i] ?? 0) * above;
+        });
+      }
+    }
+  }
+  return result;
+}
+
+/** Calls `each` with the places in their planes of every input, tap and output that meet; not for zeros. */
+function eachProduct(
+  { input, output, kernel }: Geometry,
+  [depth, height, width]: readonly [AxisProduct[], AxisProduct[], AxisProduct[]],
+  each: (from: number, tap: number, to: number) => void,
+): void {
+  for (const [id, kd, od] of depth) {
+    for (const [ih, kh, oh] of height) {
+      for (const [iw, kw, ow] of width) {
+        if (id === ZERO || ih === ZERO || iw === ZERO) continue;
+        each(
+          (id * input[1] + ih) * input[2] + iw,
+          (kd * kernel[1] + kh) * kernel[2] + kw,
+          (od * output[1] + oh) * output[2] + ow,
+        );
+      }
+    }
+  }
+}
+
 /** Adds the products of one input plane with one kernel to one output plane. */
 function addProducts(
   { input, output, kernel }: Geometry,

@@ -9,6 +9,9 @@ import {
 /** What lies beyond the border of the input. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
+/** The valid values of the option `paddingMode`. */
+export const PADDING_MODES: readonly PaddingMode[] = ["zeros", "reflect", "replicate", "circular"];
+
 /** One number for all spatial axes, or one number per axis. */
 export type Size = number | readonly number[];
 
@@ -63,8 +66,6 @@ export interface Subject {
   readonly outChannels: number;
   readonly kernelSize: Size;
 }
-
-const PADDING_MODES = ["zeros", "reflect", "replicate", "circular"] as const;
 
 /**
  * Checks the options of a convolution and spells them out.

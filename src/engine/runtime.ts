@@ -295,6 +295,8 @@ export class Runtime {
     while (!turn.over) {
       await eventLoopTurn();
       if (this.#workshop.pool.startDeserved()) await eventLoopTurn();
+      // Somebody else may have been ended while working at it: what was begun then is not done.
+      this.#recover();
       if (!turn.over) this.#work(turn, () => turn.work(() => this.#slice.hasTime()));
     }
     // Short calls get their workers, too, but do not wait for them.
@@ -322,6 +324,7 @@ export class Runtime {
     if (!this.#isWorking) return;
     this.#isWorking = false;
     loseThread(this.#workshop);
+    atWork?.giveUp();
     this.#active?.end();
   }
 
@@ -445,6 +448,15 @@ class Turn<T> {
   /** Waits until nobody is at work on it any more, without an end. */
   abandon(): void {
     this.#step?.abandon();
+  }
+
+  /** Ends the turn with an error, its task in the middle of a step that nobody can go on with. */
+  giveUp(): void {
+    this.#outcome ??= {
+      error: new Error(
+        "The call was ended in the middle of its work, as by the time limit of a script",
+      ),
+    };
   }
 
   /** What the task returned; throws what it threw. */

@@ -6,7 +6,7 @@
 
 import { checkChoice, describeShape } from "../base/checks.ts";
 import { type Algorithm, ALGORITHMS } from "../convolution/algorithm.ts";
-import { allowsWinograd } from "../kernels/winograd/choice.ts";
+import { allowsWinograd } from "../kernels/winograd/applies.ts";
 import type { ConvSettings } from "../convolution/settings.ts";
 
 const CONVOLUTION_NEEDS =

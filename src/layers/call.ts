@@ -56,6 +56,25 @@ export function resolveCall(
   return { geometry, outputShape: Object.freeze(outputShape(geometry).slice(batched ? 0 : 1)) };
 }
 
+/**
+ * Fixes every size of the call that a gradient is of. Of the sizes that the output of a transposed convolution
+ * may have it is the one that the gradient has.
+ *
+ * @param gradientShape The shape of the output's gradient, which need not be right.
+ */
+export function resolveBackwardCall(
+  settings: ConvSettings,
+  inputShape: readonly number[],
+  gradientShape: readonly number[],
+  expected: string,
+): Call {
+  const usual = resolveCall(settings, inputShape, undefined, expected);
+  const isUsual = !settings.transposed || gradientShape.length !== inputShape.length ||
+    sameShape(gradientShape, usual.outputShape);
+  if (isUsual) return usual;
+  return resolveCall(settings, inputShape, gradientShape.slice(-settings.rank), expected);
+}
+
 /** The spatial sizes of an `outputSize`; of a full shape only they are read, as in PyTorch. */
 function resolveOutputSize(
   { name, rank }: ConvSettings,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../base/checks.ts";
+import { describe, describeShape } from "../base/checks.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
 import type { ConvSettings, SizeOptions, Subject } from "../convolution/settings.ts";
 import { resolveSettings } from "../convolution/settings.ts";
@@ -69,6 +69,46 @@ export function resolveConvolution(
     activation: resolveActivation(settings.name, options),
     algorithm: resolveAlgorithm(settings, options.algorithm),
   };
+}
+
+/** What tells functions without a layer apart. */
+export interface FunctionKind {
+  readonly name: string;
+  readonly transposed: boolean;
+  /** The options that it takes. */
+  readonly names: readonly string[];
+}
+
+/**
+ * The convolution that a weight is for.
+ *
+ * @param weightShape `(out, in / groups, k...)`, transposed `(in, out / groups, k...)`.
+ * @returns It, and how an error message about the input's channels goes on.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If a value is out of range, or the shape is no weight's.
+ */
+export function resolveByWeight(
+  { name, transposed, names }: FunctionKind,
+  weightShape: readonly number[],
+  options: ConvolutionOptions,
+): { readonly convolution: Convolution; readonly expected: string } {
+  const [first = 0, second = 0, ...kernelSize] = weightShape;
+  const rank = kernelSize.length;
+  if (rank !== 1 && rank !== 2 && rank !== 3) {
+    throw new RangeError(
+      `${name}: weight must have 1 to 3 kernel axes after its two channel axes, but has shape ` +
+        describeShape(weightShape),
+    );
+  }
+  const groups = typeof options?.groups === "number" ? options.groups : 1;
+  const [inChannels, outChannels] = transposed
+    ? [first, second * groups]
+    : [second * groups, first];
+  const subject = { name, transposed, rank, inChannels, outChannels, kernelSize } as const;
+  const convolution = resolveConvolution(subject, options, names);
+  const expected = `weight of shape ${describeShape(weightShape)} with groups ${groups} takes ` +
+    `${inChannels}`;
+  return { convolution, expected };
 }
 
 /**

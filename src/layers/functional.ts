@@ -6,7 +6,8 @@ import {
   compute,
   computeSync,
   type ConvolutionOptions,
-  resolveConvolution,
+  type FunctionKind,
+  resolveByWeight,
   type Work,
   workOf,
 } from "./compute.ts";
@@ -18,9 +19,8 @@ import {
   type ConvTransposeFunctionOptions,
 } from "./options.ts";
 
-/** What tells the functions apart. */
-const CONV = { name: "conv", transposed: false, names: CONV_NAMES.function };
-const CONV_TRANSPOSE = {
+const CONV: FunctionKind = { name: "conv", transposed: false, names: CONV_NAMES.function };
+const CONV_TRANSPOSE: FunctionKind = {
   name: "convTranspose",
   transposed: true,
   names: CONV_TRANSPOSE_NAMES.function,
@@ -159,7 +159,7 @@ export function convTransposeSync<Buffer extends ArrayBufferLike = ArrayBuffer>(
 
 /** Checks everything and fixes every size. */
 function prepare<Buffer extends ArrayBufferLike>(
-  { name, transposed, names }: typeof CONV,
+  kind: FunctionKind,
   tensors: {
     readonly input: AnyTensor;
     readonly weight: AnyTensor;
@@ -167,30 +167,17 @@ function prepare<Buffer extends ArrayBufferLike>(
   },
   options: ConvolutionOptions & ConvTransposeForwardOptions<Buffer>,
 ): Work<Buffer> {
+  const { name } = kind;
   const input = checkTensor(name, "input", tensors.input);
   const weight = checkTensor(name, "weight", tensors.weight);
   const bias = tensors.bias === null ? null : checkTensor(name, "bias", tensors.bias);
-  const [first = 0, second = 0, ...kernelSize] = weight.shape;
-  const rank = kernelSize.length;
-  if (rank !== 1 && rank !== 2 && rank !== 3) {
-    throw new RangeError(
-      `${name}: weight must have 1 to 3 kernel axes after its two channel axes, but has shape ` +
-        describeShape(weight.shape),
-    );
-  }
-  const groups = typeof options?.groups === "number" ? options.groups : 1;
-  const [inChannels, outChannels] = transposed
-    ? [first, second * groups]
-    : [second * groups, first];
-  const subject = { name, transposed, rank, inChannels, outChannels, kernelSize } as const;
-  const convolution = resolveConvolution(subject, options, names);
+  const { convolution, expected } = resolveByWeight(kind, weight.shape, options);
+  const { outChannels } = convolution.settings;
   if (bias !== null && !sameShape(bias.shape, [outChannels])) {
     throw new RangeError(
       `${name}: bias must have shape [${outChannels}], but has ${describeShape(bias.shape)}`,
     );
   }
-  const expected = `weight of shape ${describeShape(weight.shape)} with groups ${groups} takes ` +
-    `${inChannels}`;
   const call = resolveCall(convolution.settings, input.shape, options.outputSize, expected);
   const operands = {
     input: input.values,

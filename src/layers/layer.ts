@@ -3,7 +3,7 @@ import type { Algorithm } from "../convolution/algorithm.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import { weightShape } from "../convolution/geometry.ts";
 import type { ConvSettings, Padding, Size, Subject } from "../convolution/settings.ts";
-import { defaultEngine } from "../engine/engine.ts";
+import { defaultEngine, type Engine } from "../engine/engine.ts";
 import {
   checkExplainOptions,
   explain,
@@ -12,10 +12,13 @@ import {
 } from "../execution/explain.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
+import type { Values } from "../tensor/values.ts";
+import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
+import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
-import { checkTensor, resolveCall } from "./call.ts";
+import { checkTensor, resolveBackwardCall, resolveCall } from "./call.ts";
 import { compute, computeSync, type Convolution, resolveConvolution, workOf } from "./compute.ts";
-import type { Work } from "./compute.ts";
+import type { MainOperands, Work } from "./compute.ts";
 import { drawInitialValues } from "./init.ts";
 import type {
   ConvTransposeForwardOptions,
@@ -63,6 +66,7 @@ export abstract class Layer {
   readonly #convolution: Convolution;
   readonly #names: OptionNames;
   #frozenKey: object | null = null;
+  readonly #gradientKey: object = {};
   /** The last call and what it was resolved from: networks repeat their shapes. */
   #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
 
@@ -129,7 +133,7 @@ export abstract class Layer {
     return this.#convolution.activation.activation;
   }
 
-  /** The slope of the activation `"leakyRelu"` for negative values; 0 without it. */
+  /** The slope of activation `"leakyRelu"` for negative values; 0 for others. */
   get negativeSlope(): number {
     return this.#convolution.activation.negativeSlope;
   }
@@ -183,6 +187,58 @@ export abstract class Layer {
    */
   outputShape(inputShape: readonly number[]): readonly number[] {
     return this.shapeOfOutput(inputShape);
+  }
+
+  /**
+   * Computes gradients: from that of the output those of the input, which is returned, and of the
+   * parameters, which are added to `weight.grad` and `bias.grad` (zeros on first use) when all is done. What
+   * it reads has been read when the call returns its promise.
+   *
+   * @param input What the layer was applied to, `(N, C, ...)` or, for one item, `(C, ...)`.
+   * @param gradOutput The gradient of the output, of its shape. With it a transposed layer is told which of
+   * the possible output sizes it had.
+   * @param options The output, and what is wanted.
+   * @returns The gradient of the input, of its shape; `null` with `{ input: false }`.
+   * @throws {TypeError} If an operand is not a tensor or an option unknown (the promise is rejected).
+   * @throws {RangeError} If a shape does not fit the layer, or the work not the engine's memory (the
+   * promise is rejected). The gradients of the parameters are as they were then.
+   *
+   * @example
+   * ```ts
+   * import { Conv1d, Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const layer = new Conv1d(1, 1, 2, { bias: false });
+   * layer.weight.data.set([3, 5]);
+   * const x = Tensor.from([[1, 2, 4]]);
+   * const gradient = await layer.backward(x, Tensor.from([[1, 10]]));
+   * assertEquals([...gradient?.data ?? []], [3, 35, 50]);
+   * assertEquals([...layer.weight.grad?.data ?? []], [21, 42]);
+   * ```
+   */
+  async backward(
+    input: AnyTensor,
+    gradOutput: AnyTensor,
+    options: BackwardOptions = {},
+  ): Promise<Tensor | null> {
+    const subject = this.#subject(input, gradOutput);
+    return await backward(this.#engine, subject, gradOutput, options);
+  }
+
+  /**
+   * Like {@linkcode Layer.backward}, but returns the gradient itself, the calling thread computing with the
+   * workers.
+   *
+   * @returns The gradient of the input, of its shape; `null` with `{ input: false }`.
+   * @throws {TypeError} If an operand is not a tensor or an option unknown.
+   * @throws {RangeError} If a shape does not fit the layer, or the work not the engine's memory.
+   */
+  backwardSync(
+    input: AnyTensor,
+    gradOutput: AnyTensor,
+    options: BackwardOptions = {},
+  ): Tensor | null {
+    return backwardSync(this.#engine, this.#subject(input, gradOutput), gradOutput, options);
   }
 
   /**
@@ -349,6 +405,8 @@ export abstract class Layer {
     if (!this.bias) parts.push("bias=false");
     if (paddingMode !== "zeros") parts.push(`paddingMode=${describe(paddingMode)}`);
     if (this.activation !== null) parts.push(`activation=${describe(this.activation)}`);
+    if (this.activation === "leakyRelu") parts.push(`negativeSlope=${this.negativeSlope}`);
+    if (this.algorithm !== "auto") parts.push(`algorithm=${describe(this.algorithm)}`);
     return `${name}(${parts.join(", ")})`;
   }
 
@@ -374,8 +432,7 @@ export abstract class Layer {
     ) {
       return last.call;
     }
-    const expected = `the layer was built for ${this.inChannels}`;
-    const call = resolveCall(this.#settings, inputShape, outputSize, expected);
+    const call = resolveCall(this.#settings, inputShape, outputSize, this.#expected);
     // Copies: the caller may change the arrays.
     this.#last = {
       inputShape: [...inputShape],
@@ -389,18 +446,47 @@ export abstract class Layer {
     input: AnyTensor,
     options: ConvTransposeForwardOptions<Buffer> = {},
   ): Work<Buffer> {
-    const { name, outChannels } = this.#settings;
+    const { name } = this.#settings;
     checkOptionNames(name, options, this.#names.forward);
     const { shape, values } = checkTensor(name, "input", input);
     const call = this.#resolve(shape, options.outputSize);
-    const operands = {
-      input: values,
+    return workOf(this.#convolution, call, this.#operands(values), options);
+  }
+
+  #operands(input: Values): MainOperands {
+    const { name, outChannels } = this.#settings;
+    return {
+      input,
       weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
       bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
       frozenKey: this.#frozenKey,
       weightKey: this.weight,
     };
-    return workOf(this.#convolution, call, operands, options);
+  }
+
+  /** How an error message about the input's channels goes on. */
+  get #expected(): string {
+    return `the layer was built for ${this.inChannels}`;
+  }
+
+  get #engine(): Engine {
+    return this.#convolution.engine ?? defaultEngine();
+  }
+
+  /** What a backward pass is of. */
+  #subject(input: unknown, gradOutput: unknown): BackwardSubject {
+    const { name } = this.#settings;
+    const { shape, values } = checkTensor(name, "input", input);
+    const gradient = checkTensor(name, "gradOutput", gradOutput).shape;
+    return {
+      convolution: this.#convolution,
+      call: resolveBackwardCall(this.#settings, shape, gradient, this.#expected),
+      operands: this.#operands(values),
+      inputShape: shape,
+      weight: this.weight,
+      bias: this.bias,
+      gradientKey: this.#gradientKey,
+    };
   }
 
   #named(): ReadonlyMap<string, Parameter> {

@@ -91,6 +91,17 @@ export interface ConvFunctionOptions<Buffer extends ArrayBufferLike = ArrayBuffe
 export interface ConvTransposeFunctionOptions<Buffer extends ArrayBufferLike = ArrayBuffer>
   extends Omit<ConvTransposeOptions, "bias" | "seed">, ConvTransposeForwardOptions<Buffer> {}
 
+/** Options of the gradients of {@linkcode conv}: those that say which convolution it is, and who computes. */
+export interface ConvGradOptions
+  extends Omit<ConvFunctionOptions, keyof ActivationOptions | keyof ForwardOptions> {}
+
+/** Options of the gradients of {@linkcode convTranspose}: those that say which it is, and who computes. */
+export interface ConvTransposeGradOptions extends
+  Omit<
+    ConvTransposeFunctionOptions,
+    keyof ActivationOptions | keyof ConvTransposeForwardOptions
+  > {}
+
 /** Names as the keys of a record, since of those the compiler misses none. */
 type Names<Options> = Readonly<Record<keyof Options, true>>;
 
@@ -113,6 +124,8 @@ const CONV_TRANSPOSE: Names<ConvTransposeOptions> = {
 };
 const FORWARD: Names<ForwardOptions> = { add: true, out: true };
 const OUTPUT_SIZE: Names<OutputSizeOptions> = { outputSize: true };
+/** What gradients do not take. */
+const ACTIVATION: Names<ActivationOptions> = { activation: true, negativeSlope: true };
 /** What functions do not take: they are given their parameters. */
 const PARAMETERS: Names<Omit<ConvOptions, keyof ConvFunctionOptions>> = { bias: true, seed: true };
 
@@ -122,6 +135,7 @@ export interface OptionNames {
   readonly forward: readonly string[];
   readonly outputShape: readonly string[];
   readonly function: readonly string[];
+  readonly gradient: readonly string[];
 }
 
 /** The option names of convolutions. */
@@ -141,5 +155,6 @@ function namesOf(layer: object, forward: object, outputShape: object): OptionNam
     forward: Object.keys(forward),
     outputShape: Object.keys(outputShape),
     function: [...shared, ...Object.keys(forward)],
+    gradient: shared.filter((name) => !(name in ACTIVATION)),
   };
 }

@@ -1,3 +1,4 @@
+import { stub } from "@std/testing/mock";
 import {
   assert,
   assertEquals,
@@ -11,7 +12,7 @@ import { missingForNative } from "../../src/engine/backend.ts";
 import { CodeCache } from "../../src/engine/code_cache.ts";
 import { CodeMemory, type MachineCode } from "../../src/engine/code_memory.ts";
 import type { Workbench } from "../../src/engine/compiler.ts";
-import { Dispatcher } from "../../src/engine/dispatcher.ts";
+import { Dispatcher, type PhaseRun, type StepsRun } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { libc } from "../../src/engine/libc.ts";
 import { Heap } from "../../src/engine/heap.ts";
@@ -245,15 +246,15 @@ function preparedOn(engine: Engine): Layer[] {
 function phasesDuring(work: () => void): string[] {
   const names: string[] = [];
   const { begin } = Dispatcher.prototype;
-  Dispatcher.prototype.begin = function (run, workers) {
-    if ("phase" in run) names.push(run.phase.name);
-    return begin.call(this, run, workers);
-  };
-  try {
-    work();
-  } finally {
-    Dispatcher.prototype.begin = begin;
-  }
+  using _ = stub(
+    Dispatcher.prototype,
+    "begin",
+    function (this: Dispatcher, run: PhaseRun | StepsRun, workers: number) {
+      if ("phase" in run) names.push(run.phase.name);
+      return begin.call(this, run, workers);
+    },
+  );
+  work();
   return names;
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runProgram } from "../_program.ts";
 
 const MOD = new URL("../../mod.ts", import.meta.url).href;
@@ -190,4 +190,35 @@ console.log(ended);
 `;
   const ending = await runProgram(source, ["-A"]);
   assertEquals(ending, { code: 0, out: `${"true\n".repeat(4)}4\n`, err: "" });
+});
+
+Deno.test("An asynchronous call that a synchronous one was finishing at its time limit is rejected, and says why", async () => {
+  const source = `
+import vm from "node:vm";
+import { Dispatcher } from "${DISPATCHER}";
+${SETTING("auto")}
+const small = Tensor.randn([2, 64, 56, 56], { seed: 0 });
+for (const x of [small, input]) await layer.forward(x);
+let isStuck = false;
+const { begin } = Dispatcher.prototype;
+Dispatcher.prototype.begin = function (run, workers) {
+  const step = begin.call(this, run, workers);
+  while (isStuck);
+  return step;
+};
+const globals = globalThis as unknown as { sync(): void };
+globals.sync = () => layer.forwardSync(small);
+const pending = layer.forward(input).then(() => "done", (error) => error.message);
+isStuck = true;
+try {
+  vm.runInThisContext("sync()", { timeout: 50 });
+} catch {
+  isStuck = false;
+}
+console.log(await pending);
+console.log((await layer.forward(small)).size);
+`;
+  const { code, out, err } = await runProgram(source, ["-A"]);
+  assertMatch(out, /^The call was ended in the middle of its work, .*\n401408\n$/);
+  assertEquals([code, err], [0, ""]);
 });

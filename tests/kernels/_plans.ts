@@ -2,13 +2,12 @@ import type { Target } from "../../src/codegen/target.ts";
 import type { Epilogue } from "../../src/convolution/epilogue.ts";
 import { planFor } from "../../src/kernels/choose.ts";
 import type { Plan, Problem } from "../../src/kernels/plan.ts";
-import {
-  allowsWinograd,
-  chooseWinograd,
-  type WinogradChoice,
-} from "../../src/kernels/winograd/choice.ts";
 import { planPointwise } from "../../src/kernels/matrix/plan.ts";
+import { allowsWinograd } from "../../src/kernels/winograd/applies.ts";
+import { cheapestWay } from "../../src/kernels/winograd/choice.ts";
 import { planWinograd } from "../../src/kernels/winograd/plan.ts";
+import type { WinogradChoice } from "../../src/kernels/winograd/shape.ts";
+import { tiling } from "../../src/kernels/winograd/tiling.ts";
 import { geometryOf, type LayerCase } from "../_arbitrary.ts";
 import { caseOf } from "./_cases.ts";
 
@@ -175,13 +174,14 @@ function matrixPlans(request: Problem): Plan[] {
   return [{ ...planPointwise(request), id: "matrix", biasCopies: 1 }];
 }
 
-/** Plans by Winograd's algorithm in all numbers of phases that are possible. */
+/** Plans by Winograd's algorithm in all numbers of phases that are chosen for such a convolution. */
 function winogradPlans(request: Problem): Plan[] {
-  const { geometry: g } = request;
-  const choices = chooseWinograd(request);
-  if (choices === null) return [];
+  const { geometry: g, target } = request;
+  const way = cheapestWay(g, target);
+  if (way === null) return [];
+  const choices = way.planes.map((plane) => tiling(g, plane, target));
   const canBeFused = g.kernel[0] === 1 && g.stride[0] === 1;
-  const numbers = canBeFused ? [1, 2, 3] as const : [2, 3] as const;
+  const numbers = canBeFused ? [1, 3] as const : [2, 3] as const;
   return numbers.map((phases) => {
     const cut = choices.map((choice) => cutInto(phases, choice));
     return { ...planWinograd(request, cut), id: `${phases} phases`, biasCopies: 1 };

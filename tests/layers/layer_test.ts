@@ -264,3 +264,23 @@ Deno.test("A write is seen where weights are prepared, whichever bit of whicheve
     }
   }
 });
+
+Deno.test("Layer.toString() has every option that a layer was built with", () => {
+  const layer = new Conv2d(4, 8, 3, {
+    stride: 1,
+    padding: [1, 2],
+    dilation: [1, 2],
+    groups: 2,
+    bias: false,
+    paddingMode: "reflect",
+    activation: "leakyRelu",
+    negativeSlope: 0.2,
+    algorithm: "direct",
+  });
+  assertEquals(
+    layer.toString(),
+    "Conv2d(4, 8, kernelSize=[3, 3], stride=[1, 1], padding=[1, 2], dilation=[1, 2], groups=2, " +
+      'bias=false, paddingMode="reflect", activation="leakyRelu", negativeSlope=0.2, algorithm="direct")',
+  );
+  assertEquals(layer.negativeSlope, 0.2);
+});

@@ -14,8 +14,8 @@ import { deinterleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
 import { loadPositions } from "../common/positions.ts";
 import { listSources } from "../../convolution/sources.ts";
-import type { WinogradBlock, WinogradShape } from "./programs.ts";
 import { cut, type TileSpan } from "../common/spans.ts";
+import type { WinogradBlock, WinogradShape } from "./shape.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./stage.ts";
 import {
   type AxisTransform,
@@ -33,11 +33,12 @@ export function isInputStaged({ target, positions, height, width }: WinogradShap
   return isStaged(target, positions, [height, width].flatMap(inputConstants));
 }
 
-/** Where the operands are; the stage where there is one. */
+/** Where the operands are. */
 export interface InputPointers {
   readonly input: Pointer;
   readonly transformed: Pointer;
-  readonly stage: Pointer | null;
+  /** Not used where {@linkcode isInputStaged} says no. */
+  readonly stage: Pointer;
 }
 
 /** Writes the transform of some input channels of a block. The pointers are left as they were. */
@@ -63,9 +64,9 @@ export function writeInputTransform(
   const rowRuns = cut(rows, height, 1);
   const columnRuns = cut(columns, width, target.lanes);
   const factor = commonFactor(height) * commonFactor(width);
-  const stage = memory === null
-    ? new RegisterStage()
-    : new ScratchStage(code, memory, width.inputs);
+  const stage = isInputStaged(shape)
+    ? new ScratchStage(code, memory, width.inputs)
+    : new RegisterStage();
   code.sweep(channels, steps, () => {
     forEachSpan(code, rowRuns, down, (row, [rowFrom = from, rowTo = to]) => {
       const along = [inputWalk(rowFrom, FLOAT_BYTES), tileWalk(rowTo, FLOAT_BYTES)];

@@ -1,11 +1,10 @@
 /**
- * Where the blocks of a convolution by Winograd's algorithm lie, and about what they cost.
+ * Where the blocks of a convolution by Winograd's algorithm lie.
  *
  * @module
  */
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
-import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { range } from "../../base/numbers.ts";
 import { spread } from "../packing/padded.ts";
@@ -19,22 +18,18 @@ import {
   wholeAxis,
   zeroSpan,
 } from "../common/spans.ts";
-import { evenBlock, type TileAxis } from "../phase_builder.ts";
-import {
-  originBytes,
-  type TermsBlock,
-  type WinogradBlock,
-  type WinogradShape,
-} from "./programs.ts";
-import type { WinogradChoice } from "./choice.ts";
+import type { NamedAxis } from "./parameters.ts";
 import { type AxisPart, type Part, termsOf } from "./parts.ts";
-import { panelPitch } from "./product.ts";
+import { channelWeights } from "./product.ts";
+import { originBytes, type TermsBlock, type WinogradChoice, type WinogradShape } from "./shape.ts";
 import { type AxisTransform, IDENTITY } from "./transform.ts";
 
 /** Everything that the phases share. Pitches are in bytes. */
 export interface Layout {
   readonly shape: WinogradShape;
   readonly parts: readonly PartLayout[];
+  /** Blocks if each part had its own. */
+  readonly partBlocks: number;
   /** Blocks of all parts, and parts of a block; where that is more than one, all their tiles. */
   readonly blocks: number;
   readonly blockParts: number;
@@ -105,7 +100,8 @@ export function layoutOf(
   const outChannels = g.outChannels / g.groups;
   const { lanes } = target;
   const parts = partLayouts(g, choice);
-  const blocks = blockParts === 1 ? countBlocks(parts) : Math.ceil(parts.length / blockParts);
+  const partBlocks = parts.reduce((sum, part) => sum + blocksOf(part), 0);
+  const blocks = blockParts === 1 ? partBlocks : Math.ceil(parts.length / blockParts);
   const depth = (g.output[0] - 1) * g.stride[0] + (g.kernel[0] - 1) * g.dilation[0] + 1;
   const firstPlane = g.transposed ? g.padBegin[0] : -g.padBegin[0];
   const planes = cut(
@@ -121,8 +117,8 @@ export function layoutOf(
   const planePitch = g.groups * groupPitch;
   const itemPitch = depth * planePitch;
   const depthTaps = range(g.kernel[0]).map((k) => k * g.dilation[0] * planePitch);
-  const groupWeights = Math.ceil(outChannels / tile.panel) *
-    panelPitch({ tile, inChannels, depthTaps });
+  const groupWeights = Math.ceil(outChannels / tile.panel) * tile.panel *
+    channelWeights({ inChannels, depthTaps });
   const [first] = choice.kernel.parts;
   const step = { height: first?.height.output.step ?? 1, width: first?.width.output.step ?? 1 };
   const shape: WinogradShape = {
@@ -156,6 +152,7 @@ export function layoutOf(
   return {
     shape,
     parts,
+    partBlocks,
     blocks,
     blockParts,
     blockRows,
@@ -201,7 +198,7 @@ function partLayouts(
       tile,
       output: outputStart(part, outRow),
     };
-    if (blockParts === 1) block += partBlocks(layout);
+    if (blockParts === 1) block += blocksOf(layout);
     else tile += partTiles(layout);
     return layout;
   });
@@ -211,13 +208,8 @@ function outputStart({ height, width }: Part, outRow: number): number {
   return height.output.start * outRow + width.output.start * FLOAT_BYTES;
 }
 
-function partBlocks({ rows, columnBlocks }: PartLayout): number {
+function blocksOf({ rows, columnBlocks }: PartLayout): number {
   return rows.reduce((sum, { count }) => sum + count, 0) * columnBlocks;
-}
-
-/** Blocks of all parts, each part by itself. */
-function countBlocks(parts: readonly PartLayout[]): number {
-  return parts.reduce((sum, part) => sum + partBlocks(part), 0);
 }
 
 function partTiles({ rows, columns }: PartLayout): number {
@@ -238,10 +230,6 @@ function productLayout(
 
 function spreadBytes(bytes: number): number {
   return spread(bytes / FLOAT_BYTES) * FLOAT_BYTES;
-}
-
-export function outputPlane({ output }: Geometry): number {
-  return output[1] * output[2] * FLOAT_BYTES;
 }
 
 /** Equal blocks of input planes of one kind. */
@@ -331,7 +319,9 @@ export interface Place {
 /** Where the first of some equal blocks lies, and the axes along which the others follow. */
 export interface Places {
   readonly offset: Place;
-  readonly axes: (steps: (place: Place) => number[]) => TileAxis[];
+  readonly axes: <Name extends string>(
+    steps: (place: Place) => Readonly<Partial<Record<Name, number>>>,
+  ) => Readonly<Record<"rows" | "columns", NamedAxis<Name>>>;
 }
 
 export function blockPlaces(
@@ -361,73 +351,11 @@ export function blockPlaces(
     products: products.blockPitch,
     output: blockColumns * columnTile,
   };
-  const axes = (steps: (place: Place) => number[]): TileAxis[] => [
-    { count: rows.count, block: 1, steps: steps(down) },
-    { count: columns.count, block: 1, steps: steps(along) },
-  ];
-  return { offset, axes };
-}
-
-/** About what parts of the work take. */
-interface Microseconds {
-  /** The transform of a vector of tiles, for each of its positions. */
-  readonly input: number;
-  readonly output: number;
-  /** A multiply-add of vectors. */
-  readonly multiplyAdd: number;
-}
-
-const MICROSECONDS: Readonly<Record<Target["name"], Microseconds>> = {
-  wasm: { input: 0.0017, output: 0.0011, multiplyAdd: 0.00027 },
-  avx2: { input: 0.0035, output: 0.003, multiplyAdd: 0.00035 },
-  avx512: { input: 0.0035, output: 0.003, multiplyAdd: 0.0004 },
-};
-
-/** Vectors of tiles of a block, as its transforms see them. */
-function rowVectors({ target }: WinogradShape, { rows, columns }: WinogradBlock): number {
-  return rows.tiles * Math.ceil(columns.tiles / target.lanes);
-}
-
-/** What an engine tile of a transform is to take: they are short, and others wait for all of them. */
-const TRANSFORM_TILE_MICROSECONDS = 8;
-
-/** Channels of a block that one engine tile transforms. */
-export function transformChannels(
-  { parts }: Layout,
-  { channels, planes, channelCost }: Record<"channels" | "planes" | "channelCost", number>,
-): number {
-  const others = planes * countBlocks(parts);
-  return evenBlock(channels, others, channels * others * channelCost, TRANSFORM_TILE_MICROSECONDS);
-}
-
-/** Microseconds for one input channel of a block. */
-export function transformCost(shape: WinogradShape, block: WinogradBlock): number {
-  return rowVectors(shape, block) * shape.positions * MICROSECONDS[shape.target.name].input;
-}
-
-/** Microseconds for one output channel of a block. */
-export function multiplyCost(shape: WinogradShape, block: WinogradBlock): number {
-  const products = productsCost(shape, block.rows.tiles * block.columns.tiles);
-  return shape.positions * products + outputCost(shape, block);
-}
-
-/** Microseconds for one output channel of a block of some tiles at one position. */
-export function productsCost(shape: WinogradShape, tiles: number): number {
-  const vectors = Math.ceil(tiles / shape.target.lanes);
-  const { multiplyAdd } = MICROSECONDS[shape.target.name];
-  return vectors * shape.inChannels * shape.depthTaps.length * multiplyAdd;
-}
-
-/** Microseconds for the transform of one output channel of a block. */
-export function outputCost(shape: WinogradShape, block: WinogradBlock): number {
-  return shape.positions * rowVectors(shape, block) * MICROSECONDS[shape.target.name].output;
-}
-
-/** What the programs for a block, or for so many tiles, depend on: parts with equal ones share them. */
-export function programKey(
-  name: string,
-  shape: WinogradShape,
-  block: TermsBlock | WinogradBlock | number,
-): string {
-  return JSON.stringify([name, shape, block]);
+  return {
+    offset,
+    axes: (steps) => ({
+      rows: { count: rows.count, steps: steps(down) },
+      columns: { count: columns.count, steps: steps(along) },
+    }),
+  };
 }

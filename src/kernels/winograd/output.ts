@@ -15,8 +15,8 @@ import type { Target } from "../../codegen/target.ts";
 import { type Pixels, writeOutput } from "../common/store.ts";
 import { interleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
-import type { WinogradBlock, WinogradShape } from "./programs.ts";
-import { cut, outputSpan } from "../common/spans.ts";
+import { cut } from "../common/spans.ts";
+import type { WinogradBlock, WinogradShape } from "./shape.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./stage.ts";
 import {
   constantsOf,
@@ -27,13 +27,14 @@ import {
 } from "./transform.ts";
 import { forEachSpan, tileWalk } from "../common/walk.ts";
 
-/** Where the operands are; the stage where there is one. */
+/** Where the operands are. */
 export interface OutputPointers {
   readonly products: Pointer;
   readonly bias: Pointer;
   readonly output: Pointer;
   readonly add: Pointer;
-  readonly stage: Pointer | null;
+  /** Not used where {@linkcode isOutputStaged} says no. */
+  readonly stage: Pointer;
 }
 
 /** Whether {@linkcode writeOutputTransform} needs a stage in memory, a vector for every position. */
@@ -44,7 +45,10 @@ export function isOutputStaged(
   return isStaged(target, height.outputs * width.inputs, constants);
 }
 
-/** Writes the transform of some output channels of a block. The pointers are left as they were. */
+/**
+ * Writes the transform of some output channels of a block, which is without sources. The pointers are left as
+ * they were.
+ */
 export function writeOutputTransform(
   code: ProgramBuilder,
   shape: WinogradShape,
@@ -66,13 +70,13 @@ export function writeOutputTransform(
     tileWalk(pointers.products, columns.tiles * FLOAT_BYTES),
     ...results.map((ptr) => tileWalk(ptr, height.outputs * output.rowPitch)),
   ];
-  const rowRuns = cut(outputSpan(rows), height, 1);
-  const columnRuns = cut(outputSpan(columns), width, lanes);
+  const rowRuns = cut(rows, height, 1);
+  const columnRuns = cut(columns, width, lanes);
   const bias = shape.hasBias ? code.register() : null;
   const divisor = outputDivisor(height) * outputDivisor(width);
-  const stage = pointers.stage === null
-    ? new RegisterStage()
-    : new ScratchStage(code, pointers.stage, width.inputs);
+  const stage = isOutputStaged(shape)
+    ? new ScratchStage(code, pointers.stage, width.inputs)
+    : new RegisterStage();
   code.sweep(outChannels, steps, () => {
     if (bias !== null) code.broadcast(bias, pointers.bias);
     forEachSpan(code, rowRuns, down, (row, [rowFrom = pointers.products, ...rowResults]) => {

@@ -56,11 +56,11 @@ export interface ProductPointers {
   readonly partial: Pointer;
 }
 
-/** Bytes of the transformed weights of one panel. */
-export function panelPitch(
-  { tile, inChannels, depthTaps }: Pick<ProductShape, "tile" | "inChannels" | "depthTaps">,
+/** Bytes of the transformed weights of one output channel at one position. */
+export function channelWeights(
+  { inChannels, depthTaps }: Pick<ProductShape, "inChannels" | "depthTaps">,
 ): number {
-  return inChannels * depthTaps.length * tile.panel * FLOAT_BYTES;
+  return inChannels * depthTaps.length * FLOAT_BYTES;
 }
 
 /** The most output channels of a register tile, by its vectors of tiles (index 0 is not used). */
@@ -86,7 +86,7 @@ export function productTile(target: Target, outChannels: number, vectors: number
 }
 
 /** What a term of some sums costs that are taken with a register tile, in multiply-adds. */
-export function productCost(
+function productCost(
   target: Target,
   tile: ProductTile,
   outChannels: number,
@@ -145,9 +145,9 @@ export function writeProducts(
     [weight, shape.weight.positionPitch],
     [products, shape.products.positionPitch],
   ];
-  const panelSteps: Steps = [
-    [weight, panelPitch(shape)],
-    [products, tile.panel * shape.products.channelPitch],
+  const channelSteps: Steps = [
+    [weight, channelWeights(shape)],
+    [products, shape.products.channelPitch],
   ];
   const vectorSteps: Steps = [[transformed, vectorBytes], [products, vectorBytes]];
   const write = (channels: number, count: number) => {
@@ -159,7 +159,7 @@ export function writeProducts(
     sweepBlocks(code, whole, tile.vectors, vectorSteps, body);
   };
   const overPanels = (panels: number, body: (channels: number) => void) => {
-    sweepBlocks(code, outChannels, panels * tile.panel, scaled(panelSteps, 1 / tile.panel), body);
+    sweepBlocks(code, outChannels, panels * tile.panel, channelSteps, body);
   };
   const resident = shape.inChannels * shape.depthTaps.length * vectors * vectorBytes;
   code.sweep(shape.positions, positionSteps, () => {
@@ -174,7 +174,7 @@ export function writeProducts(
 }
 
 /** `body` for each block of an axis, the last perhaps smaller; `steps` are those of one item. */
-function sweepBlocks(
+export function sweepBlocks(
   code: ProgramBuilder,
   count: number,
   block: number,
@@ -188,7 +188,7 @@ function sweepBlocks(
 }
 
 function scaled(steps: Steps, factor: number): Steps {
-  return steps.map(([ptr, bytes]) => [ptr, Math.round(bytes * factor)] as const);
+  return steps.map(([ptr, bytes]) => [ptr, bytes * factor] as const);
 }
 
 /**
@@ -308,7 +308,8 @@ function factorsOf(
   channels: number,
 ): Factors {
   const { target, tile } = shape;
-  const place = (channel: number) => Math.floor(channel / tile.panel) * panelPitch(shape);
+  const place = (channel: number) =>
+    Math.floor(channel / tile.panel) * tile.panel * channelWeights(shape);
   if (target.cheapBroadcast) {
     const factor = code.register();
     return {

@@ -23,60 +23,44 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
-import type { Epilogue } from "../../convolution/epilogue.ts";
+import { type Program, ProgramBuilder } from "../../codegen/program.ts";
 import { isInputStaged, writeInputTransform } from "./input.ts";
 import { isOutputStaged, writeOutputTransform } from "./output.ts";
-import { partialBytes, type ProductShape, writeProducts } from "./product.ts";
-import { outputSpan, type TileSpan } from "../common/spans.ts";
-import type { AxisTransform } from "./transform.ts";
+import { pointersOf } from "./parameters.ts";
+import { partialBytes, writeProducts } from "./product.ts";
+import {
+  outputBlock,
+  termBlocks,
+  type TermsBlock,
+  tilesOf,
+  type WinogradBlock,
+  type WinogradShape,
+} from "./shape.ts";
 
-/** What the programs of a convolution share. Pitches are in bytes. */
-export interface WinogradShape extends ProductShape {
-  readonly height: AxisTransform;
-  readonly width: AxisTransform;
-  /** Input channels of a group; `inChannels` counts them once for each term of the sums. */
-  readonly groupChannels: number;
-  readonly hasBias: boolean;
-  readonly epilogue: Epilogue;
-  readonly input: { readonly channelPitch: number; readonly rowPitch: number };
-  /** Steps from one output of a part to the next: `pixelStep` is that along a row. */
-  readonly output: {
-    readonly channelPitch: number;
-    readonly rowPitch: number;
-    readonly pixelStep: number;
-  };
+const TRANSFORM = ["input", "transformed", "stage"] as const;
+
+/** The pointer parameters of {@linkcode transformProgram}. */
+export function transformParameters(shape: WinogradShape) {
+  return TRANSFORM.filter((name) => name !== "stage" || isInputStaged(shape));
 }
 
-/** A block of tiles, and what it sees through one term of the sums. */
-export interface WinogradBlock {
-  readonly rows: TileSpan;
-  readonly columns: TileSpan;
+/** Transforms the input of a block for one term. */
+export function transformProgram(
+  shape: WinogradShape,
+  block: WinogradBlock,
+  channels: number,
+): Program {
+  const code = new ProgramBuilder(
+    `winograd input ${channels}ic x ${blockName(shape, block)}`,
+    shape.target.lanes,
+    transformParameters(shape).length,
+  );
+  writeInputTransform(code, shape, block, channels, pointersOf(TRANSFORM));
+  return code.build();
 }
 
-/** A block of tiles, and what it sees through each term. */
-export interface TermsBlock {
-  readonly rows: readonly TileSpan[];
-  readonly columns: readonly TileSpan[];
-}
-
-/** The tiles of a block, for who is only concerned with its outputs. */
-export function outputBlock({ rows: [rows], columns: [columns] }: TermsBlock): WinogradBlock {
-  if (rows === undefined || columns === undefined) throw new RangeError("A sum has terms");
-  return { rows: outputSpan(rows), columns: outputSpan(columns) };
-}
-
-const TRANSFORMED: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const PRODUCTS: Pointer = 3;
-const OUTPUT: Pointer = 4;
-const ADD: Pointer = 5;
-const RESULTS = { products: PRODUCTS, bias: BIAS, output: OUTPUT, add: ADD };
-const INPUT: Pointer = 6;
-
-/** The pointer parameters of {@linkcode multiplyProgram}, in order. */
-const MULTIPLY_PARAMETERS = [
+/** The pointer parameters of {@linkcode multiplyProgram}. */
+export const MULTIPLY_PARAMETERS = [
   "transformed",
   "weight",
   "bias",
@@ -85,67 +69,52 @@ const MULTIPLY_PARAMETERS = [
   "add",
 ] as const;
 
-/** The pointer parameters of {@linkcode fusedProgram}, in order. */
-export const FUSED_PARAMETERS = [...MULTIPLY_PARAMETERS, "input"] as const;
-
-/**
- * Transforms the input of a block for one term; parameters are the input, the transformed input and, where
- * {@linkcode isInputStaged} says so, the stage.
- */
-export function transformProgram(
-  shape: WinogradShape,
-  block: WinogradBlock,
-  channels: number,
-): Program {
-  const isStaged = isInputStaged(shape);
-  const code = new ProgramBuilder(
-    `winograd input ${channels}ic x ${blockName(shape, block)}`,
-    shape.target.lanes,
-    isStaged ? 3 : 2,
-  );
-  const pointers = { input: 0, transformed: 1, stage: isStaged ? 2 : null };
-  writeInputTransform(code, shape, block, channels, pointers);
-  return code.build();
-}
-
 /** From the transformed input of a block to the output of some channels. */
 export function multiplyProgram(
   shape: WinogradShape,
   block: WinogradBlock,
   outChannels: number,
 ): Program {
-  const code = new ProgramBuilder(
-    `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
-    shape.target.lanes,
-    MULTIPLY_PARAMETERS.length,
-  );
+  const code = multiplyBuilder(shape, block, outChannels, MULTIPLY_PARAMETERS.length);
   writeOutputs(code, shape, block, outChannels);
   return code.build();
 }
 
-/** From the input of a block to the output of all channels of a group. */
+/** The pointer parameters of {@linkcode fusedProgram}. */
+export const FUSED_PARAMETERS = [...MULTIPLY_PARAMETERS, "input"] as const;
+const FUSED = pointersOf(FUSED_PARAMETERS);
+
+/** From the input of a block to the output of some channels of a group. */
 export function fusedProgram(
   shape: WinogradShape,
   terms: TermsBlock,
   outChannels: number,
 ): Program {
-  const block = outputBlock(terms);
-  const code = new ProgramBuilder(
-    `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
-    shape.target.lanes,
-    FUSED_PARAMETERS.length,
-  );
-  // There are no products yet.
-  const stage = isInputStaged(shape) ? PRODUCTS : null;
+  const whole = outputBlock(terms);
+  const code = multiplyBuilder(shape, whole, outChannels, FUSED_PARAMETERS.length);
   for (const { block, input, transformed } of termBlocks(shape, terms)) {
     writeInputTransform(code, shape, block, shape.groupChannels, {
-      input: code.pointer(INPUT, input),
-      transformed: code.pointer(TRANSFORMED, transformed),
-      stage,
+      input: code.pointer(FUSED.input, input),
+      transformed: code.pointer(FUSED.transformed, transformed),
+      // There are no products yet.
+      stage: FUSED.products,
     });
   }
-  writeOutputs(code, shape, block, outChannels);
+  writeOutputs(code, shape, whole, outChannels);
   return code.build();
+}
+
+function multiplyBuilder(
+  shape: WinogradShape,
+  block: WinogradBlock,
+  outChannels: number,
+  parameters: number,
+): ProgramBuilder {
+  return new ProgramBuilder(
+    `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
+    shape.target.lanes,
+    parameters,
+  );
 }
 
 /** Multiplies what has been transformed, and transforms the products back. */
@@ -156,18 +125,19 @@ function writeOutputs(
   outChannels: number,
 ): void {
   // Behind the products lie first partial sums, then the stage.
-  const behind = code.pointer(PRODUCTS, outChannels * shape.products.channelPitch);
-  const operands = { transformed: TRANSFORMED, weight: WEIGHT, products: PRODUCTS };
-  writeProducts(code, shape, { ...operands, partial: behind }, tilesOf(block), outChannels);
-  const stage = isOutputStaged(shape) ? behind : null;
-  writeOutputTransform(code, shape, block, outChannels, { ...RESULTS, stage });
+  const behind = code.pointer(FUSED.products, outChannels * shape.products.channelPitch);
+  writeProducts(code, shape, { ...FUSED, partial: behind }, tilesOf(block), outChannels);
+  writeOutputTransform(code, shape, block, outChannels, { ...FUSED, stage: behind });
 }
 
-/**
- * From the transformed input of a block of `tiles` tiles to products of some channels at some positions;
- * parameters are the transformed input, the weights, the products and, where there are any
- * ({@linkcode partialBytes}), the partial sums.
- */
+const PRODUCTS = ["transformed", "weight", "products", "partial"] as const;
+
+/** The pointer parameters of {@linkcode productsProgram}. */
+export function productsParameters(shape: WinogradShape) {
+  return PRODUCTS.filter((name) => name !== "partial" || partialBytes(shape) > 0);
+}
+
+/** From the transformed input of a block of some tiles to products of some channels at some positions. */
 export function productsProgram(
   shape: WinogradShape,
   tiles: number,
@@ -178,68 +148,34 @@ export function productsProgram(
     `winograd products ${outChannels}oc x ${tiles} tiles, ${shape.inChannels}ic, ` +
       `${positions} positions`,
     shape.target.lanes,
-    partialBytes(shape) > 0 ? 4 : 3,
+    productsParameters(shape).length,
   );
-  const pointers = { transformed: 0, weight: 1, products: 2, partial: 3 };
-  writeProducts(code, { ...shape, positions }, pointers, tiles, outChannels);
+  writeProducts(code, { ...shape, positions }, pointersOf(PRODUCTS), tiles, outChannels);
   return code.build();
 }
 
-/** The pointer parameters of {@linkcode outputProgram}, in order. */
-export const OUTPUT_PARAMETERS = ["products", "bias", "output", "add"] as const;
+const OUTPUT = ["products", "bias", "output", "add", "stage"] as const;
 
-/**
- * From the products of a block to the output of some channels; parameters are
- * {@linkcode OUTPUT_PARAMETERS} and, where {@linkcode isOutputStaged} says so, the stage.
- */
+/** The pointer parameters of {@linkcode outputProgram}. */
+export function outputParameters(shape: WinogradShape) {
+  return OUTPUT.filter((name) => name !== "stage" || isOutputStaged(shape));
+}
+
+/** From the products of a block to the output of some channels. */
 export function outputProgram(
   shape: WinogradShape,
   block: WinogradBlock,
   outChannels: number,
 ): Program {
-  const isStaged = isOutputStaged(shape);
   const code = new ProgramBuilder(
     `winograd output ${outChannels}oc x ${blockName(shape, block)}`,
     shape.target.lanes,
-    OUTPUT_PARAMETERS.length + (isStaged ? 1 : 0),
+    outputParameters(shape).length,
   );
-  const pointers = { products: 0, bias: 1, output: 2, add: 3, stage: isStaged ? 4 : null };
-  writeOutputTransform(code, shape, block, outChannels, pointers);
+  writeOutputTransform(code, shape, block, outChannels, pointersOf(OUTPUT));
   return code.build();
-}
-
-/** Input bytes to where a block begins to see. */
-export function originBytes(
-  { input }: WinogradShape,
-  { rows, columns }: Readonly<Record<"rows" | "columns", { readonly origin: number }>>,
-): number {
-  return rows.origin * input.rowPitch + columns.origin * FLOAT_BYTES;
-}
-
-/** A block as one of its terms sees it, and where. */
-export interface TermBlock {
-  readonly block: WinogradBlock;
-  /** Bytes from where the block begins to see to where the term does. */
-  readonly input: number;
-  /** Bytes from the transformed input of the block to that of the term. */
-  readonly transformed: number;
-}
-
-/** The terms of a block, in the order of the weights. */
-export function termBlocks(shape: WinogradShape, { rows, columns }: TermsBlock): TermBlock[] {
-  const termBytes = shape.groupChannels * shape.transformed.channelPitch;
-  return rows.flatMap((row) => columns.map((column) => ({ rows: row, columns: column })))
-    .map((block, term) => ({
-      block,
-      input: originBytes(shape, block),
-      transformed: term * termBytes,
-    }));
 }
 
 function blockName({ height, width }: WinogradShape, { rows, columns }: WinogradBlock): string {
   return `${rows.tiles}x${columns.tiles} tiles of ${height.outputs}x${width.outputs}`;
-}
-
-function tilesOf({ rows, columns }: WinogradBlock): number {
-  return rows.tiles * columns.tiles;
 }

@@ -111,8 +111,3 @@ export function isStaged(target: Target, values: number, constants: Iterable<num
   const held = areHeld(target) ? new Set(constants).size : 0;
   return values + held + TRANSFORM_REGISTERS > target.registers;
 }
-
-/** Memory for a stage in scratch memory. */
-export function stageBytes({ lanes }: Target, values: number): number {
-  return values * lanes * FLOAT_BYTES;
-}

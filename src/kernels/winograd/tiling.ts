@@ -15,9 +15,33 @@
  * | 512>512 @14 | (2) 20: 9570; (3) 32: 7650 | 1270; 560 |
  * | 64>128 @8x28x28 | (2) 24: 22000; (3) 288: 17900 | 1470; 1260 |
  *
+ * Blocks that stay with their thread, GFLOP/s for AVX-512: of 64 channels at 56x56, 1 row of 14 tiles 232, 2
+ * rows 213, 4 rows 166, and 111 where transformed input goes from phase to phase. Of 256 channels, whose
+ * weights are read anew for every block: 1 row 124, 2 rows 169, unfused 136 to 152. In WebAssembly it made no
+ * difference beyond 5 % where there are many channels, and was worth up to a fifth where there are few.
+ *
  * One phase moves least between threads and caches as long as a second-level cache keeps the weights.
  * Where it does not, two phases make every engine tile read all of the transformed input, and three make
  * it read nothing that another one reads.
+ *
+ * Two phases are for few weights where one phase cannot be had. There three took 1.17 times as long as two,
+ * the geometric mean over 8 convolutions of 8 to 64 channels with a kernel of some depth and three targets,
+ * the shortest times of turns that alternate, one thread and two, on a machine that others shared:
+ *
+ * | convolution, milliseconds of one thread: two phases, three | AVX-512 | WebAssembly |
+ * | --- | --- | --- |
+ * | 3x5x2 stride 2x1x1, 16>33 @10x50x100 | 7.65, 9.82 | 18.4, 22.9 |
+ * | 3x3x3 16>16 @8x16x16 | 0.088, 0.117 | 0.199, 0.211 |
+ * | 3x3x3 32>32 @8x28x28 | 1.11, 1.15 | 2.68, 2.69 |
+ * | 3x3x3 16>32 @16x56x56 | 5.27, 6.55 | 11.5, 12.6 |
+ * | 3x3x3 8>16 @32x64x64 | 3.82, 4.50 | 9.80, 9.75 |
+ * | 3x3x3 stride 2, 32>64 @16x32x32 | 1.88, 1.75 | |
+ * | 5x5x5 16>32 @8x24x24 | 1.71, 2.00 | 5.70, 5.97 |
+ *
+ * Where one phase can be had, two took 1.11 times as long as the better of one and three (19 convolutions with
+ * few weights). The choice between these, by the number of engine tiles, takes 0.94 to 0.97 of the time of two
+ * phases with one thread and 0.80 to 0.84 with two; 0.85 to 0.98 with 4 to 16, as far as the times of the phases
+ * and the numbers of their engine tiles tell.
  *
  * @module
  */
@@ -27,26 +51,44 @@ import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { clamp } from "../../base/numbers.ts";
 import { evenParts } from "../common/register_tile.ts";
-import type { WinogradChoice } from "./choice.ts";
-import { type ProductTile, productTile } from "./product.ts";
 import { type PartKernel, termsOf } from "./parts.ts";
-import type { AxisTransform } from "./transform.ts";
+import { type ProductTile, productTile } from "./product.ts";
+import type { TilePlane, WinogradChoice } from "./shape.ts";
+import { type AxisTransform, axisTransform, type TileInputs } from "./transform.ts";
 
-/** The tiles of an output plane, as far as its parts have the same weights. */
-export interface TilePlane {
-  readonly kernel: PartKernel;
-  readonly height: AxisTransform;
-  readonly width: AxisTransform;
-  /** Tiles along height and width of the largest part. */
-  readonly rows: number;
-  readonly columns: number;
-  /** Products of a tile. */
-  readonly positions: number;
+/**
+ * The tiles of the parts of a kernel, with so many inputs along each axis of more than one tap.
+ *
+ * @returns The tiles, or `null` if there is no transform for the taps.
+ */
+export function tilePlane(
+  kernel: PartKernel,
+  heightInputs: TileInputs,
+  widthInputs: TileInputs,
+): TilePlane | null {
+  const height = axisTransform(kernel.taps.height[0]?.length ?? 0, heightInputs);
+  const width = axisTransform(kernel.taps.width[0]?.length ?? 0, widthInputs);
+  if (height === null || width === null) return null;
+  const tiles = (axis: "height" | "width", { outputs }: AxisTransform) =>
+    Math.max(...kernel.parts.map((part) => Math.ceil(part[axis].output.count / outputs)));
+  return {
+    kernel,
+    height,
+    width,
+    rows: tiles("height", height),
+    columns: tiles("width", width),
+    positions: height.inputs * width.inputs,
+  };
 }
 
 /** Input channels of a group, once for each term of the sums. */
 export function channelTerms(g: Geometry, { kernel }: TilePlane): number {
   return g.inChannels / g.groups * termsOf(kernel);
+}
+
+/** Transformed weights of a group. */
+export function groupWeights(g: Geometry, plane: TilePlane): number {
+  return plane.positions * channelTerms(g, plane) * g.kernel[0] * g.outChannels / g.groups;
 }
 
 /** Tiles of a block: enough for the weights, which every block reads, not to matter. */
@@ -66,24 +108,39 @@ interface FusedLimits {
 /** Engine tiles that balance threads, if the blocks are not to be larger. */
 const ENGINE_TILES = 24;
 
+/** Vector multiply-adds of an engine tile that takes about 25 microseconds. */
+const TILE_MULTIPLY_ADDS = 60_000;
+
 /** With few output channels the transforms matter more. */
 const FEW_CHANNELS = 48;
-
-/** Transformed weights that a second-level cache keeps beside a block. */
-export const RESIDENT_WEIGHT_BYTES = 1024 * 1024;
 
 /** Transformed weights that come from a third-level cache as fast as a vector of tiles needs them. */
 const NEAR_WEIGHT_BYTES = 3 * 1024 * 1024;
 
-function fusedLimits(g: Geometry, weightBytes: number, { name }: Target): FusedLimits {
-  if (name === "wasm") {
-    const least = g.outChannels / g.groups < FEW_CHANNELS ? 12 : 24;
-    return { bytes: 1024 * 1024, least, enough: least, engineTiles: 12 };
+/**
+ * With so few weights, every block may read them, and the way of the products from phase to phase costs one
+ * thread more than they do. The slower the products, the less that way matters.
+ */
+const FEW_WEIGHT_BYTES: Readonly<Record<Target["name"], number>> = {
+  wasm: 512 * 1024,
+  avx2: 1024 * 1024,
+  avx512: 1536 * 1024,
+};
+
+function fusedLimits(g: Geometry, plane: TilePlane, { name, lanes }: Target): FusedLimits {
+  const weights = groupWeights(g, plane);
+  const bytes = (name === "wasm" ? 1 : 2) * 1024 * 1024;
+  const enoughWasm = g.outChannels / g.groups < FEW_CHANNELS ? 12 : 24;
+  const enough = name === "wasm" ? enoughWasm : 16;
+  if (weights * FLOAT_BYTES <= FEW_WEIGHT_BYTES[name]) {
+    const work = planesOf(g, plane) * plane.rows * plane.columns / lanes * weights;
+    // Each may take longer, as nobody waits for it in the middle.
+    const engineTiles = Math.min(4, work / (2 * TILE_MULTIPLY_ADDS));
+    return { bytes, least: 1, enough, engineTiles };
   }
-  const bytes = 2 * 1024 * 1024;
-  if (weightBytes <= RESIDENT_WEIGHT_BYTES) return { bytes, least: 12, enough: 16, engineTiles: 7 };
-  return weightBytes <= NEAR_WEIGHT_BYTES
-    ? { bytes, least: 12, enough: 16, engineTiles: 12 }
+  if (name === "wasm") return { bytes, least: enough, enough, engineTiles: 12 };
+  return weights * FLOAT_BYTES <= NEAR_WEIGHT_BYTES
+    ? { bytes, least: 12, enough, engineTiles: 12 }
     : { bytes, least: 24, enough: 32, engineTiles: 14 };
 }
 
@@ -104,8 +161,7 @@ export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradC
   const { positions } = plane;
   if (isMerged(plane)) return threePhases(g, plane, target);
   const outChannels = g.outChannels / g.groups;
-  const weightBytes = positions * outChannels * g.kernel[0] * channelTerms(g, plane) * FLOAT_BYTES;
-  const limits = fusedLimits(g, weightBytes, target);
+  const limits = fusedLimits(g, plane, target);
   const fused = fusedBlock(g, plane, target, limits);
   if (fused !== null && fused.blocks * planesOf(g, plane) >= limits.engineTiles) {
     const tile = blockTile(target, outChannels, fused);
@@ -113,7 +169,8 @@ export function tiling(g: Geometry, plane: TilePlane, target: Target): WinogradC
     const channels = wholePanels(outChannels / shares, outChannels, tile);
     return { ...common(plane, fused), tile, outChannels: channels, phases: 1, positions };
   }
-  return weightBytes > MOST_SHARED_WEIGHT_BYTES[target.name]
+  const weightBytes = groupWeights(g, plane) * FLOAT_BYTES;
+  return canBeFused(g) || weightBytes > FEW_WEIGHT_BYTES[target.name]
     ? threePhases(g, plane, target)
     : twoPhases(g, plane, target);
 }
@@ -133,16 +190,6 @@ function wholePanels(channels: number, all: number, { panel }: ProductTile): num
   return Math.min(all, Math.ceil(channels / panel) * panel);
 }
 
-/**
- * With fewer weights than this, the way of the products from phase to phase costs one thread more than
- * they do. The slower the products, the less that way matters.
- */
-const MOST_SHARED_WEIGHT_BYTES: Readonly<Record<Target["name"], number>> = {
-  wasm: 512 * 1024,
-  avx2: 1024 * 1024,
-  avx512: 1536 * 1024,
-};
-
 /** Output channels of an engine tile: fewer read the transformed input too often. */
 const LEAST_OUT_CHANNELS = 8;
 
@@ -156,9 +203,6 @@ function twoPhases(g: Geometry, plane: TilePlane, target: Target): WinogradChoic
   const channels = wholePanels(share, outChannels, tile);
   return { ...common(plane, block), tile, outChannels: channels, phases: 2, positions };
 }
-
-/** Vector multiply-adds of an engine tile that takes about 25 microseconds. */
-const TILE_MULTIPLY_ADDS = 60_000;
 
 /** Engine tiles of the products that balance threads, and that are more than enough. */
 const LEAST_TILES = 32;
@@ -174,7 +218,7 @@ function threePhases(g: Geometry, plane: TilePlane, target: Target): WinogradCho
   const vectors = Math.ceil(tiles / target.lanes);
   const tile = productTile(target, outChannels, vectors);
   const blocks = Math.ceil(planesOf(g, plane) / blockParts) * block.blocks;
-  const work = positions * blocks * vectors * outChannels * g.kernel[0] * channelTerms(g, plane);
+  const work = blocks * vectors * groupWeights(g, plane);
   const wanted = clamp(work / TILE_MULTIPLY_ADDS, LEAST_TILES, ENOUGH_TILES);
   // Every share of the channels reads the transformed input, which is to be less than its weights.
   const most = Math.max(1, Math.floor(outChannels / (2 * vectors * target.lanes)));
@@ -199,6 +243,11 @@ function blockTile(
   return productTile(target, outChannels, Math.ceil(blockRows * blockColumns / target.lanes));
 }
 
+/** Whether an output plane sees a transformed plane that no other one sees. */
+function canBeFused({ kernel, stride }: Geometry): boolean {
+  return kernel[0] === 1 && stride[0] === 1;
+}
+
 /** A block to be fused, if one fits into the cache that is large enough for its weights. */
 function fusedBlock(
   g: Geometry,
@@ -207,7 +256,7 @@ function fusedBlock(
   limits: FusedLimits,
 ): Block | null {
   const { rows, columns, positions } = plane;
-  if (g.kernel[0] !== 1 || g.stride[0] !== 1) return null;
+  if (!canBeFused(g)) return null;
   const tileBytes = positions * FLOAT_BYTES * (channelTerms(g, plane) + g.outChannels / g.groups);
   const least = Math.min(limits.least, rows * columns);
   const enough = Math.min(limits.enough, rows * columns);

@@ -109,17 +109,11 @@ class HeldConstants implements Constants {
 
   constructor(code: ProgramBuilder, values: Iterable<number>) {
     this.#code = code;
-    for (const value of values) this.#set(value);
+    for (const value of values) this.get(value);
   }
 
   get(value: number): Register {
-    return this.#registers.get(value) ?? this.#set(value);
-  }
-
-  #set(value: number): Register {
-    const known = this.#registers.get(value);
-    if (known !== undefined) return known;
-    const register = setConstant(this.#code, value);
+    const register = this.#registers.get(value) ?? setConstant(this.#code, value);
     this.#registers.set(value, register);
     return register;
   }

@@ -7,12 +7,13 @@
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
-import { BUFFER, type Problem } from "../plan.ts";
+import { BUFFER } from "../plan.ts";
 import { evenBlock, type PhaseBuilder } from "../phase_builder.ts";
-import type { Layout } from "./layout.ts";
-import { panelPitch } from "./product.ts";
-import type { KernelTaps, PartKernel } from "./parts.ts";
-import { isWeightStaged, weightProgram } from "./weights.ts";
+import { addTiles } from "./parameters.ts";
+import type { KernelTaps } from "./parts.ts";
+import type { KernelPlan } from "./phases.ts";
+import { channelWeights } from "./product.ts";
+import { weightParameters, weightProgram } from "./weights.ts";
 
 /** About what the transform of a kernel takes for each of its positions. */
 const WEIGHT_MICROSECONDS = 0.0006;
@@ -23,18 +24,12 @@ const WEIGHT_TILE_MICROSECONDS = 15;
 /** Adds the tiles that transform the weights of a kernel, term by term. */
 export function addWeights(
   phase: PhaseBuilder,
-  { geometry: g }: Problem,
-  { shape, groupWeights, weightStart }: Layout,
-  kernel: PartKernel,
-  scratchBytes: number,
+  { geometry: g, layout: { shape, groupWeights, weightStart }, choice, scratch }: KernelPlan,
 ): void {
   const { target, tile, height, width } = shape;
-  const reduction = shape.inChannels * g.kernel[0];
-  const termKernels = shape.groupChannels * g.kernel[0];
-  const { channelPitch, kernelPitch, groupPitch } = weightPitches(g);
-  const kernelCost = shape.positions * WEIGHT_MICROSECONDS;
-  const channels = g.outChannels / g.groups;
   const { positionPitch } = shape.weight;
+  const { channelPitch, kernelPitch, groupPitch } = weightPitches(g);
+  const reduction = shape.inChannels * g.kernel[0];
   const weights = {
     target,
     tile,
@@ -45,37 +40,39 @@ export function addWeights(
     kernelPitch,
     positionPitch,
   };
-  termTaps(g, kernel.taps).forEach((taps, term) => {
-    const start = weightStart + term * termKernels * tile.panel * FLOAT_BYTES;
-    phase.add(
-      [
-        { count: g.groups, block: 1, steps: [groupPitch, groupWeights] },
-        {
+  const kernels = shape.groupChannels * g.kernel[0];
+  const kernelCost = shape.positions * WEIGHT_MICROSECONDS;
+  const channels = g.outChannels / g.groups;
+  const panelKernel = tile.panel * FLOAT_BYTES;
+  termTaps(g, choice.kernel.taps).forEach((taps, term) => {
+    addTiles(phase, {
+      parameters: weightParameters(shape),
+      axes: {
+        groups: { count: g.groups, steps: { weight: groupPitch, result: groupWeights } },
+        channels: {
           count: channels,
           block: Math.min(channels, tile.panel),
-          steps: [channelPitch, panelPitch(shape) / tile.panel],
+          steps: { weight: channelPitch, result: channelWeights(shape) },
         },
-        {
-          count: termKernels,
+        kernels: {
+          count: kernels,
           block: evenBlock(
-            termKernels,
+            kernels,
             g.groups * Math.ceil(channels / tile.panel),
-            g.outChannels * termKernels * kernelCost,
+            g.outChannels * kernels * kernelCost,
             WEIGHT_TILE_MICROSECONDS,
           ),
-          steps: [kernelPitch, tile.panel * FLOAT_BYTES],
+          steps: { weight: kernelPitch, result: panelKernel },
         },
-      ],
-      [
-        { buffer: BUFFER.weight, offset: 0 },
-        { buffer: BUFFER.packedWeight, offset: start },
-        ...isWeightStaged(shape)
-          ? [{ buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes }]
-          : [],
-      ],
-      kernelCost,
-      ([, channels = 1, kernels = 1]) => weightProgram({ ...weights, taps }, channels, kernels),
-    );
+      },
+      bases: {
+        weight: { buffer: BUFFER.weight, offset: 0 },
+        result: { buffer: BUFFER.packedWeight, offset: weightStart + term * kernels * panelKernel },
+        stage: { buffer: BUFFER.scratch, offset: 0, threadStep: scratch.bytes },
+      },
+      itemCost: kernelCost,
+      write: ({ channels, kernels }) => weightProgram({ ...weights, taps }, channels, kernels),
+    });
   });
 }
 

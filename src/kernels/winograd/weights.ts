@@ -4,16 +4,11 @@
  * @module
  */
 
-import {
-  FLOAT_BYTES,
-  type Pointer,
-  type Program,
-  ProgramBuilder,
-  type Register,
-} from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder, type Register } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { range } from "../../base/numbers.ts";
-import type { ProductTile } from "./product.ts";
+import { pointersOf } from "./parameters.ts";
+import { type ProductTile, sweepBlocks } from "./product.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./stage.ts";
 import {
   type AxisTransform,
@@ -24,9 +19,8 @@ import {
   transformKernel,
 } from "./transform.ts";
 
-const WEIGHT: Pointer = 0;
-const RESULT: Pointer = 1;
-const STAGE: Pointer = 2;
+const PARAMETERS = ["weight", "result", "stage"] as const;
+const { weight: WEIGHT, result: RESULT, stage: STAGE } = pointersOf(PARAMETERS);
 
 /** The weights of one convolution of one group. Pitches are in bytes. */
 export interface WinogradWeights {
@@ -45,18 +39,21 @@ export interface WinogradWeights {
   readonly positionPitch: number;
 }
 
+/** What the transforms themselves depend on. */
+type WeightTransforms = Pick<WinogradWeights, "target" | "height" | "width">;
+
 /** Whether {@linkcode weightProgram} needs a stage in memory, a vector for every position at most. */
-export function isWeightStaged(
-  { target, height, width }: Pick<WinogradWeights, "target" | "height" | "width">,
-): boolean {
+export function isWeightStaged({ target, height, width }: WeightTransforms): boolean {
   const constants = [height, width].flatMap(kernelConstants);
   return isStaged(target, height.inputs * width.inputs, constants);
 }
 
-/**
- * Transforms `kernels` kernels each of some panels of output channels, the last of which may have fewer;
- * parameters are the weights, the result and, where {@linkcode isWeightStaged} says so, the stage.
- */
+/** The pointer parameters of {@linkcode weightProgram}. */
+export function weightParameters(shape: WeightTransforms) {
+  return PARAMETERS.filter((name) => name !== "stage" || isWeightStaged(shape));
+}
+
+/** Transforms `kernels` kernels each of some panels of output channels, the last of which may have fewer. */
 export function weightProgram(
   shape: WinogradWeights,
   outChannels: number,
@@ -67,13 +64,10 @@ export function weightProgram(
   const code = new ProgramBuilder(
     `winograd weights ${outChannels}oc x ${kernels} of ${reduction}`,
     lanes,
-    isWeightStaged(shape) ? 3 : 2,
+    weightParameters(shape).length,
   );
   const constants = constantsOf(code, target, [height, width].flatMap(kernelConstants));
-  const panelSteps = [
-    [WEIGHT, tile.panel * channelPitch],
-    [RESULT, tile.panel * reduction * FLOAT_BYTES],
-  ] as const;
+  const channelSteps = [[WEIGHT, channelPitch], [RESULT, reduction * FLOAT_BYTES]] as const;
   const partSteps = [[WEIGHT, lanes * channelPitch], [RESULT, lanes * FLOAT_BYTES]] as const;
   const kernelSteps = [[WEIGHT, shape.kernelPitch], [RESULT, tile.panel * FLOAT_BYTES]] as const;
   const writePanel = (channels: number) => {
@@ -84,11 +78,7 @@ export function weightProgram(
       });
     }
   };
-  const full = Math.floor(outChannels / tile.panel);
-  code.sweep(full, panelSteps, () => writePanel(tile.panel));
-  if (outChannels % tile.panel > 0) {
-    code.displaced(panelSteps, full, () => writePanel(outChannels % tile.panel));
-  }
+  sweepBlocks(code, outChannels, tile.panel, channelSteps, writePanel);
   return code.build();
 }
 

@@ -1,8 +1,8 @@
+import { stub } from "@std/testing/mock";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { drawLayer } from "../../../src/cli/random_layer.ts";
 import { Conv } from "../../../src/layers/conv.ts";
-import { type AnyTensor, Tensor, tensorOf } from "../../../src/tensor/tensor.ts";
-import { ArrayValues } from "../../../src/tensor/values.ts";
+import { type AnyTensor, Tensor } from "../../../src/tensor/tensor.ts";
 import { runJson, runMain } from "../_cli.ts";
 
 Deno.test("check finds that the layers agree with the formula", async () => {
@@ -35,26 +35,20 @@ Deno.test("check names the backend that it checks", async () => {
 Deno.test("check names every layer that disagrees, and fails", async () => {
   const seeds = Array.from({ length: 12 }, (_, seed) => seed);
   const wrong = seeds.filter((seed) => !drawLayer(seed).spec.kind.transposed);
-  const { forward } = Conv.prototype;
-  Conv.prototype.forward = function <Buffer extends ArrayBufferLike>({ shape }: AnyTensor) {
-    const { data, shape: outputShape } = Tensor.full(this.outputShape(shape), 1e3);
-    return Promise.resolve(tensorOf<Buffer>(new ArrayValues(data), outputShape));
-  };
-  try {
-    const { code, out, err } = await runMain("check", "--count", String(seeds.length));
-    assertEquals(code, 1);
-    const named = [
-      ...err.matchAll(/^error: Conv\dd\(.* is off by .*\(repeat with --seed (\d+) --count 1\)$/gm),
-    ];
-    const empty = wrong.filter((seed) => drawLayer(seed).geometry.batch === 0);
-    assertEquals(
-      named.map(([, seed]) => Number(seed)),
-      wrong.filter((seed) => !empty.includes(seed)),
-    );
-    assertStringIncludes(out, `Failed: ${named.length} of 12 layers disagree with the formula`);
-  } finally {
-    Conv.prototype.forward = forward;
-  }
+  using _ = stub(Conv.prototype, "forward", function (this: Conv, { shape }: AnyTensor) {
+    return Promise.resolve(Tensor.full(this.outputShape(shape), 1e3));
+  });
+  const { code, out, err } = await runMain("check", "--count", String(seeds.length));
+  assertEquals(code, 1);
+  const named = [
+    ...err.matchAll(/^error: Conv\dd\(.* is off by .*\(repeat with --seed (\d+) --count 1\)$/gm),
+  ];
+  const empty = wrong.filter((seed) => drawLayer(seed).geometry.batch === 0);
+  assertEquals(
+    named.map(([, seed]) => Number(seed)),
+    wrong.filter((seed) => !empty.includes(seed)),
+  );
+  assertStringIncludes(out, `Failed: ${named.length} of 12 layers disagree with the formula`);
 });
 
 Deno.test("drawLayer() draws the same layer for the same seed", () => {

@@ -11,10 +11,11 @@ import { NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
 import { range } from "../../../src/base/numbers.ts";
 import type { Plan } from "../../../src/kernels/plan.ts";
 import { reference } from "../../../src/convolution/formula.ts";
-import { axisUses, tilePlane } from "../../../src/kernels/winograd/choice.ts";
+import { axisUses } from "../../../src/kernels/winograd/applies.ts";
 import { partKernels } from "../../../src/kernels/winograd/parts.ts";
 import { planWinograd } from "../../../src/kernels/winograd/plan.ts";
 import { productTile } from "../../../src/kernels/winograd/product.ts";
+import { tilePlane } from "../../../src/kernels/winograd/tiling.ts";
 import {
   type AxisTransform,
   axisTransform,

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import {
   type Algorithm,
@@ -19,20 +19,16 @@ import {
 import type { Geometry } from "../../../src/convolution/geometry.ts";
 import type { PaddingMode } from "../../../src/convolution/settings.ts";
 import { type Epilogue, NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
-import { planFor } from "../../../src/kernels/choose.ts";
 import type { Plan, Problem } from "../../../src/kernels/plan.ts";
 import { reference, referenceMagnitude } from "../../../src/convolution/formula.ts";
 import { least } from "../../../src/base/numbers.ts";
-import {
-  allowsWinograd,
-  axisUses,
-  chooseWinograd,
-  tilePlane,
-  type WinogradChoice,
-} from "../../../src/kernels/winograd/choice.ts";
+import { allowsWinograd, axisUses } from "../../../src/kernels/winograd/applies.ts";
+import { cheapestWay } from "../../../src/kernels/winograd/choice.ts";
 import { type PartKernel, partKernels } from "../../../src/kernels/winograd/parts.ts";
 import { planWinograd } from "../../../src/kernels/winograd/plan.ts";
 import { productTile } from "../../../src/kernels/winograd/product.ts";
+import type { WinogradChoice } from "../../../src/kernels/winograd/shape.ts";
+import { tilePlane, tiling } from "../../../src/kernels/winograd/tiling.ts";
 import { TILE_INPUTS, type TileInputs } from "../../../src/kernels/winograd/transform.ts";
 import type { CaseOperands, LayerCase } from "../../_arbitrary.ts";
 import { geometryOf, operandsOf, relativeError } from "../../_arbitrary.ts";
@@ -564,7 +560,7 @@ Deno.test("The algorithm can be forced and forbidden", () => {
   const family = (layer: Conv2d | Conv1d | Conv3d, shape: number[]) => layer.explain(shape).family;
   const large = [1, 32, 28, 28];
   assertEquals(family(new Conv2d(32, 32, 3), large), "winograd");
-  assertEquals(family(new Conv2d(32, 32, 3, { algorithm: "direct" }), large), "direct");
+  assertNotEquals(family(new Conv2d(32, 32, 3, { algorithm: "direct" }), large), "winograd");
   assertEquals(family(new Conv2d(1, 1, 3), [1, 1, 28, 28]), "depthwise");
   assertEquals(
     family(new Conv2d(1, 1, 3, { algorithm: "winograd" }), [1, 1, 28, 28]),
@@ -651,15 +647,31 @@ Deno.test("allowsWinograd() wants taps for every stride phase of a transposed co
   assert(!allowsWinograd({ ...deep, stride: [2, 2, 2] }));
 });
 
-Deno.test("chooseWinograd() does not depend on anything but the request", () => {
+Deno.test("cheapestWay() does not depend on anything but the sizes and the target", () => {
   const geometry = geometryOf(
     caseOf({ rank: 2, spatial: [56, 56], inChannels: 64, outChannels: 64 }),
   );
-  const request = requestOf(geometry, true);
-  assertEquals(chooseWinograd(request), chooseWinograd(structuredClone(request)));
-  assertEquals(planFor(request).family, "winograd");
-  assertEquals(
-    planOf(geometry, true, WASM_TARGET, NO_EPILOGUE, "auto").family,
-    "winograd",
-  );
+  for (const target of TARGETS) {
+    assertEquals(cheapestWay(geometry, target), cheapestWay(structuredClone(geometry), target));
+    assertEquals(planOf(geometry, true, target, NO_EPILOGUE, "winograd").family, "winograd");
+    assertEquals(planOf(geometry, true, target, NO_EPILOGUE, "auto").family, "winograd");
+  }
+});
+
+Deno.test("tiling() takes two phases only where several output planes see a transformed plane", () => {
+  const options = { padding: 1 };
+  for (const channels of [8, 32, 64, 128, 256]) {
+    for (const size of [7, 14, 28, 56]) {
+      const sizes = { inChannels: channels, outChannels: channels, options };
+      const flat = geometryOf(caseOf({ ...sizes, rank: 2, spatial: [size, size] }));
+      const deep = geometryOf(caseOf({ ...sizes, rank: 3, spatial: [4, size, size] }));
+      for (const target of TARGETS) {
+        const phasesOf = (g: Geometry) =>
+          cheapestWay(g, target)?.planes.map((plane) => tiling(g, plane, target).phases) ?? [];
+        for (const phases of phasesOf(flat)) assert(phases !== 2, `${channels} @${size}`);
+        for (const phases of phasesOf(deep)) assert(phases !== 1, `${channels} @4x${size}`);
+        if (channels <= 32) assertEquals(phasesOf(deep), [2]);
+      }
+    }
+  }
 });

@@ -1,0 +1,356 @@
+/**
+ * From arrays to the gradients of a convolution: which convolutions of which arrays they are, and what becomes
+ * of their outputs.
+ *
+ * @module
+ */
+
+import { product, range } from "../base/numbers.ts";
+import {
+  hasMirroredPadding,
+  inputGradientGeometry,
+  paddedSizes,
+  weightGradientGeometry,
+} from "../convolution/adjoint.ts";
+import type { Algorithm } from "../convolution/algorithm.ts";
+import type { ActivationSettings } from "../convolution/epilogue.ts";
+import type { Geometry, Triple } from "../convolution/geometry.ts";
+import { padSegments } from "../convolution/padding.ts";
+import { allowsWinograd } from "../kernels/winograd/applies.ts";
+import { ArrayValues, type Values } from "../tensor/values.ts";
+import type { Operands } from "./convolve.ts";
+
+/** A convolution, and what its output is made into. */
+export interface Pass {
+  readonly geometry: Geometry;
+  readonly operands: Operands;
+  /** Makes the result, row-major. */
+  readonly finish: (output: Values) => Values;
+}
+
+/** The weights of a convolution, by which the engine may know what it has made of them. */
+export type Weights = Pick<Operands, "weight" | "frozenKey" | "weightKey">;
+
+/** Nothing is added, and nothing applied. */
+const PLAIN: Pick<Operands, "bias" | "add" | "out" | "activation"> = {
+  bias: null,
+  add: null,
+  out: null,
+  activation: { activation: null, negativeSlope: 0 },
+};
+
+/** How a gradient is computed where the convolution's algorithm was asked for. */
+function algorithmFor(geometry: Geometry, algorithm: Algorithm): Algorithm {
+  return algorithm === "winograd" && !allowsWinograd(geometry) ? "auto" : algorithm;
+}
+
+/** The sums of a convolution in front of its activation. */
+export function sumsPass(
+  geometry: Geometry,
+  operands: Pick<Operands, "input" | "weight" | "bias" | "frozenKey" | "weightKey">,
+  algorithm: Algorithm,
+): Pass {
+  return { geometry, operands: { ...PLAIN, ...operands, algorithm }, finish: (output) => output };
+}
+
+/**
+ * The gradient of the input.
+ *
+ * @param g The convolution, or transposed convolution.
+ * @param gradient That of the output.
+ */
+export function inputGradientPass(
+  g: Geometry,
+  gradient: Values,
+  weights: Weights,
+  algorithm: Algorithm,
+): Pass {
+  const geometry = inputGradientGeometry(g);
+  const operands = {
+    ...PLAIN,
+    ...weights,
+    input: gradient,
+    algorithm: algorithmFor(geometry, algorithm),
+  };
+  const finish = (output: Values) =>
+    hasMirroredPadding(g) ? new ArrayValues(foldPadding(g, output.elements)) : output;
+  return { geometry, operands, finish };
+}
+
+/** Adds the gradient of what the padding holds to where it came from. */
+function foldPadding(g: Geometry, padded: Float32Array): Float32Array {
+  const gradient = new Float32Array(g.batch * g.inChannels * product(g.input));
+  eachPaddedRow(g, (to, from, columns) => {
+    columns.forEach((column, i) => {
+      gradient[to + column] = (gradient[to + column] ?? 0) + (padded[from + i] ?? 0);
+    });
+  });
+  return gradient;
+}
+
+/**
+ * Calls `each` for every row of the padded input with where the row that it holds begins in the input, where it
+ * begins itself, and the columns that its positions hold.
+ */
+function eachPaddedRow(
+  g: Geometry,
+  each: (row: number, paddedRow: number, columns: Int32Array) => void,
+): void {
+  const [depth, height, width] = g.input;
+  const [planes, rows, columns] = [sourcesOf(g, 0), sourcesOf(g, 1), sourcesOf(g, 2)];
+  let paddedRow = 0;
+  for (let channel = 0; channel < g.batch * g.inChannels; channel++) {
+    for (const plane of planes) {
+      for (const row of rows) {
+        each(((channel * depth + plane) * height + row) * width, paddedRow, columns);
+        paddedRow += columns.length;
+      }
+    }
+  }
+}
+
+/** The input position that each position of a padded axis holds. */
+function sourcesOf(g: Geometry, axis: 0 | 1 | 2): Int32Array {
+  const count = paddedSizes(g)[axis];
+  const sources = new Int32Array(count);
+  const padded = { count, step: 1, first: -g.padBegin[axis] };
+  for (const { start, count, source, step } of padSegments(padded, g.input[axis], g.paddingMode)) {
+    for (let i = 0; i < count; i++) sources[start + i] = (source ?? 0) + i * step;
+  }
+  return sources;
+}
+
+/**
+ * The gradient of the weights: the sum of what the passes make.
+ *
+ * @param g The convolution, or transposed convolution, with at least one batch item.
+ * @param gradient That of the output.
+ * @param key An identity under which the engine may keep what it makes of the output's gradient, from call to
+ * call.
+ * @param memoryBytes What the engine has: by it and the sizes the sum is cut into parts.
+ */
+export function weightGradientPasses(
+  g: Geometry,
+  input: Values,
+  gradient: Values,
+  algorithm: Algorithm,
+  key: object,
+  memoryBytes: number,
+): Pass[] {
+  // Of transposed convolutions input and output have exchanged their parts.
+  const [convolution, seen, seeing] = g.transposed
+    ? [inputGradientGeometry(g), gradient.elements, input.elements]
+    : [g, input.elements, gradient.elements];
+  const whole = withPadding({ geometry: convolution, seen, seeing });
+  const parts = partsOf(whole, memoryBytes / MEMORY_SHARE);
+  return parts.map((part) => weightGradientPass(part, algorithm, parts.length === 1 ? key : {}));
+}
+
+/** What the operands of a part may take of the memory: they are packed, too, and so is what they make. */
+const MEMORY_SHARE = 8;
+
+/** Some of the products that a weight's gradient is the sum of. */
+interface WeightPart {
+  readonly geometry: Geometry;
+  /** The input, and the gradient of the output. */
+  readonly seen: Float32Array;
+  readonly seeing: Float32Array;
+}
+
+/** The same with its padding as a part of the input where it {@linkcode hasMirroredPadding}. */
+function withPadding(part: WeightPart): WeightPart {
+  const { geometry: g, seen } = part;
+  if (!hasMirroredPadding(g)) return part;
+  const input = paddedSizes(g);
+  const padded = new Float32Array(g.batch * g.inChannels * product(input));
+  eachPaddedRow(g, (from, to, columns) => {
+    columns.forEach((column, i) => padded[to + i] = seen[from + column] ?? 0);
+  });
+  const geometry = { ...g, input, padBegin: NONE, padEnd: NONE, paddingMode: "zeros" } as const;
+  return { ...part, geometry, seen: padded };
+}
+
+const NONE: Triple = [0, 0, 0];
+
+/** Cuts a sum into parts whose operands take no more than so many bytes, if they can be cut so far. */
+function partsOf(part: WeightPart, bytes: number): WeightPart[] {
+  const { geometry: g, seen, seeing } = part;
+  const itemBytes = (seen.length + seeing.length) / g.batch * Float32Array.BYTES_PER_ELEMENT;
+  const items = Math.floor(bytes / itemBytes);
+  if (items >= g.batch) return [part];
+  const starts = range(Math.ceil(g.batch / Math.max(1, items))).map((i) => i * Math.max(1, items));
+  return starts.flatMap((start) => {
+    const some = itemsOf(part, start, Math.min(g.batch, start + Math.max(1, items)));
+    return items > 0 ? [some] : rowParts(some, bytes / itemBytes);
+  });
+}
+
+/** Some batch items. */
+function itemsOf({ geometry: g, seen, seeing }: WeightPart, from: number, to: number): WeightPart {
+  const of = (values: Float32Array) => {
+    const item = values.length / g.batch;
+    return values.subarray(from * item, to * item);
+  };
+  return { geometry: { ...g, batch: to - from }, seen: of(seen), seeing: of(seeing) };
+}
+
+/** One batch item by rows of outputs, along the first axis of which there are several. */
+function rowParts(part: WeightPart, share: number): WeightPart[] {
+  const { output } = part.geometry;
+  const axis = output[0] > 1 ? 0 : output[1] > 1 ? 1 : 2;
+  const rows = Math.max(1, Math.floor(output[axis] * share));
+  return range(Math.ceil(output[axis] / rows)).flatMap((i) =>
+    rowsOf(part, axis, i * rows, Math.min(output[axis], (i + 1) * rows))
+  );
+}
+
+/** The rows of outputs from one to another, with what they see; nothing where that is padding alone. */
+function rowsOf(
+  { geometry: g, seen, seeing }: WeightPart,
+  axis: 0 | 1 | 2,
+  from: number,
+  to: number,
+): WeightPart[] {
+  const origin = from * g.stride[axis] - g.padBegin[axis];
+  const end = (to - 1) * g.stride[axis] + (g.kernel[axis] - 1) * g.dilation[axis] + 1 -
+    g.padBegin[axis];
+  const first = Math.max(0, origin);
+  const last = Math.min(g.input[axis], end);
+  if (last <= first) return [];
+  const geometry = {
+    ...g,
+    input: replaced(g.input, axis, last - first),
+    output: replaced(g.output, axis, to - from),
+    padBegin: replaced(g.padBegin, axis, first - origin),
+    padEnd: replaced(g.padEnd, axis, end - last),
+  };
+  return [{
+    geometry,
+    seen: rowsAlong(seen, g.input, axis, first, last),
+    seeing: rowsAlong(seeing, g.output, axis, from, to),
+  }];
+}
+
+function replaced(sizes: Triple, axis: 0 | 1 | 2, size: number): Triple {
+  const [depth, height, width] = sizes;
+  return axis === 0
+    ? [size, height, width]
+    : axis === 1
+    ? [depth, size, width]
+    : [depth, height, size];
+}
+
+/** The elements between two positions of an axis. */
+function rowsAlong(
+  values: Float32Array,
+  sizes: Triple,
+  axis: 0 | 1 | 2,
+  from: number,
+  to: number,
+): Float32Array {
+  const inner = product(sizes.slice(axis + 1));
+  const [whole, part] = [sizes[axis] * inner, (to - from) * inner];
+  const outer = values.length / whole;
+  const rows = new Float32Array(outer * part);
+  for (let i = 0; i < outer; i++) {
+    rows.set(values.subarray(i * whole + from * inner, i * whole + to * inner), i * part);
+  }
+  return rows;
+}
+
+function weightGradientPass(
+  { geometry: convolution, seen, seeing }: WeightPart,
+  algorithm: Algorithm,
+  key: object,
+): Pass {
+  const { batch, groups, inChannels, outChannels, input, output, kernel } = convolution;
+  const geometry = weightGradientGeometry(convolution);
+  const operands = {
+    ...PLAIN,
+    input: new ArrayValues(
+      channelsFirst(seen, [batch, groups, inChannels / groups], product(input)),
+    ),
+    weight: channelsFirst(seeing, [batch, 1, outChannels], product(output)),
+    frozenKey: null,
+    weightKey: key,
+    algorithm: algorithmFor(geometry, algorithm),
+  };
+  const sizes = [inChannels / groups, 1, outChannels] as const;
+  const finish = ({ elements }: Values) =>
+    new ArrayValues(channelsFirst(elements, sizes, product(kernel)));
+  return { geometry, operands, finish };
+}
+
+/** Fewer elements are copied sooner one by one. */
+const LEAST_SET = 64;
+
+/** Planes `[item][group][channel]` as `[channel][group][item]`; as they are where that is the same. */
+function channelsFirst(
+  planes: Float32Array,
+  [items, groups, channels]: readonly [items: number, groups: number, channels: number],
+  plane: number,
+): Float32Array {
+  if (items * groups === 1 || groups * channels === 1) return planes;
+  const sorted = new Float32Array(planes.length);
+  for (let item = 0; item < items; item++) {
+    for (let group = 0; group < groups; group++) {
+      for (let channel = 0; channel < channels; channel++) {
+        const from = ((item * groups + group) * channels + channel) * plane;
+        const to = ((channel * groups + group) * items + item) * plane;
+        if (plane >= LEAST_SET) sorted.set(planes.subarray(from, from + plane), to);
+        else for (let i = 0; i < plane; i++) sorted[to + i] = planes[from + i] ?? 0;
+      }
+    }
+  }
+  return sorted;
+}
+
+/** The gradient of the bias: for each channel the sum of the output's gradient. */
+export function sumOverOutputs(
+  gradient: Float32Array,
+  batch: number,
+  channels: number,
+  sizes: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const plane = product(sizes);
+  const sums = new Float64Array(channels);
+  for (let item = 0; item < batch; item++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const from = (item * channels + channel) * plane;
+      let sum = 0;
+      for (let i = from; i < from + plane; i++) sum += gradient[i] ?? 0;
+      sums[channel] = (sums[channel] ?? 0) + sum;
+    }
+  }
+  return Float32Array.from(sums);
+}
+
+/** The limit of `"relu6"`, from which on nothing changes. */
+const RELU6_LIMIT = 6;
+
+/** Whether the output alone says where the activation was steep. */
+export function isSeenInOutput({ activation, negativeSlope }: ActivationSettings): boolean {
+  return activation !== "leakyRelu" || negativeSlope >= 0;
+}
+
+/**
+ * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side.
+ *
+ * @param gradient That behind it.
+ * @param values What the activation was applied to, or its output where {@linkcode isSeenInOutput}.
+ */
+export function activationGradient(
+  { activation, negativeSlope }: ActivationSettings,
+  gradient: Float32Array,
+  values: Float32Array,
+): Float32Array {
+  if (activation === null) return gradient;
+  const most = activation === "relu6" ? RELU6_LIMIT : Infinity;
+  const lowSlope = activation === "leakyRelu" ? negativeSlope : 0;
+  return gradient.map((value, i) => {
+    const at = values[i] ?? 0;
+    // Not a number is on no side.
+    if (activation === "relu6" && at >= most) return 0;
+    return at <= 0 ? lowSlope === 0 ? 0 : lowSlope * value : value;
+  });
+}

@@ -1,0 +1,225 @@
+/**
+ * Backward passes: from the gradient of an output to those of the input and the parameters.
+ *
+ * @module
+ */
+
+import { checkBoolean, checkOptionNames, describeShape } from "../base/checks.ts";
+import { type Engine, runtimeOf } from "../engine/engine.ts";
+import { convolve, convolveSync } from "../execution/convolve.ts";
+import {
+  activationGradient,
+  inputGradientPass,
+  isSeenInOutput,
+  type Pass,
+  sumOverOutputs,
+  sumsPass,
+  weightGradientPasses,
+} from "../execution/gradients.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
+import { ArrayValues, type Values } from "../tensor/values.ts";
+import { type Call, checkTensor } from "./call.ts";
+import type { Convolution, MainOperands } from "./compute.ts";
+import type { Parameter } from "./parameter.ts";
+
+/** Options of a backward pass. */
+export interface BackwardOptions {
+  /**
+   * The output of the forward pass. A layer with an activation needs it, or else computes it again; where a
+   * tensor was added to the output, it has to be given.
+   */
+  readonly output?: AnyTensor;
+  /** Whether the gradient of the input is wanted. Default `true`. */
+  readonly input?: boolean;
+  /** Whether the gradients of the parameters are wanted. Default `true`. */
+  readonly parameters?: boolean;
+}
+
+const NAMES: Readonly<Record<keyof BackwardOptions, true>> = {
+  output: true,
+  input: true,
+  parameters: true,
+};
+
+/** A layer and its call, as far as its gradients depend on them. */
+export interface Subject {
+  readonly convolution: Convolution;
+  readonly call: Call;
+  /** The operands of the forward pass. */
+  readonly operands: MainOperands;
+  readonly inputShape: readonly number[];
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  /** An identity under which the engine may keep what it makes of gradients. */
+  readonly gradientKey: object;
+}
+
+/** What is wanted, checked. */
+interface Request {
+  readonly gradient: Values;
+  readonly output: Values | null;
+  readonly wantsInput: boolean;
+  readonly wantsParameters: boolean;
+}
+
+/** Convolutions that are computed next, again and again, and what comes of them all. */
+type Passes<Result> = Generator<readonly Pass[], Result, readonly Values[]>;
+
+/**
+ * Computes gradients in the background. What is read has been read when the call returns.
+ *
+ * @returns The gradient of the input, or `null` if it is not wanted.
+ */
+export async function backward(
+  engine: Engine,
+  subject: Subject,
+  gradOutput: unknown,
+  options: BackwardOptions,
+): Promise<Tensor | null> {
+  const request = resolveRequest(subject, gradOutput, options);
+  const passes = gradients(subject, request, runtimeOf(engine).memoryBytes, copied);
+  for (let step = passes.next();;) {
+    if (step.done) return step.value;
+    const outputs = step.value.map(async (pass) =>
+      pass.finish(await convolve(engine, pass.geometry, pass.operands))
+    );
+    step = passes.next(await Promise.all(outputs));
+  }
+}
+
+/** The same, and blocks until it is done. */
+export function backwardSync(
+  engine: Engine,
+  subject: Subject,
+  gradOutput: unknown,
+  options: BackwardOptions,
+): Tensor | null {
+  const request = resolveRequest(subject, gradOutput, options);
+  const passes = gradients(subject, request, runtimeOf(engine).memoryBytes, (values) => values);
+  for (let step = passes.next();;) {
+    if (step.done) return step.value;
+    step = passes.next(
+      step.value.map((pass) => pass.finish(convolveSync(engine, pass.geometry, pass.operands))),
+    );
+  }
+}
+
+function copied(values: Values): Values {
+  return new ArrayValues(values.copy());
+}
+
+function resolveRequest(
+  { convolution: { settings, activation }, call, weight, bias }: Subject,
+  gradOutput: unknown,
+  options: BackwardOptions,
+): Request {
+  const { name } = settings;
+  checkOptionNames(name, options, Object.keys(NAMES));
+  const { output, input = true, parameters = true } = options;
+  checkBoolean(name, "input", input);
+  checkBoolean(name, "parameters", parameters);
+  const valuesOf = (what: string, value: unknown) => {
+    const { shape, values } = checkTensor(name, what, value);
+    checkSameShape(name, what, shape, call.outputShape);
+    return values;
+  };
+  const gradient = valuesOf("gradOutput", gradOutput);
+  const given = output === undefined ? null : valuesOf("output", output);
+  for (const parameter of parameters ? [weight, bias] : []) {
+    if (!parameter?.grad) continue;
+    const { shape } = checkTensor(name, "the gradient of a parameter", parameter.grad);
+    checkSameShape(name, "the gradient of a parameter", shape, parameter.shape);
+  }
+  return {
+    gradient,
+    output: isSeenInOutput(activation) ? given : null,
+    wantsInput: input,
+    wantsParameters: parameters,
+  };
+}
+
+function checkSameShape(
+  where: string,
+  what: string,
+  shape: readonly number[],
+  expected: readonly number[],
+): void {
+  if (sameShape(shape, expected)) return;
+  throw new RangeError(
+    `${where}: ${what} must have shape ${describeShape(expected)}, but has ${describeShape(shape)}`,
+  );
+}
+
+/**
+ * The convolutions behind some gradients; adds up those of the parameters at the end.
+ *
+ * @param memoryBytes What the engine has.
+ * @param keep Makes a copy where a value may be changed before it is read.
+ */
+function* gradients(
+  subject: Subject,
+  request: Request,
+  memoryBytes: number,
+  keep: (values: Values) => Values,
+): Passes<Tensor | null> {
+  const { call: { geometry }, weight, bias, inputShape } = subject;
+  const { wantsInput, wantsParameters } = request;
+  const { algorithm } = subject.convolution;
+  const { gradient, operands } = yield* beforeActivation(subject, request, keep);
+  const { input, weight: elements, frozenKey, weightKey } = operands;
+  const weights = { weight: elements, frozenKey, weightKey };
+  const inputPass = wantsInput ? [inputGradientPass(geometry, gradient, weights, algorithm)] : [];
+  const weightPasses = wantsParameters && geometry.batch > 0
+    ? weightGradientPasses(geometry, input, gradient, algorithm, subject.gradientKey, memoryBytes)
+    : [];
+  const { batch, outChannels, output } = geometry;
+  const biasSums = wantsParameters && bias !== null
+    ? sumOverOutputs(gradient.elements, batch, outChannels, output)
+    : null;
+  const outputs = yield [...inputPass, ...weightPasses];
+  const [inputGradient, weightGradients] = wantsInput
+    ? [outputs[0], outputs.slice(1)]
+    : [undefined, outputs];
+  if (wantsParameters) addGradients(weight, weightGradients.map(({ elements }) => elements));
+  if (bias !== null && biasSums !== null) addGradients(bias, [biasSums]);
+  return inputGradient === undefined ? null : tensorOf(inputGradient, inputShape);
+}
+
+/** A gradient, and the operands of the forward pass as they were. */
+interface Reached {
+  readonly gradient: Values;
+  readonly operands: MainOperands;
+}
+
+/** The gradient in front of the activation, whose sums are computed again where the output does not tell. */
+function* beforeActivation(
+  { convolution, call: { geometry }, operands }: Subject,
+  { gradient, output }: Request,
+  keep: (values: Values) => Values,
+): Passes<Reached> {
+  const { activation, algorithm } = convolution;
+  if (activation.activation === null) return { gradient, operands };
+  const activated = (gradient: Values, values: Values | undefined) =>
+    new ArrayValues(
+      activationGradient(activation, gradient.elements, values?.elements ?? new Float32Array()),
+    );
+  if (output !== null) return { gradient: activated(gradient, output), operands };
+  const kept = {
+    ...operands,
+    input: keep(operands.input),
+    weight: keep(new ArrayValues(operands.weight)).elements,
+  };
+  const keptGradient = keep(gradient);
+  const [sums] = yield [sumsPass(geometry, operands, algorithm)];
+  return { gradient: activated(keptGradient, sums), operands: kept };
+}
+
+/** Adds to what a parameter has of its gradient, one after the other. */
+function addGradients(parameter: Parameter, gradients: readonly Float32Array[]): void {
+  parameter.grad ??= Tensor.zeros(parameter.shape);
+  const { data } = parameter.grad;
+  for (const gradient of gradients) {
+    for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) + (gradient[i] ?? 0);
+  }
+}
