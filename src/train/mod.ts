@@ -22,14 +22,9 @@
  * @module
  */
 
-export {
-  type InputGradients,
-  type OperationBackward,
-  Tape,
-  type TapeBackwardOptions,
-  type TapeForwardOptions,
-  type TapeLayer,
-} from "./tape.ts";
+export { Tape } from "./tape.ts";
+export type { TapeForwardOptions, TapeLayer } from "./layer_operation.ts";
+export type { InputGradients, OperationBackward } from "./operation.ts";
 export {
   type GroupOptions,
   type OptimizedParameters,

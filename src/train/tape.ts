@@ -1,91 +1,16 @@
-import { checkOptionNames, describe, describeShape } from "../base/checks.ts";
-import type { Activation } from "../convolution/epilogue.ts";
-import type { Size } from "../convolution/settings.ts";
+import { describe, describeShape } from "../base/checks.ts";
 import { checkTensor } from "../layers/call.ts";
-import { sameShape } from "../tensor/shape.ts";
-import { type AnyTensor, partsOf, Tensor, tensorOf, type TensorParts } from "../tensor/tensor.ts";
+import { type AnyTensor, partsOf, type Tensor } from "../tensor/tensor.ts";
 import type { Values } from "../tensor/values.ts";
-import { activationGradient } from "./activation_gradient.ts";
 import { checkSameShape } from "./checks.ts";
-
-/** Options of {@linkcode Tape.forward}. */
-export interface TapeForwardOptions {
-  /** A tensor that is added to the output before the activation. It gets a gradient too. */
-  readonly add?: AnyTensor;
-  /** Of transposed layers: the output's spatial sizes or its full shape. */
-  readonly outputSize?: Size;
-}
-
-/** What a layer is asked for in a backward pass. */
-export interface TapeBackwardOptions {
-  /** The output of the forward pass. */
-  readonly output?: AnyTensor;
-  /** Whether the gradient of the input is wanted. */
-  readonly input?: boolean;
-  /** Whether the gradients of the parameters are wanted. */
-  readonly parameters?: boolean;
-}
-
-/** What a {@linkcode Tape} needs of a layer. The six layers have it. */
-export interface TapeLayer {
-  /** The function that is applied to every output, or `null`. */
-  readonly activation: Activation | null;
-  /** The slope of `"leakyRelu"` for negative values. */
-  readonly negativeSlope: number;
-  /** Whether the parameters will not change any more, and so need no gradient. */
-  readonly frozen: boolean;
-  /** Computes the output. */
-  forward(input: AnyTensor, options?: TapeForwardOptions): Promise<Tensor>;
-  /** Computes the output at once. */
-  forwardSync(input: AnyTensor, options?: TapeForwardOptions): Tensor;
-  /** Computes the input's gradient, and adds to those of the parameters. */
-  backward(
-    input: AnyTensor,
-    gradOutput: AnyTensor,
-    options?: TapeBackwardOptions,
-  ): Promise<Tensor | null>;
-  /** The same at once. */
-  backwardSync(
-    input: AnyTensor,
-    gradOutput: AnyTensor,
-    options?: TapeBackwardOptions,
-  ): Tensor | null;
-}
-
-/** The gradients of an operation's inputs, in their order; `null` is zero, and what is not needed. */
-export type InputGradients = readonly (AnyTensor | null)[];
-
-/**
- * The backward pass of an operation: from the gradient of its output, of the output's shape, to those of its inputs.
- * `needed` says of each input whether its gradient is used. The gradient may belong to others: it is not to be
- * changed.
- */
-export type OperationBackward = (
-  gradient: AnyTensor,
-  needed: readonly boolean[],
-) => InputGradients | Promise<InputGradients>;
-
-/** An operation that has been computed. */
-interface Operation {
-  /** For error messages. */
-  readonly name: string;
-  readonly inputs: readonly TensorParts[];
-  readonly output: TensorParts;
-  /** Whether something besides the inputs may want a gradient. */
-  readonly hasParameters: boolean;
-  readonly backward: OperationBackward;
-  readonly backwardSync: OperationBackward;
-}
-
-/** An operation whose turn it is. */
-interface Turn {
-  readonly operation: Operation;
-  readonly gradient: AnyTensor;
-  readonly needed: readonly boolean[];
-}
-
-/** Gradients by the values that they are of: a tensor that is reshaped stays the same. */
-type Gradients = Map<Values, AnyTensor>;
+import {
+  checkForward,
+  layerOperation,
+  type TapeForwardOptions,
+  type TapeLayer,
+} from "./layer_operation.ts";
+import type { InputGradients, Operation, OperationBackward } from "./operation.ts";
+import { seedsOf, shaped, sum, type Turn, turns } from "./reverse.ts";
 
 /** Operations in the order of their calls; `null` where one is not computed yet. */
 type Operations = (Operation | null)[];
@@ -100,7 +25,7 @@ type Operations = (Operation | null)[];
  * tensors must not be written to before the backward pass. A tensor that is reshaped counts as the same one.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { Conv2d, Tensor } from "@tileconv/conv";
  * import { crossEntropy, SGD, Tape } from "@tileconv/conv/train";
  *
@@ -373,209 +298,13 @@ export class Tape {
     const operations = this.#operations.filter((operation) => operation !== null);
     const watched = this.#watched;
     const known = new Set([...watched.keys(), ...operations.map(({ output }) => output.values)]);
-    const gradients: Gradients = new Map();
-    for (const seed of seedsOf(where, output, gradient)) {
-      if (!known.has(seed.output.values)) {
-        throw new RangeError(
-          `${where}: the output of shape ${describeShape(seed.output.shape)} was not recorded`,
-        );
-      }
-      arrive(gradients, seed.output, seed.gradient);
-    }
-    return turns(operations, watched, gradients);
-  }
-}
-
-function* turns(
-  operations: readonly Operation[],
-  watched: Map<Values, Tensor | null>,
-  gradients: Gradients,
-): Generator<Turn, void, InputGradients> {
-  const wanted = wantedValues(operations, watched);
-  const keep = (values: Values, gradient: AnyTensor) => {
-    const kept = watched.get(values);
-    if (kept !== undefined) {
-      watched.set(values, kept === null ? copy(gradient) : sum(kept, gradient));
-    }
-  };
-  for (const operation of operations.toReversed()) {
-    const { inputs, output } = operation;
-    const gradient = gradients.get(output.values);
-    if (gradient === undefined) continue;
-    // Nothing adds to it any more, and its memory may be needed.
-    gradients.delete(output.values);
-    keep(output.values, gradient);
-    if (!wanted.has(output.values)) continue;
-    const needed = inputs.map(({ values }) => wanted.has(values));
-    const found = yield { operation, gradient: shaped(gradient, output.shape), needed };
-    checkGradients(operation, found);
-    inputs.forEach((input, index) => {
-      const gradient = found[index];
-      if (gradient && needed[index]) arrive(gradients, input, gradient);
-    });
-  }
-  for (const [values, gradient] of gradients) keep(values, gradient);
-}
-
-/** What needs a gradient: what was asked for, and what was computed from that or with parameters. */
-function wantedValues(
-  operations: readonly Operation[],
-  watched: ReadonlyMap<Values, unknown>,
-): ReadonlySet<Values> {
-  const wanted = new Set(watched.keys());
-  for (const { inputs, output, hasParameters } of operations) {
-    if (hasParameters || inputs.some(({ values }) => wanted.has(values))) wanted.add(output.values);
-  }
-  return wanted;
-}
-
-/** Adds a gradient to what has arrived. What has arrived may belong to others and is not changed. */
-function arrive(gradients: Gradients, { values, shape }: TensorParts, gradient: AnyTensor): void {
-  const before = gradients.get(values);
-  gradients.set(values, before === undefined ? gradient : sum(before, shaped(gradient, shape)));
-}
-
-/**
- * The outputs of a backward pass with their gradients.
- *
- * @throws {TypeError} If one is not a tensor.
- * @throws {RangeError} If a gradient is missing or of the wrong shape.
- */
-function seedsOf(
-  where: string,
-  output: unknown,
-  gradient: unknown,
-): readonly { readonly output: TensorParts; readonly gradient: AnyTensor }[] {
-  const outputs: readonly unknown[] = Array.isArray(output) ? output : [output];
-  const gradients: readonly unknown[] = Array.isArray(gradient) ? gradient : [gradient];
-  if (gradient !== undefined && gradients.length !== outputs.length) {
-    throw new RangeError(
-      `${where}: there must be a gradient for every output, but there are ${outputs.length} outputs ` +
-        `and ${gradients.length} gradients`,
-    );
-  }
-  return outputs.map((output, index) => {
-    const parts = checkTensor(where, "output", output);
-    const given = gradients[index];
-    if (gradient === undefined) {
-      if (parts.values.length === 1) {
-        return { output: parts, gradient: Tensor.full(parts.shape, 1) };
-      }
+    const seeds = seedsOf(where, output, gradient);
+    for (const { output: { values, shape } } of seeds) {
+      if (known.has(values)) continue;
       throw new RangeError(
-        `${where}: an output of shape ${describeShape(parts.shape)} needs a gradient; only of a ` +
-          `single number it may be left out`,
+        `${where}: the output of shape ${describeShape(shape)} was not recorded`,
       );
     }
-    const { values, shape } = checkTensor(where, "gradient", given);
-    checkSameShape(where, "gradient", shape, parts.shape);
-    return { output: parts, gradient: tensorOf(values, shape) };
-  });
-}
-
-function checkForward(layer: TapeLayer, options: TapeForwardOptions): void {
-  const where = "Tape.forward()";
-  if (typeof options === "object" && options !== null && "out" in options) {
-    throw new TypeError(
-      `${where}: out cannot be given: the tape keeps the output, so that it needs a tensor of its own`,
-    );
+    return turns(operations, watched, seeds);
   }
-  checkOptionNames(where, options, ["add", "outputSize"]);
-  if (options.add === undefined || layer.activation !== "leakyRelu" || layer.negativeSlope >= 0) {
-    return;
-  }
-  throw new RangeError(
-    `${where}: with a negativeSlope below 0 (it is ${layer.negativeSlope}) the output does not tell ` +
-      `the gradient of what is added: call Tape.add() on the output of a layer without activation`,
-  );
-}
-
-function layerOperation(
-  layer: TapeLayer,
-  input: AnyTensor,
-  output: Tensor,
-  { add }: TapeForwardOptions,
-): Operation {
-  const { activation, negativeSlope } = layer;
-  const parameters = !layer.frozen;
-  const optionsOf = (input: boolean): TapeBackwardOptions => {
-    const options = { input, parameters };
-    return activation === null ? options : { ...options, output };
-  };
-  const addGradient = (gradient: AnyTensor): AnyTensor =>
-    activation === null ? gradient : new Tensor(
-      activationGradient(activation, negativeSlope, output.data, gradient.data),
-      output.shape,
-    );
-  const gradientsOf = (
-    gradient: AnyTensor,
-    ofInput: Tensor | null,
-    ofAdd: boolean,
-  ): InputGradients =>
-    add === undefined ? [ofInput] : [ofInput, ofAdd ? addGradient(gradient) : null];
-  return {
-    name: String(layer),
-    inputs: [input, ...(add === undefined ? [] : [add])].map(partsOf),
-    output: partsOf(output),
-    hasParameters: parameters,
-    backward: async (gradient, [ofInput = false, ofAdd = false]) => {
-      const found = ofInput || parameters
-        ? await layer.backward(input, gradient, optionsOf(ofInput))
-        : null;
-      return gradientsOf(gradient, found, ofAdd);
-    },
-    backwardSync: (gradient, [ofInput = false, ofAdd = false]) => {
-      const found = ofInput || parameters
-        ? layer.backwardSync(input, gradient, optionsOf(ofInput))
-        : null;
-      return gradientsOf(gradient, found, ofAdd);
-    },
-  };
-}
-
-/**
- * Checks what a backward pass returned.
- *
- * @throws {TypeError} If it is not an array of tensors and nulls.
- * @throws {RangeError} If there are not as many as inputs, or the shape of one is not its input's.
- */
-function checkGradients({ name, inputs }: Operation, gradients: unknown): void {
-  const where = `${name}, backward pass`;
-  if (!Array.isArray(gradients)) {
-    throw new TypeError(
-      `${where}: must return an array with a Tensor or null for every input, but returned ${
-        describe(gradients)
-      }`,
-    );
-  }
-  if (gradients.length !== inputs.length) {
-    throw new RangeError(
-      `${where}: must return ${inputs.length} gradients, one for every input, but returned ` +
-        gradients.length,
-    );
-  }
-  inputs.forEach((input, index) => {
-    const gradient: unknown = gradients[index];
-    if (gradient === null) return;
-    const what = `the gradient of input ${index}`;
-    checkSameShape(where, what, checkTensor(where, what, gradient).shape, input.shape);
-  });
-}
-
-function sum(a: AnyTensor, b: AnyTensor): Tensor {
-  const values = partsOf(a).values.elements;
-  const others = partsOf(b).values.elements;
-  const result = new Float32Array(values.length);
-  for (let i = 0; i < result.length; i++) result[i] = (values[i] ?? 0) + (others[i] ?? 0);
-  return new Tensor(result, a.shape);
-}
-
-function copy(tensor: AnyTensor): Tensor {
-  return new Tensor(new Float32Array(partsOf(tensor).values.elements), tensor.shape);
-}
-
-function shaped<Buffer extends ArrayBufferLike>(
-  tensor: Tensor<Buffer>,
-  shape: readonly number[],
-): Tensor<Buffer> {
-  return sameShape(tensor.shape, shape) ? tensor : tensor.reshape(shape);
 }

@@ -1,13 +1,12 @@
-"""Writes torch_reference.json: what PyTorch computes, for the tests to compare with.
+"""Writes torch_reference.jsonl: what PyTorch computes, for the tests to compare with.
 
-    /usr/bin/python3 tests/train/torch_reference.py > tests/train/torch_reference.json
+    /usr/bin/python3 tests/train/torch_reference.py > tests/train/torch_reference.jsonl
 
 Made with Debian's python3-torch 1.13.
 """
 
 import json
 import math
-import sys
 
 import torch
 import torch.nn.functional as F
@@ -245,22 +244,19 @@ q, r = torch.linalg.qr(matrix.T)
 q = q * torch.diag(r).sign()
 orthogonal = {"rows": rounded(matrix), "units": rounded(q.T)}
 
-json.dump(
-    {
-        "optimizers": {
-            "initial": [rounded(values) for values in INITIAL],
-            "gradients": [[rounded(g) for g in gradients] for gradients in GRADIENTS],
-            "skipped": SKIPPED,
-            "kept": KEPT,
-            "cases": optimizers,
-        },
-        "schedules": schedules,
-        "crossEntropies": cross_entropies,
-        "squares": squares,
-        "init": {"fans": fans, "gains": gains, "diracs": diracs, "moments": moments,
-                 "orthogonal": orthogonal},
+sections = {
+    "optimizers": {
+        "initial": [rounded(values) for values in INITIAL],
+        "gradients": [[rounded(g) for g in gradients] for gradients in GRADIENTS],
+        "skipped": SKIPPED,
+        "kept": KEPT,
+        "cases": optimizers,
     },
-    sys.stdout,
-    separators=(",", ":"),
-)
-print()
+    "schedules": schedules,
+    "crossEntropies": cross_entropies,
+    "squares": squares,
+    "init": {"fans": fans, "gains": gains, "diracs": diracs, "moments": moments,
+             "orthogonal": orthogonal},
+}
+for name, section in sections.items():
+    print(json.dumps({name: section}, separators=(",", ":")))
