@@ -286,8 +286,11 @@ function resolveGroups<Options extends GroupOptions>(
   if (elements.every(isParameter)) return [groupOf(name, elements, defaults)];
   return elements.map((element, index) => {
     const where = `${name}: group ${index}`;
-    if (element instanceof Parameter) {
-      throw new TypeError(`${where} is a Parameter: give either Parameters or groups of them`);
+    if (typeof element !== "object" || element === null || !("parameters" in element)) {
+      throw new TypeError(
+        `${name}: parameters must be Parameters or groups { parameters, ...options }, all of one kind, ` +
+          `but parameters[${index}] is ${describe(element)}`,
+      );
     }
     checkOptionNames(where, element, ["parameters", ...Object.keys(names)]);
     const { parameters, ...options } = element as ParameterGroup<Options>;

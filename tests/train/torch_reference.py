@@ -244,6 +244,52 @@ q, r = torch.linalg.qr(matrix.T)
 q = q * torch.diag(r).sign()
 orthogonal = {"rows": rounded(matrix), "units": rounded(q.T)}
 
+# A network: a tensor and a layer used twice, residuals before and after activations, two losses.
+
+
+def parameter(*shape):
+    return (torch.randn(shape) * 0.3).requires_grad_()
+
+
+def network():
+    weights = {
+        "first": parameter(4, 3, 3, 3),
+        "residual": parameter(4, 4, 3, 3),
+        "up": parameter(4, 4, 3, 3),
+        "down": parameter(4, 4, 3, 3),
+        "head": parameter(2, 4, 1, 1),
+    }
+    biases = {name: parameter(2 if name == "head" else 4) for name in weights}
+    w, b = weights, biases
+    x = torch.randn(2, 3, 6, 6).requires_grad_()
+    a = F.relu(F.conv2d(x, w["first"], b["first"], padding=1))
+    shortcut = F.leaky_relu(F.conv2d(a, w["residual"], b["residual"], padding=1) + a, 0.2)
+    up = F.conv_transpose2d(shortcut, w["up"], b["up"], stride=2, padding=1, output_padding=1)
+    down = F.relu6(3 * F.conv2d(up, w["down"], b["down"], stride=2, padding=1))
+    total = down + shortcut
+    logits = F.conv2d(total, w["head"], b["head"])
+    again = F.leaky_relu(F.conv2d(total, w["residual"], b["residual"], padding=1) + total, 0.2)
+    shortcut.retain_grad()
+    labels = torch.randint(2, (2, 6, 6))
+    target = torch.randn(2, 4, 6, 6)
+    loss = F.cross_entropy(logits, labels) + F.mse_loss(again, target, reduction="sum")
+    loss.backward()
+    tensors = {"input": x, "shortcut": shortcut}
+    for name in weights:
+        tensors[f"{name}.weight"] = weights[name]
+        tensors[f"{name}.bias"] = biases[name]
+    return {
+        "tensors": {
+            name: {"shape": list(t.shape), "values": rounded(t.detach().flatten()),
+                   "gradient": rounded(t.grad.flatten())}
+            for name, t in tensors.items()
+        },
+        "labels": labels.flatten().tolist(),
+        "target": rounded(target.flatten()),
+        "loss": float(f"{loss.item():.9g}"),
+    }
+
+
 sections = {
     "optimizers": {
         "initial": [rounded(values) for values in INITIAL],
@@ -257,6 +303,7 @@ sections = {
     "squares": squares,
     "init": {"fans": fans, "gains": gains, "diracs": diracs, "moments": moments,
              "orthogonal": orthogonal},
+    "network": network(),
 }
 for name, section in sections.items():
     print(json.dumps({name: section}, separators=(",", ":")))
