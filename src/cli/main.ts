@@ -19,6 +19,7 @@ import { filterCommand } from "./commands/filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
 import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
+import { printable } from "./report.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
 import { printLine } from "./standard_streams.ts";
@@ -63,8 +64,7 @@ async function reported(output: Output, work: () => Promise<number>): Promise<nu
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    // Paths may hold anything, and a terminal obeys what it is sent.
-    output.warn(`error: ${message.replaceAll(/\s*\p{Cc}+\s*/gu, " ")}`);
+    output.warn(`error: ${printable(message)}`);
     return error instanceof UsageError ? 2 : 1;
   }
 }

@@ -15,7 +15,7 @@ import type { Format, OutputFile } from "../output_file.ts";
 import { outputsOf } from "../output_file.ts";
 import type { Progress } from "../progress.ts";
 import { startProgress } from "../progress.ts";
-import { formatFields, formatJson, formatSeconds } from "../report.ts";
+import { formatFields, formatJson, formatSeconds, printable } from "../report.ts";
 import type { Strip } from "../pictures/strips.ts";
 import { filterStrips, planStrips } from "../pictures/strips.ts";
 import { UsageError } from "../usage_error.ts";
@@ -170,7 +170,9 @@ async function filterPicture(
   let seconds = 0;
   using progress = startProgress("rows", picture.height, output.terminal);
   const raster = await file.read(PNG.name, () => picture.read());
-  for (const warning of raster.warnings) output.warn(`warning: ${file.name}: ${warning}`);
+  for (const warning of raster.warnings) {
+    output.warn(printable(`warning: ${file.name}: ${warning}`));
+  }
   const { width, height, channels, bitDepth } = raster;
   const filter = build(channels);
   const { windowRows } = planStrips(filter, raster);
