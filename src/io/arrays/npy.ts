@@ -92,6 +92,8 @@ export function decodeNpy(bytes: Uint8Array): Tensor {
   const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset);
   const tensor = Tensor.zeros(shape);
   const { data } = tensor;
+  // The sizes beside a 0 may be anything, and are not counted through.
+  if (data.length === 0) return tensor;
   // In C order all elements follow one another, in Fortran order those along the first axis.
   const [length = 1, ...others] = fortranOrder ? shape : [data.length];
   const columns = product(others);

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FileError } from "../../../src/io/files.ts";
 import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../../../src/io/arrays/npy.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { headerOf, makeNpy } from "./_npy.ts";
 import { TestFolder } from "../../_folder.ts";
 import { hasNumpy, runPython } from "../../_numpy.ts";
 
@@ -145,4 +146,12 @@ print("equal", end="")
     );
     assertEquals(printed, "equal");
   },
+});
+
+Deno.test("decodeNpy() does not count through the sizes beside a 0", () => {
+  for (const shape of ["(0, 1099511627776)", "(1099511627776, 0)", "(0, 65536, 65536, 65536)"]) {
+    for (const fortran of ["True", "False"]) {
+      assertEquals(decodeNpy(makeNpy(headerOf("'<f4'", shape, fortran))).size, 0);
+    }
+  }
 });
