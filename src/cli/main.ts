@@ -10,6 +10,7 @@
  */
 
 import config from "../../deno.json" with { type: "json" };
+import { didYouMean } from "../base/checks.ts";
 import { END_OF_FLAGS, parseArguments } from "./args.ts";
 import { checkCommand } from "./commands/check.ts";
 import type { Command, Output } from "./command.ts";
@@ -104,9 +105,14 @@ function helpOf(positionals: readonly string[]): string {
 function findCommand(word: string | undefined): Command {
   const names = COMMANDS.map(({ name }) => name);
   if (word?.startsWith("-")) {
-    throw new UsageError(`Name a command before the option "${word}": ${names.join(", ")}`);
+    const hint = didYouMean(word, ["--help", "--version"]);
+    throw new UsageError(
+      hint === ""
+        ? `Name a command before the option "${word}": ${names.join(", ")}`
+        : `Unknown option "${word}"${hint}`,
+    );
   }
-  const name = chooseWord("command", word, names);
+  const name = chooseWord("command", word, names, ["help", "version"]);
   const command = COMMANDS.find((command) => command.name === name);
   if (command === undefined) throw new Error(`Command "${name}" is not in the list it came from`);
   return command;

@@ -194,5 +194,10 @@ Deno.test("A task whose folder is gone fails instead of writing elsewhere", asyn
   const env = { INIT_CWD: "/no/such/folder" };
   const { code, out, err } = await spawnMain(["info"], ROOT, MAY_KNOW, env);
   assertEquals([code, out], [1, ""]);
-  assertMatch(err, /^error: [^\n]+\n$/);
+  const reason = "there is no such file or folder";
+  assertEquals(err, `error: Cannot go to the folder "/no/such/folder" of INIT_CWD: ${reason}\n`);
+});
+
+Deno.test("An empty INIT_CWD names no folder", async () => {
+  assertEquals((await spawnMain(["info"], ROOT, MAY_KNOW, { INIT_CWD: "" })).code, 0);
 });

@@ -125,7 +125,7 @@ async function findJobs(args: Arguments, files: DisposableStack): Promise<readon
   const jobs: Job[] = [];
   for (const [index, target] of targets.entries()) {
     const file = files.use(await InputFile.open(paths[index] ?? ""));
-    jobs.push({ file, picture: await file.read(PNG.name, peek), target });
+    jobs.push({ file, picture: await file.read(peek), target });
   }
   return jobs;
 }
@@ -169,7 +169,7 @@ async function filterPicture(
 ): Promise<Outcome> {
   let seconds = 0;
   using progress = startProgress("rows", picture.height, output.terminal);
-  const raster = await file.read(PNG.name, () => picture.read());
+  const raster = await file.read(() => picture.read());
   for (const warning of raster.warnings) {
     output.warn(printable(`warning: ${file.name}: ${warning}`));
   }

@@ -112,7 +112,7 @@ np.savez(f"{folder}/many.npz", a=np.ones(3), b=np.ones(3))
     const cases = [
       ["object.npy", "it holds Python objects"],
       ["record.npy", "it holds records"],
-      ["many.npz", "it is not a .npy file"],
+      ["many.npz", "it is a ZIP archive, as .npz and .pt files are, not a .npy file"],
     ] as const;
     for (const [name, message] of cases) {
       await assertRejects(() => readNpy(folder.file(name)), FileError, message);
