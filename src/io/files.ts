@@ -106,9 +106,11 @@ export async function writeChunks(
   const target = await writing(path, () => targetOf(path));
   // The target's own name may be as long as one can be.
   const temporary = join(dirname(target), `tileconv-${crypto.randomUUID().slice(0, 8)}.tmp`);
+  // What only some may read is not for others while it is written.
+  const mode = (existing?.mode ?? 0o666) & 0o777;
   unfinished.add(temporary);
   try {
-    await fill(path, temporary, { createNew: true }, chunks);
+    await fill(path, temporary, { createNew: true, mode }, chunks);
     await writing(path, () => replaceFile(target, temporary, existing?.mode ?? null));
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});

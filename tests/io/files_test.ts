@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { FileError, readBytes, writeBytes } from "../../src/io/files.ts";
+import { FileError, readBytes, writeBytes, writeChunks } from "../../src/io/files.ts";
 import { TestFolder } from "../_folder.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -74,6 +74,25 @@ Deno.test({
     Deno.symlinkSync("loop", folder.file("loop"));
     await assertRejects(() => writeBytes(folder.file("loop"), Uint8Array.of(1)), FileError);
     assertEquals(folder.names(), ["a", "deep", "first", "loop"]);
+  },
+});
+
+Deno.test({
+  name: "writeChunks() lets nobody read half of a file who may not read the whole",
+  ignore: isWindows,
+  async fn() {
+    using folder = new TestFolder();
+    Deno.writeTextFileSync(folder.file("a"), "old");
+    Deno.chmodSync(folder.file("a"), 0o600);
+    const modes: number[] = [];
+    await writeChunks(
+      folder.file("a"),
+      (function* () {
+        yield Uint8Array.of(1);
+        for (const name of folder.names()) modes.push(Deno.statSync(folder.file(name)).mode ?? 0);
+      })(),
+    );
+    assertEquals(modes.map((mode) => mode & 0o777), [0o600, 0o600]);
   },
 });
 
