@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { EvenParts } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 
 /**
@@ -100,11 +101,4 @@ export function evenParts(count: number, most: number): EvenParts {
   const parts = Math.ceil(count / most);
   const size = Math.ceil(count / parts);
   return { size, full: count - parts * (size - 1), parts };
-}
-
-/** `full` parts of `size`, then the rest of the `parts`, each one smaller. */
-export interface EvenParts {
-  readonly size: number;
-  readonly full: number;
-  readonly parts: number;
 }

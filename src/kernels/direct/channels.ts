@@ -87,16 +87,14 @@ export function tilePixels(target: Target, vectors: number): number {
 export function channelLanesProgram(shape: RowShape, block: TileBlock): Program {
   const code = tileBuilder("direct, channels in lanes,", shape, block);
   const channels = panelChannels(shape.target);
-  const full = Math.floor(block.outChannels / channels);
-  const rest = block.outChannels % channels;
   const steps = [
-    [WEIGHT, channels * shape.inChannels * kernelTaps(shape) * FLOAT_BYTES],
-    [BIAS, channels * FLOAT_BYTES],
-    ...outputSteps(shape, channels * shape.outputChannelPitch),
+    [WEIGHT, shape.inChannels * kernelTaps(shape) * FLOAT_BYTES],
+    [BIAS, FLOAT_BYTES],
+    ...outputSteps(shape, shape.outputChannelPitch),
   ] as const;
-  code.sweep(full, steps, () => writePanel(code, shape, { ...block, outChannels: channels }));
-  if (rest === 0) return code.build();
-  code.displaced(steps, full, () => writePanel(code, shape, { ...block, outChannels: rest }));
+  code.blocks(block.outChannels, channels, steps, (outChannels) => {
+    writePanel(code, shape, { ...block, outChannels });
+  });
   return code.build();
 }
 
@@ -156,20 +154,15 @@ function writePanel(code: ProgramBuilder, shape: RowShape, block: TileBlock): vo
   code.sweep(block.rows * block.columns, [[SCRATCH, panel.bytes]], () => {
     initial.forEach((sum, v) => code.store(sum, SCRATCH, v * vectorBytes));
   });
-  const part = (channels: number) => {
+  const steps = [
+    [INPUT, shape.channelPitch],
+    [WEIGHT, kernelTaps(shape) * panel.bytes],
+  ] as const;
+  code.blocks(shape.inChannels, inputChannelBlock(shape), steps, (channels) => {
     sweepPixels(code, shape, panel, block, (pixels) => {
       writeRegisterTile(code, shape, panel, pixels, { channels, partial: true });
     });
-  };
-  const channels = inputChannelBlock(shape);
-  const full = Math.floor(shape.inChannels / channels);
-  const rest = shape.inChannels % channels;
-  const steps = [
-    [INPUT, channels * shape.channelPitch],
-    [WEIGHT, channels * kernelTaps(shape) * panel.bytes],
-  ] as const;
-  code.sweep(full, steps, () => part(channels));
-  if (rest > 0) code.displaced(steps, full, () => part(rest));
+  });
   storePartialSums(code, shape, panel, block);
 }
 
@@ -181,10 +174,7 @@ function storePartialSums(
   { rows, columns }: TileBlock,
 ): void {
   const { lanes } = shape.target;
-  const steps = (pixels: number): Steps => [
-    ...outputSteps(shape, pixels * shape.pixelStep),
-    [SCRATCH, pixels * panel.bytes],
-  ];
+  const steps = [...outputSteps(shape, shape.pixelStep), [SCRATCH, panel.bytes]] as const;
   const store = (count: number) => {
     panel.vectors.forEach((_, v) => {
       const sums = code.registers(count);
@@ -205,16 +195,12 @@ function storePartialSums(
   const joined = shape.outputRowStep === columns * shape.pixelStep;
   const pixels = joined ? rows * columns : columns;
   const most = usableRegisters(shape.target) - transposeRegisters(1);
-  const full = Math.floor(pixels / Math.min(lanes, most));
-  const size = Math.min(lanes, most);
   const rowSteps = [
     ...outputSteps(shape, shape.outputRowStep),
     [SCRATCH, columns * panel.bytes],
   ] as const;
   code.sweep(joined ? 1 : rows, rowSteps, () => {
-    code.sweep(full, steps(size), () => store(size));
-    const rest = pixels - full * size;
-    if (rest > 0) code.displaced(steps(size), full, () => store(rest));
+    code.blocks(pixels, Math.min(lanes, most), steps, store);
   });
 }
 
@@ -237,41 +223,17 @@ function sweepPixels(
 ): void {
   const most = tilePixels(shape.target, panel.vectors.length);
   const together = Math.max(1, Math.floor(most / columns));
-  const steps = (count: number, input: number, output: number, pixels: number): Steps => [
-    [INPUT, count * input],
-    ...outputSteps(shape, count * output),
-    [SCRATCH, count * pixels * panel.bytes],
+  const steps = (input: number, output: number, pixels: number): Steps => [
+    [INPUT, input],
+    ...outputSteps(shape, output),
+    [SCRATCH, pixels * panel.bytes],
   ];
-  sweepEvenly(
-    code,
-    rows,
-    together,
-    (count) => steps(count, shape.rowStep, shape.outputRowStep, columns),
-    (rows) => {
-      sweepEvenly(
-        code,
-        columns,
-        most,
-        (count) => steps(count, shape.inputPixelStep, shape.pixelStep, 1),
-        (columns) => write(tilePixelsOf(shape, rows, columns)),
-      );
-    },
-  );
-}
-
-/** Cuts `count` items into even parts of at most `most`; `steps` tells how pointers pass some items. */
-function sweepEvenly(
-  code: ProgramBuilder,
-  count: number,
-  most: number,
-  steps: (items: number) => Steps,
-  write: (items: number) => void,
-): void {
-  const { size, full, parts } = evenParts(count, most);
-  code.sweep(full, steps(size), () => write(size));
-  if (full === parts) return;
-  code.displaced(steps(size), full, () => {
-    code.sweep(parts - full, steps(size - 1), () => write(size - 1));
+  const rowSteps = steps(shape.rowStep, shape.outputRowStep, columns);
+  const pixelSteps = steps(shape.inputPixelStep, shape.pixelStep, 1);
+  code.evenBlocks(evenParts(rows, together), rowSteps, (rows) => {
+    code.evenBlocks(evenParts(columns, most), pixelSteps, (columns) => {
+      write(tilePixelsOf(shape, rows, columns));
+    });
   });
 }
 

@@ -57,7 +57,6 @@ import {
 import { writeReduction, type WriteSteps } from "../common/reduction.ts";
 import {
   channelsOf,
-  type EvenParts,
   evenParts,
   mostVectors,
   preferredVectors,
@@ -87,16 +86,9 @@ export function directProgram(shape: RowShape, block: TileBlock): Program {
   const code = tileBuilder("direct", shape, block);
   const { outChannels, rows, columns } = block;
   const together = Math.min(rows, directRows(shape.target, outChannels, columns));
-  const full = Math.floor(rows / together);
-  const rest = rows % together;
-  const steps = [
-    [INPUT, together * shape.rowStep],
-    ...outputSteps(shape, together * shape.outputRowStep),
-  ] as const;
+  const steps = [[INPUT, shape.rowStep], ...outputSteps(shape, shape.outputRowStep)] as const;
   sweepGroups(code, shape, block.groups, () => {
-    code.sweep(full, steps, () => writeRows(code, shape, { ...block, rows: together }));
-    if (rest === 0) return;
-    code.displaced(steps, full, () => writeRows(code, shape, { ...block, rows: rest }));
+    code.blocks(rows, together, steps, (rows) => writeRows(code, shape, { ...block, rows }));
   });
   return code.build();
 }
@@ -140,17 +132,11 @@ function writeRows(
     rest * 2 <= perTile && vectors > perTile;
   // The last tile holds the row's end, where a vector may be partly empty.
   const last = rest === 0 ? perTile : joined ? perTile + rest : rest;
-  const full = (vectors - last) / perTile;
-  const tile = (pixels: number) => tileVectors(shape, rows, pixels);
-  const steps = [
-    [INPUT, perTile * lanes * FLOAT_BYTES],
-    ...outputSteps(shape, perTile * lanes * pixelStep),
-  ] as const;
-  code.sweep(full, steps, () => {
-    writeChannels(code, shape, outChannels, tile(perTile * lanes));
-  });
-  code.displaced(steps, full, () => {
-    writeChannels(code, shape, outChannels, tile(columns - full * perTile * lanes));
+  const count = (vectors - last) / perTile;
+  const size = perTile * lanes;
+  const steps = [[INPUT, FLOAT_BYTES], ...outputSteps(shape, pixelStep)] as const;
+  code.runs([{ size, count }, { size: columns - count * size, count: 1 }], steps, (pixels) => {
+    writeChannels(code, shape, outChannels, tileVectors(shape, rows, pixels));
   });
 }
 
@@ -257,7 +243,11 @@ function inputChannelBlock(
   return Math.ceil(inChannels / blocks);
 }
 
-/** Some part of the sums of all output channels, a register tile at a time. */
+/**
+ * Some part of the sums of all output channels, a register tile at a time. A smaller last tile costs less where
+ * its size is one that the registers suit; wide targets have many registers, and small tiles cannot hide their
+ * latency.
+ */
 function writeRegisterTiles(
   code: ProgramBuilder,
   shape: RowShape,
@@ -265,47 +255,19 @@ function writeRegisterTiles(
   vectors: readonly TileVector[],
   part: SumPart,
 ): void {
-  const { size, full, parts } = channelParts(shape.target, outChannels, vectors.length);
-  const steps = channelSteps(shape, size, vectors.length, part);
-  code.sweep(full, steps, () => writeRegisterTile(code, shape, size, vectors, part));
-  const rest = outChannels - full * size;
-  if (rest === 0) return;
-  const others = parts - full;
-  const smaller = rest / others;
-  code.displaced(steps, full, () => {
-    code.sweep(others, channelSteps(shape, smaller, vectors.length, part), () => {
-      writeRegisterTile(code, shape, smaller, vectors, part);
-    });
-  });
+  const { target } = shape;
+  const most = channelsOf(target, vectors.length);
+  const steps = channelSteps(shape, vectors.length, part);
+  const write = (channels: number) => writeRegisterTile(code, shape, channels, vectors, part);
+  if (target.cheapBroadcast) code.evenBlocks(evenParts(outChannels, most), steps, write);
+  else code.blocks(outChannels, most, steps, write);
 }
 
-/**
- * Output channels cut into register tiles. A smaller last tile costs less where its size is one that the
- * registers suit; wide targets have many registers, and small tiles cannot hide their latency.
- */
-function channelParts(target: Target, outChannels: number, vectors: number): EvenParts {
-  const most = channelsOf(target, vectors);
-  if (target.cheapBroadcast) return evenParts(outChannels, most);
-  const size = Math.min(outChannels, most);
-  return { size, full: Math.floor(outChannels / size), parts: Math.ceil(outChannels / size) };
-}
-
-/** How the pointers move on by some output channels. */
-function channelSteps(
-  shape: RowShape,
-  channels: number,
-  vectors: number,
-  { partial }: SumPart,
-): Steps {
-  const weight = [WEIGHT, channels * weightPitch(shape)] as const;
-  if (partial) {
-    return [weight, [SCRATCH, channels * vectors * shape.target.lanes * FLOAT_BYTES]];
-  }
-  return [
-    weight,
-    [BIAS, channels * FLOAT_BYTES],
-    ...outputSteps(shape, channels * shape.outputChannelPitch),
-  ];
+/** How the pointers move on by an output channel. */
+function channelSteps(shape: RowShape, vectors: number, { partial }: SumPart): Steps {
+  const weight = [WEIGHT, weightPitch(shape)] as const;
+  if (partial) return [weight, [SCRATCH, vectors * shape.target.lanes * FLOAT_BYTES]];
+  return [weight, [BIAS, FLOAT_BYTES], ...outputSteps(shape, shape.outputChannelPitch)];
 }
 
 /** Bytes from the weights of one output channel to the next. */

@@ -43,7 +43,7 @@ export function interleavedProgram(shape: InterleavedShape, block: InterleavedBl
   );
   const sweep = ([axis, ...others]: readonly InterleavedAxis[], body: () => void): void => {
     if (axis === undefined) return body();
-    code.sweep(block[axis], axisSteps(shape, axis, 1), () => sweep(others, body));
+    code.sweep(block[axis], axisSteps(shape, axis), () => sweep(others, body));
   };
   sweep(["batch", "groups"], () => {
     if (lanes.of === "cells") {

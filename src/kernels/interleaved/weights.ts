@@ -139,42 +139,32 @@ const UNROLL = 8;
 function copyRow(code: ProgramBuilder, taps: number): void {
   const value = code.register();
   const vectorBytes = code.lanes * FLOAT_BYTES;
-  const copy = (vectors: number, lastLanes: number) =>
-    range(vectors).forEach((v) => {
-      const lanes = v === vectors - 1 ? lastLanes : code.lanes;
+  const steps = [[FROM, FLOAT_BYTES], [TO, FLOAT_BYTES]] as const;
+  code.blocks(taps, UNROLL * code.lanes, steps, (taps) => {
+    range(Math.ceil(taps / code.lanes)).forEach((v) => {
+      const lanes = Math.min(code.lanes, taps - v * code.lanes);
       code.load(value, FROM, v * vectorBytes, lanes);
       code.store(value, TO, v * vectorBytes, lanes);
     });
-  const turn = UNROLL * code.lanes;
-  const steps = [[FROM, turn * FLOAT_BYTES], [TO, turn * FLOAT_BYTES]] as const;
-  const full = Math.floor(taps / turn);
-  const rest = taps % turn;
-  code.sweep(full, steps, () => copy(UNROLL, code.lanes));
-  const vectors = Math.ceil(rest / code.lanes);
-  if (rest > 0) {
-    code.displaced(steps, full, () => copy(vectors, rest - (vectors - 1) * code.lanes));
-  }
+  });
 }
 
 /** Copies the taps of a row for the channels of a vector, round by round; lanes of no tap become 0. */
 function copyRounds(
   code: ProgramBuilder,
   g: Geometry,
-  { channelsOfVector, channelLanes, roundPitch }: InterleavedWeights,
+  { channelsOfVector, channelLanes }: InterleavedWeights,
   channels: number,
 ): void {
   const value = code.register();
   const channelBytes = product(g.kernel) * FLOAT_BYTES;
   const laneBytes = channelLanes * FLOAT_BYTES;
-  const copy = (taps: number) =>
+  const steps = [[FROM, FLOAT_BYTES], [TO, channelsOfVector * FLOAT_BYTES]] as const;
+  code.blocks(g.kernel[2], channelLanes, steps, (taps) => {
     range(channelsOfVector).forEach((channel) => {
       if (channel < channels) code.load(value, FROM, channel * channelBytes, taps);
       else code.zero(value);
       code.store(value, TO, channel * laneBytes, channelLanes);
     });
-  const rounds = Math.floor(g.kernel[2] / channelLanes);
-  const rest = g.kernel[2] % channelLanes;
-  const steps = [[FROM, laneBytes], [TO, roundPitch * FLOAT_BYTES]] as const;
-  code.sweep(rounds, steps, () => copy(channelLanes));
-  if (rest > 0) code.displaced(steps, rounds, () => copy(rest));
+  });
 }

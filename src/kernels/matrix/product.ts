@@ -128,16 +128,13 @@ export function pointwiseProgram(
   const panels = { vectors: PANEL_VECTORS, pitch: panelPitch(target, shape.steps) };
   writePixelPanels(code, source, panels, { input: INPUT, panels: SCRATCH });
   const steps = [
-    [WEIGHT, size * shape.steps * FLOAT_BYTES],
-    [BIAS, size * FLOAT_BYTES],
-    ...outputSteps(shape, size * outputChannelPitch),
+    [WEIGHT, shape.steps * FLOAT_BYTES],
+    [BIAS, FLOAT_BYTES],
+    ...outputSteps(shape, outputChannelPitch),
   ] as const;
-  const full = Math.floor(outChannels / size);
-  const rest = outChannels % size;
-  code.sweep(full, steps, () => writePanelRow(code, shape, size, rows * columns));
-  if (rest > 0) {
-    code.displaced(steps, full, () => writePanelRow(code, shape, rest, rows * columns));
-  }
+  code.blocks(outChannels, size, steps, (channels) => {
+    writePanelRow(code, shape, channels, rows * columns);
+  });
   return code.build();
 }
 
@@ -150,16 +147,9 @@ function writePanelRow(
 ): void {
   const { target } = shape;
   const panel = PANEL_VECTORS * target.lanes;
-  const full = Math.floor(pixels / panel);
-  const steps = [
-    [SCRATCH, panelPitch(target, shape.steps) * FLOAT_BYTES],
-    ...outputSteps(shape, panel * FLOAT_BYTES),
-  ] as const;
-  code.sweep(full, steps, () => writeRegisterTile(code, shape, channels, panel));
-  const rest = pixels - full * panel;
-  if (rest > 0) {
-    code.displaced(steps, full, () => writeRegisterTile(code, shape, channels, rest));
-  }
+  const panelBytes = panelPitch(target, shape.steps) * FLOAT_BYTES;
+  const steps = [[SCRATCH, panelBytes / panel], ...outputSteps(shape, FLOAT_BYTES)] as const;
+  code.blocks(pixels, panel, steps, (pixels) => writeRegisterTile(code, shape, channels, pixels));
 }
 
 /** The sums of some channels by one panel of pixels, in registers throughout. */

@@ -108,14 +108,8 @@ export function sweepInputChannels(
   block: number,
   body: (channels: number) => void,
 ): void {
-  const steps = [
-    [INPUT, block * channelPitch],
-    [WEIGHT, block * countTerms(taps) * FLOAT_BYTES],
-  ] as const;
-  const full = Math.floor(inChannels / block);
-  const rest = inChannels % block;
-  code.sweep(full, steps, () => body(block));
-  if (rest > 0) code.displaced(steps, full, () => body(rest));
+  const steps = [[INPUT, channelPitch], [WEIGHT, countTerms(taps) * FLOAT_BYTES]] as const;
+  code.blocks(inChannels, block, steps, body);
 }
 
 /** A sum starts as its channel's bias. */

@@ -30,7 +30,7 @@ import { writeInParts } from "../rows/partial_sums.ts";
 import { interleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
 import { writeReduction } from "../common/reduction.ts";
-import { type EvenParts, evenParts, unrolledSteps } from "../common/register_tile.ts";
+import { evenParts, unrolledSteps } from "../common/register_tile.ts";
 
 const INPUT: Pointer = 0;
 const WEIGHT: Pointer = 1;
@@ -49,16 +49,9 @@ export function phasedProgram(shape: PhasedShape, block: TileBlock): Program {
   const code = tileBuilder(`direct, ${shape.phases} column phases,`, shape, block);
   const { outChannels, rows, columns } = block;
   const together = Math.min(rows, rowsTogether(shape, outChannels, columns));
-  const full = Math.floor(rows / together);
-  const rest = rows % together;
-  const steps = [
-    [INPUT, together * shape.rowStep],
-    ...outputSteps(shape, together * shape.outputRowStep),
-  ] as const;
+  const steps = [[INPUT, shape.rowStep], ...outputSteps(shape, shape.outputRowStep)] as const;
   sweepGroups(code, shape, block.groups, () => {
-    code.sweep(full, steps, () => writeRows(code, shape, { ...block, rows: together }));
-    if (rest === 0) return;
-    code.displaced(steps, full, () => writeRows(code, shape, { ...block, rows: rest }));
+    code.blocks(rows, together, steps, (rows) => writeRows(code, shape, { ...block, rows }));
   });
   return code.build();
 }
@@ -206,44 +199,19 @@ function writeRegisterTiles(
   vectors: readonly UnitVector[],
   part: SumPart,
 ): void {
-  const { size, full, parts } = channelParts(shape, outChannels, vectors.length);
-  const steps = (channels: number) => channelSteps(shape, channels, vectors.length, part);
-  code.sweep(full, steps(size), () => writeRegisterTile(code, shape, size, vectors, part));
-  const rest = outChannels - full * size;
-  if (rest === 0) return;
-  const smaller = rest / (parts - full);
-  code.displaced(steps(size), full, () => {
-    code.sweep(parts - full, steps(smaller), () => {
-      writeRegisterTile(code, shape, smaller, vectors, part);
-    });
+  const parts = evenParts(outChannels, phasedChannels(shape.target, shape.phases, vectors.length));
+  code.evenBlocks(parts, channelSteps(shape, vectors.length, part), (channels) => {
+    writeRegisterTile(code, shape, channels, vectors, part);
   });
 }
 
-function channelParts(
-  { target, phases }: PhasedShape,
-  outChannels: number,
-  vectors: number,
-): EvenParts {
-  return evenParts(outChannels, phasedChannels(target, phases, vectors));
-}
-
-/** How the pointers move on by some output channels. */
-function channelSteps(
-  shape: PhasedShape,
-  channels: number,
-  vectors: number,
-  { partial }: SumPart,
-): Steps {
-  const weight = [WEIGHT, channels * weightPitch(shape)] as const;
+/** How the pointers move on by an output channel. */
+function channelSteps(shape: PhasedShape, vectors: number, { partial }: SumPart): Steps {
+  const weight = [WEIGHT, weightPitch(shape)] as const;
   if (partial) {
-    const vectorBytes = shape.target.lanes * FLOAT_BYTES;
-    return [weight, [SCRATCH, channels * shape.phases * vectors * vectorBytes]];
+    return [weight, [SCRATCH, shape.phases * vectors * shape.target.lanes * FLOAT_BYTES]];
   }
-  return [
-    weight,
-    [BIAS, channels * FLOAT_BYTES],
-    ...outputSteps(shape, channels * shape.outputChannelPitch),
-  ];
+  return [weight, [BIAS, FLOAT_BYTES], ...outputSteps(shape, shape.outputChannelPitch)];
 }
 
 /** Bytes from the weights of one output channel to the next. */
