@@ -102,6 +102,8 @@ export interface Program {
   readonly lanes: number;
   /** How many pointers it is called with. */
   readonly parameters: number;
+  /** What those are called, for people. */
+  readonly parameterNames?: readonly string[];
   /** Pointers in all: the parameters and the local ones. */
   readonly pointers: number;
   /** Virtual vector registers. */
@@ -133,15 +135,22 @@ export class ProgramBuilder {
   readonly #name: string;
   readonly #lanes: number;
   readonly #parameters: number;
+  readonly #parameterNames: readonly string[] | null;
   #pointers: number;
   #registers = 0;
   #block: Instruction[] = [];
 
-  constructor(name: string, lanes: number, parameters: number) {
+  /**
+   * @param name What the program is.
+   * @param lanes Lanes per vector register, the target's.
+   * @param parameters The names of its pointer parameters, or how many it has.
+   */
+  constructor(name: string, lanes: number, parameters: number | readonly string[]) {
     this.#name = name;
     this.#lanes = lanes;
-    this.#parameters = parameters;
-    this.#pointers = parameters;
+    this.#parameters = typeof parameters === "number" ? parameters : parameters.length;
+    this.#parameterNames = typeof parameters === "number" ? null : parameters;
+    this.#pointers = this.#parameters;
   }
 
   /** Lanes per vector. */
@@ -307,6 +316,7 @@ export class ProgramBuilder {
       name: this.#name,
       lanes: this.#lanes,
       parameters: this.#parameters,
+      ...(this.#parameterNames === null ? {} : { parameterNames: this.#parameterNames }),
       pointers: this.#pointers,
       registers: this.#registers,
       body: this.#block,

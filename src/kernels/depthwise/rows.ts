@@ -41,6 +41,7 @@ import {
 import type { Target } from "../../codegen/target.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 import { writeOutput } from "../common/store.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { range } from "../../base/numbers.ts";
 import { loadPositions } from "../common/positions.ts";
 import { listSources } from "../../convolution/sources.ts";
@@ -70,11 +71,9 @@ export interface DepthwiseShape {
 /** The pointer parameters of {@linkcode depthwiseRowsProgram}, in order. */
 export const DEPTHWISE_PARAMETERS = ["input", "weight", "bias", "output", "add"] as const;
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
-const ADD: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, output: OUTPUT, add: ADD } = indicesOf(
+  DEPTHWISE_PARAMETERS,
+);
 
 /** What an output sees along an axis. */
 export function axisWindow({ taps, dilation, stride }: KernelAxis): AxisWindow {
@@ -95,7 +94,7 @@ export function depthwiseRowsProgram(
     `depthwise ${channels}x${multiplier}oc x ${rows.tiles}x${columns.tiles}px, ` +
       `${height.taps}x${width.taps} taps`,
     target.lanes,
-    DEPTHWISE_PARAMETERS.length,
+    DEPTHWISE_PARAMETERS,
   );
   const mostSums = MOST_SUMS[target.name];
   const rowBlock = Math.ceil(rows.tiles / Math.ceil(rows.tiles / mostSums));

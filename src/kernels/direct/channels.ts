@@ -26,7 +26,6 @@
 
 import {
   FLOAT_BYTES,
-  type Pointer,
   type Program,
   type ProgramBuilder,
   type Register,
@@ -37,6 +36,7 @@ import {
   kernelTaps,
   outputSteps,
   reductionOffsets,
+  ROW_POINTERS,
   type RowShape,
   storeLanes,
   type TileBlock,
@@ -48,10 +48,7 @@ import { evenParts, mostRows, unrolledSteps, usableRegisters } from "../common/r
 import { countTerms, listTerms } from "../common/terms.ts";
 import { transpose, transposeRegisters } from "../common/transpose.ts";
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /**
  * Vectors of output channels in a register tile. With AVX-512 an element of memory can be an operand of

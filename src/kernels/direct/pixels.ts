@@ -47,6 +47,7 @@ import { writeInParts } from "../rows/partial_sums.ts";
 import {
   outputSteps,
   reductionOffsets,
+  ROW_POINTERS,
   type RowShape,
   storeLanes,
   sweepGroups,
@@ -64,10 +65,7 @@ import {
 } from "../common/register_tile.ts";
 import { countTerms, listTerms, MOST_LISTED } from "../common/terms.ts";
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Output rows that one register tile spans: more than one where a row is short. */
 export function directRows(target: Target, outChannels: number, columns: number): number {

@@ -5,20 +5,19 @@
  * @module
  */
 
-import type { Pointer, ProgramBuilder, Register, Steps } from "../../codegen/program.ts";
+import type { ProgramBuilder, Register, Steps } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Triple } from "../../convolution/geometry.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { clamp, range } from "../../base/numbers.ts";
 
 /** The pointer parameters of a tile's program, in order. */
 export const INTERLEAVED_PARAMETERS = ["input", "weight", "bias", "output", "add"] as const;
 
-export const INPUT: Pointer = 0;
-export const WEIGHT: Pointer = 1;
-export const BIAS: Pointer = 2;
-export const OUTPUT: Pointer = 3;
-export const ADD: Pointer = 4;
+export const { input: INPUT, weight: WEIGHT, bias: BIAS, output: OUTPUT, add: ADD } = indicesOf(
+  INTERLEAVED_PARAMETERS,
+);
 
 /** How the pointers move along an axis, in bytes; what is added lies in the order of the output. */
 export interface AxisSteps {

@@ -41,7 +41,7 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { ROW_PARAMETERS } from "../rows/shape.ts";
+import { ROW_PARAMETERS, ROW_POINTERS } from "../rows/shape.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 import { writeOutput } from "../common/store.ts";
 import { range } from "../../base/numbers.ts";
@@ -77,12 +77,14 @@ export interface PointwiseBlock {
 /** Depth, height and width of what a tile sees. */
 export type PointwiseWindows = PixelSource["windows"];
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
-const SCRATCH: Pointer = 4;
-const ADD: Pointer = 5;
+const {
+  input: INPUT,
+  weight: WEIGHT,
+  bias: BIAS,
+  output: OUTPUT,
+  scratch: SCRATCH,
+  add: ADD,
+} = ROW_POINTERS;
 
 /** Vectors of pixels of a register tile. */
 export const PANEL_VECTORS = 2;
@@ -122,7 +124,7 @@ export function pointwiseProgram(
     `pointwise ${outChannels}oc x ${rows}x${columns}px, ${shape.steps} steps, ` +
       `tile ${size}oc x ${PANEL_VECTORS * target.lanes}px`,
     target.lanes,
-    ROW_PARAMETERS.length,
+    ROW_PARAMETERS,
   );
   const source = { windows, rows, columns, channels: inChannels, channelPitch: inputChannelPitch };
   const panels = { vectors: PANEL_VECTORS, pitch: panelPitch(target, shape.steps) };

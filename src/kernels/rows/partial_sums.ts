@@ -5,11 +5,16 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Pointer, type ProgramBuilder } from "../../codegen/program.ts";
-import { outputSteps, type RowShape, sweepInputChannels, writeInitialSum } from "./shape.ts";
+import { FLOAT_BYTES, type ProgramBuilder } from "../../codegen/program.ts";
+import {
+  outputSteps,
+  ROW_POINTERS,
+  type RowShape,
+  sweepInputChannels,
+  writeInitialSum,
+} from "./shape.ts";
 
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Sums that lie in scratch memory: `[output channel][vector]`. */
 export interface PartialSums {

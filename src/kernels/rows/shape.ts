@@ -13,6 +13,7 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
+import { indicesOf } from "../../base/indices.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 import { type Pixels, writeOutput } from "../common/store.ts";
 import { countTerms, repeated, type Terms } from "../common/terms.ts";
@@ -54,11 +55,12 @@ export const ROW_PARAMETERS = [
   "add",
 ] as const;
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
-const ADD: Pointer = 5;
+/** The pointers themselves. */
+export const ROW_POINTERS: Readonly<Record<typeof ROW_PARAMETERS[number], Pointer>> = indicesOf(
+  ROW_PARAMETERS,
+);
+
+const { input: INPUT, weight: WEIGHT, bias: BIAS, output: OUTPUT, add: ADD } = ROW_POINTERS;
 
 /** What one tile of work covers. */
 export interface TileBlock {
@@ -81,7 +83,7 @@ export function tileBuilder(
       countTerms(taps)
     } taps`,
     target.lanes,
-    ROW_PARAMETERS.length,
+    ROW_PARAMETERS,
   );
 }
 

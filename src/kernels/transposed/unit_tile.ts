@@ -20,6 +20,7 @@ import { CACHE_LINE_BYTES, CACHE_SETS, WAYS } from "../common/cache.ts";
 import { kernelRowBytes, phasedChannels, type PhasedShape, phasedVectors } from "./units.ts";
 import {
   outputSteps,
+  ROW_POINTERS,
   storeLanes,
   sweepGroups,
   type TileBlock,
@@ -32,10 +33,7 @@ import { range } from "../../base/numbers.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { evenParts, unrolledSteps } from "../common/register_tile.ts";
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /**
  * Writes the program of a tile.
