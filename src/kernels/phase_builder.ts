@@ -5,7 +5,6 @@
  */
 
 import type { Program } from "../codegen/program.ts";
-import type { Target } from "../codegen/target.ts";
 import type { Grid, GridArgument, Phase } from "../engine/work.ts";
 
 /** One axis of the box. */
@@ -153,11 +152,6 @@ function cartesian<T>(lists: readonly (readonly T[])[]): T[][] {
     (heads, list) => heads.flatMap((head) => list.map((item) => [...head, item])),
     [[]],
   );
-}
-
-/** Multiply-adds that a thread does in a microsecond, about. */
-export function multiplyAddsPerMicrosecond({ name }: Target): number {
-  return { wasm: 15_000, avx2: 20_000, avx512: 30_000 }[name];
 }
 
 /** Elements that a thread copies in a microsecond, about. */

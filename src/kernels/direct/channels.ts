@@ -47,20 +47,13 @@ import { writeReduction } from "../common/reduction.ts";
 import { evenParts, mostRows, unrolledSteps, usableRegisters } from "../common/register_tile.ts";
 import { countTerms, listTerms } from "../common/terms.ts";
 import { transpose, transposeRegisters } from "../common/transpose.ts";
+import { tuned } from "../common/tuning.ts";
 
 const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
-/**
- * Vectors of output channels in a register tile. With AVX-512 an element of memory can be an operand of
- * the multiply-add itself: one vector by many pixels is one load, and then an instruction a product.
- */
-function panelVectors({ name }: Target): number {
-  return name === "avx512" ? 1 : 2;
-}
-
 /** Output channels of a full panel of packed weights. */
 export function panelChannels(target: Target): number {
-  return panelVectors(target) * target.lanes;
+  return tuned(target, "panelVectors") * target.lanes;
 }
 
 /** Output channels of a group in its packed weights: the last panel is filled up to whole vectors. */
@@ -110,7 +103,7 @@ function inputChannelBlock({ target, inChannels, taps }: RowShape): number {
 
 /** Whether sums are taken in parts, between which they lie in scratch memory. */
 function isPartial(shape: RowShape, { rows, columns }: TileBlock): boolean {
-  const pixels = tilePixels(shape.target, panelVectors(shape.target));
+  const pixels = tilePixels(shape.target, tuned(shape.target, "panelVectors"));
   return rows * columns > pixels && inputChannelBlock(shape) < shape.inChannels;
 }
 

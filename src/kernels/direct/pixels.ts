@@ -42,7 +42,7 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { CACHE_LINE_BYTES, cacheSets, WAYS } from "../common/cache.ts";
+import { CACHE_LINE_BYTES, cacheSets, WAYS, WINDOW_BYTES } from "../common/cache.ts";
 import { writeInParts } from "../rows/partial_sums.ts";
 import {
   outputSteps,
@@ -198,9 +198,6 @@ export function directScratchBytes(
 
 /** Of more channels the last register tile hardly matters: their vectors are those of some fewer. */
 const MANY_CHANNELS = 4096;
-
-/** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
-const WINDOW_BYTES = 20 * 1024;
 
 /** Pages that it may touch: translations are cached for 64 to 96 of them. */
 const WINDOW_PAGES = 48;

@@ -23,6 +23,7 @@ import {
 import { tapTile, vectorsOfRow } from "./taps.ts";
 import { type InterleavedWeights, packTaps, plainWeights, tapWeights } from "./weights.ts";
 import { resultSteps } from "../common/store.ts";
+import { LEAST_TILE_WORK, MOST_TILE_WORK, tuned } from "../common/tuning.ts";
 import { clamp, least, product } from "../../base/numbers.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "../packing/input.ts";
 import { channelMajorLayout, type PaddedLayout } from "../packing/padded.ts";
@@ -30,7 +31,7 @@ import type { PadAxis } from "../../convolution/padding.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { tapSteps } from "../../convolution/residues.ts";
 import { bareRun, type ResidueRun, residueRuns } from "./runs.ts";
-import { multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
+import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a transposed convolution whose axes have been collapsed. */
 export function planInterleaved(request: Problem): PlanBody {
@@ -179,7 +180,7 @@ function addBox(phase: PhaseBuilder, plan: Planned, box: Box): void {
       output: { buffer: BUFFER.output, offset: output },
       add: { buffer: BUFFER.add, offset: output },
     },
-    itemCost: outputWork(shape) / multiplyAddsPerMicrosecond(target),
+    itemCost: outputWork(shape) / tuned(target, "multiplyAddsPerMicrosecond"),
     write: (block) => interleavedProgram(shape, block),
     key: keyOf(shape, box),
   });
@@ -304,10 +305,6 @@ const STORE_WORK = 4;
 function outputWork({ taps, inChannels }: InterleavedShape): number {
   return product(taps) * inChannels + STORE_WORK;
 }
-
-/** Work of a tile: what pays for claiming it, and what balances threads. */
-const LEAST_TILE_WORK = 400_000;
-const MOST_TILE_WORK = 8_000_000;
 
 /** Tiles that a box is cut into, where it has work enough. */
 const TILES = 32;

@@ -28,6 +28,7 @@ import {
 } from "./shape.ts";
 import { range } from "../../base/numbers.ts";
 import { evenParts, usableRegisters } from "../common/register_tile.ts";
+import { LATENCY, NARROW, tuned } from "../common/tuning.ts";
 
 /** A shape with taps in the lanes. */
 export interface TapShape extends InterleavedShape {
@@ -40,22 +41,12 @@ export interface TapTile {
   readonly cells: number;
 }
 
-/** Registers of sums in WebAssembly, where inputs take two more on their way into the lanes. */
-const NARROW_SUMS = 8;
-
-/** Vectors of a register tile, where weights are used from memory or take registers as well. */
-const MOST_VECTORS = 6;
-const NARROW_MOST_VECTORS = 4;
-
 /** Registers that finishing a sum takes: a piece of it, what is added, a bound. */
 const FINISHING = 3;
 
-/** Cycles that a multiply-add waits for the one before it. */
-const LATENCY = 4;
-
 /** The register tile for so many vectors of taps and cells side by side that takes the fewest cycles. */
 export function tapTile(target: Target, vectors: number, cells: number): TapTile {
-  const most = Math.min(vectors, target.cheapBroadcast ? MOST_VECTORS : NARROW_MOST_VECTORS);
+  const most = Math.min(vectors, tuned(target, "tapVectors"));
   const tiles = range(most).map((i) => {
     return { vectors: i + 1, cells: evenParts(cells, mostCells(target, i + 1)).size };
   });
@@ -65,7 +56,7 @@ export function tapTile(target: Target, vectors: number, cells: number): TapTile
 
 /** Cells of a register tile of so many vectors: weights are held, inputs pass one at a time. */
 function mostCells(target: Target, vectors: number): number {
-  if (!target.cheapBroadcast) return Math.floor(NARROW_SUMS / vectors);
+  if (!target.cheapBroadcast) return Math.floor(NARROW.sums / vectors);
   const free = usableRegisters(target) - Math.max(FINISHING, vectors + 1);
   return Math.floor(free / vectors);
 }

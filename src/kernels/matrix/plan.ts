@@ -22,8 +22,9 @@ import { addWeightPanels } from "./weights.ts";
 import { type WindowRun, windowRuns } from "./windows.ts";
 import { evenParts } from "../common/register_tile.ts";
 import { resultSteps } from "../common/store.ts";
+import { tuned } from "../common/tuning.ts";
 import { ROW_PARAMETERS } from "../rows/shape.ts";
-import { multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
+import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a convolution as products of matrices. */
 export function planPointwise(request: Problem): PlanBody {
@@ -125,7 +126,7 @@ function addTiles(
             scratch: { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
             add: { buffer: BUFFER.add, offset: output },
           },
-          itemCost: (steps + 1) / multiplyAddsPerMicrosecond(target),
+          itemCost: (steps + 1) / tuned(target, "multiplyAddsPerMicrosecond"),
           write: (block) => pointwiseProgram(shape, block, windows),
         });
       }

@@ -9,7 +9,8 @@ import { kernelTaps, ROW_PARAMETERS, type RowShape, type TileBlock } from "./sha
 import { BUFFER } from "../plan.ts";
 import { resultSteps } from "../common/store.ts";
 import { countTerms } from "../common/terms.ts";
-import { multiplyAddsPerMicrosecond, type PhaseBuilder } from "../phase_builder.ts";
+import { tuned } from "../common/tuning.ts";
+import type { PhaseBuilder } from "../phase_builder.ts";
 
 /** Everything that the tiles of one convolution share. */
 export interface TileSpace {
@@ -109,7 +110,8 @@ export function addTiles(
       scratch: { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
       add: { buffer: BUFFER.add, offset: space.outputOffset },
     },
-    itemCost: (inChannels * countTerms(taps) + 1) / multiplyAddsPerMicrosecond(shape.target),
+    itemCost: (inChannels * countTerms(taps) + 1) /
+      tuned(shape.target, "multiplyAddsPerMicrosecond"),
     write: kernel.write,
     key: kernel.key,
   });

@@ -8,6 +8,7 @@ import { FLOAT_BYTES } from "../../codegen/program.ts";
 import { type PhasedShape, phasedVectors } from "./units.ts";
 import type { TileBlock } from "../rows/shape.ts";
 import { clamp } from "../../base/numbers.ts";
+import { LEAST_TILE_WORK, MOST_TILE_WORK } from "../common/tuning.ts";
 import { phasedProgram, phasedScratchBytes, rowsTogether } from "./unit_tile.ts";
 import { addTiles, type TileSpace } from "../rows/tiles.ts";
 import type { PhaseBuilder } from "../phase_builder.ts";
@@ -59,9 +60,6 @@ function addUnits(
 /** Weights of one tile: they stay in a second-level cache while its units pass by. */
 const TILE_WEIGHT_BYTES = 256 * 1024;
 
-/** Multiply-adds of a tile: what pays for claiming it. */
-const LEAST_TILE_WORK = 400_000;
-
 /** Tiles that a layer is cut into at least, where they have work enough. */
 const TILES = 64;
 
@@ -90,8 +88,6 @@ function phasedBlock(space: TileSpace, shape: PhasedShape): TileBlock {
     : 1;
   return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
 }
-
-const MOST_TILE_WORK = 8_000_000;
 
 /** Register tiles side by side in a piece of a row, and how much longer rows are that are cut. */
 const STRIPS = 4;

@@ -16,7 +16,7 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { CACHE_LINE_BYTES, CACHE_SETS, WAYS } from "../common/cache.ts";
+import { CACHE_LINE_BYTES, CACHE_SETS, WAYS, WINDOW_BYTES } from "../common/cache.ts";
 import { kernelRowBytes, phasedChannels, type PhasedShape, phasedVectors } from "./units.ts";
 import {
   outputSteps,
@@ -32,6 +32,7 @@ import { interleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { evenParts, unrolledSteps } from "../common/register_tile.ts";
+import { NARROW } from "../common/tuning.ts";
 
 const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
@@ -147,9 +148,6 @@ export function phasedScratchBytes(shape: PhasedShape): number {
   const most = sums.reduce((a, b) => Math.max(a, b), 0);
   return most * shape.phases * shape.target.lanes * FLOAT_BYTES;
 }
-
-/** What the window of a set of units may take of a first-level cache of 32 to 48 KiB. */
-const WINDOW_BYTES = 20 * 1024;
 
 /** Sums of fewer vectors do not make up for bringing them back. */
 const LEAST_REUSE = 9;
@@ -300,10 +298,8 @@ function unrolledTurns(
   sums: Sums,
   vectors: readonly UnitVector[],
 ): number {
-  return target.cheapBroadcast ? unrolledSteps(sums.length * vectors.length) : NARROW_UNROLL;
+  return target.cheapBroadcast ? unrolledSteps(sums.length * vectors.length) : NARROW.unroll;
 }
-
-const NARROW_UNROLL = 40;
 
 /** Brings a channel's weight of the product `index` into every lane. */
 type WeightOf = (channel: number, index: number) => Register;
