@@ -30,7 +30,6 @@ import {
   NO_LOANS,
 } from "./loans.ts";
 import { copyBetween, copySpans, writable } from "./copies.ts";
-import type { Piece } from "./pieces.ts";
 import { knownPiece, type PlannedPiece, plannedPieces } from "./plans.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
@@ -253,7 +252,7 @@ function* runWhole(runtime: Runtime, piece: PlannedPiece, operands: StagedOperan
 /** Computes an output where it is to stay, in an array; `null` if the programs do not reach there. */
 function runIntoArray(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   room: Room,
 ): Task<Values> | null {
@@ -278,7 +277,7 @@ function runIntoArray(
 /** Computes an output in the shared memory, where it stays until it is read. */
 function* runIntoMemory(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   room: Room,
 ): Task<Values> {
@@ -316,7 +315,7 @@ const LEAST_PACED_LENGTH = 2 ** 20;
  */
 function* runIntoOut(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   room: Room,
   out: Float32Array,
@@ -453,7 +452,7 @@ function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperan
  */
 function* runPiece(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   { plan, threads, placed }: FurnishedRoom,
   outputCopy: EarlyCopy | null = null,
@@ -504,7 +503,7 @@ function* atOnce(work: () => void): Iterable<void> {
  * if it has been made.
  */
 function* stageInput(
-  piece: Piece,
+  piece: PlannedPiece,
   target: Float32Array,
   input: Float32Array,
   call: CallKind,
