@@ -177,27 +177,12 @@ interface SumPart {
   readonly partial: boolean;
 }
 
-/** Bytes of scratch memory that the program of a tile may use. */
-export function directScratchBytes(
-  { outChannels, target }: Pick<RowShape, "outChannels" | "target">,
-): number {
-  const vectorBytes = target.lanes * FLOAT_BYTES;
-  if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
-  // The last tile along an axis may have any smaller number of channels, and then more vectors of each;
-  // a tile that the end of a row joins is half as wide again.
-  const vectors = (channels: number) => Math.floor(preferredVectors(target, channels) * 1.5);
-  let sums = 0;
-  let most = 0;
-  for (let channels = 1; channels <= Math.min(outChannels, MANY_CHANNELS); channels++) {
-    sums = Math.max(sums, channels * vectors(channels));
-    if (channels > MANY_CHANNELS / 2) most = Math.max(most, vectors(channels));
-  }
-  if (outChannels > MANY_CHANNELS) sums = outChannels * most;
-  return sums * vectorBytes;
+/** Bytes of scratch memory that the program of a tile of so many output channels may use. */
+export function directScratchBytes(target: Target, outChannels: number): number {
+  // A register tile that the end of a row joins is half as wide again.
+  const vectors = Math.floor(preferredVectors(target, outChannels) * 1.5);
+  return outChannels * Math.min(vectors, mostVectors(target)) * target.lanes * FLOAT_BYTES;
 }
-
-/** Of more channels the last register tile hardly matters: their vectors are those of some fewer. */
-const MANY_CHANNELS = 4096;
 
 /** Pages that it may touch: translations are cached for 64 to 96 of them. */
 const WINDOW_PAGES = 48;

@@ -10,7 +10,7 @@ import { BUFFER } from "../plan.ts";
 import { resultSteps } from "../common/store.ts";
 import { countTerms } from "../common/terms.ts";
 import { tuned } from "../common/tuning.ts";
-import type { PhaseBuilder } from "../phase_builder.ts";
+import type { PhaseBuilder, TileBase } from "../phase_builder.ts";
 
 /** Everything that the tiles of one convolution share. */
 export interface TileSpace {
@@ -27,10 +27,17 @@ export interface TileSpace {
   /** Output bytes likewise. */
   readonly outputBatchPitch: number;
   readonly outputDepthStep: number;
-  /** Where input, weights and output begin. */
-  readonly input: { readonly buffer: number; readonly offset: number };
-  readonly weight: { readonly buffer: number; readonly offset: number };
+  /** Where input and output begin. */
+  readonly input: TileBase;
   readonly outputOffset: number;
+}
+
+/** What tiles find besides. */
+export interface TileMemory {
+  /** Where their weights begin. */
+  readonly weight: TileBase;
+  /** Scratch memory of a thread, in bytes: what they need, or more. */
+  readonly scratchBytes: number;
 }
 
 /** What computes the rows of a tile. */
@@ -47,16 +54,22 @@ export interface RowKernel {
   readonly key: string;
 }
 
-/**
- * Adds the tiles of a convolution to a phase.
- *
- * @param scratchBytes Scratch memory of a thread: what the kernel needs, or more.
- */
+/** The most that a tile needs of something, by its output channels: the last tile may have fewer. */
+export function mostOfTiles(
+  { outChannels }: RowShape,
+  block: TileBlock,
+  of: (outChannels: number) => number,
+): number {
+  const rest = outChannels % block.outChannels;
+  return rest === 0 ? of(block.outChannels) : Math.max(of(block.outChannels), of(rest));
+}
+
+/** Adds the tiles of a convolution to a phase. */
 export function addTiles(
   phase: PhaseBuilder,
   space: TileSpace,
   kernel: RowKernel,
-  scratchBytes: number,
+  { weight, scratchBytes }: TileMemory,
 ): void {
   const { shape, batch, groups, depth, rows, columns } = space;
   if (depth * rows * columns === 0) return;
@@ -104,7 +117,7 @@ export function addTiles(
     },
     bases: {
       input: space.input,
-      weight: space.weight,
+      weight,
       bias: { buffer: BUFFER.bias, offset: 0 },
       output: { buffer: BUFFER.output, offset: space.outputOffset },
       scratch: { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },

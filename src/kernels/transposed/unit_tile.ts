@@ -142,11 +142,10 @@ function writeChannels(
   });
 }
 
-/** Bytes of scratch memory that the program of a tile may use. */
-export function phasedScratchBytes(shape: PhasedShape): number {
-  const sums = range(shape.outChannels).map((i) => (i + 1) * phasedVectors(shape, i + 1));
-  const most = sums.reduce((a, b) => Math.max(a, b), 0);
-  return most * shape.phases * shape.target.lanes * FLOAT_BYTES;
+/** Bytes of scratch memory that the program of a tile of so many output channels may use. */
+export function phasedScratchBytes(shape: PhasedShape, outChannels: number): number {
+  const vectors = phasedVectors(shape, outChannels);
+  return outChannels * vectors * shape.phases * shape.target.lanes * FLOAT_BYTES;
 }
 
 /** Sums of fewer vectors do not make up for bringing them back. */
