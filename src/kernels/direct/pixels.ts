@@ -53,7 +53,7 @@ import {
   sweepGroups,
   type TileBlock,
   tileBuilder,
-  writeInitialSum,
+  writeInitialSums,
 } from "../rows/shape.ts";
 import { writeReduction, type WriteSteps } from "../common/reduction.ts";
 import {
@@ -268,12 +268,7 @@ function writeRegisterTile(
     (channel * vectors.length + vector) * shape.target.lanes * FLOAT_BYTES;
   sums.forEach((row, channel) => {
     if (part.partial) row.forEach((sum, v) => code.load(sum, SCRATCH, scratch(channel, v)));
-    else {
-      const [first, ...others] = row;
-      if (first === undefined) return;
-      writeInitialSum(code, shape, first, channel);
-      for (const other of others) code.copy(other, first);
-    }
+    else writeInitialSums(code, shape, row, channel);
   });
   const input = code.pointer(INPUT);
   const weight = code.pointer(WEIGHT);

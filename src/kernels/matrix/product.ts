@@ -38,12 +38,16 @@ import {
   type Program,
   ProgramBuilder,
   type Register,
-  type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { ROW_PARAMETERS, ROW_POINTERS } from "../rows/shape.ts";
+import {
+  outputSteps,
+  ROW_PARAMETERS,
+  ROW_POINTERS,
+  storeLanes,
+  writeInitialSums,
+} from "../rows/shape.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
-import { writeOutput } from "../common/store.ts";
 import { range } from "../../base/numbers.ts";
 import { spread } from "../packing/padded.ts";
 import { type PixelSource, writePixelPanels } from "./pixels.ts";
@@ -77,14 +81,7 @@ export interface PointwiseBlock {
 /** Depth, height and width of what a tile sees. */
 export type PointwiseWindows = PixelSource["windows"];
 
-const {
-  input: INPUT,
-  weight: WEIGHT,
-  bias: BIAS,
-  output: OUTPUT,
-  scratch: SCRATCH,
-  add: ADD,
-} = ROW_POINTERS;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Vectors of pixels of a register tile. */
 export const PANEL_VECTORS = 2;
@@ -168,13 +165,11 @@ function writeRegisterTile(
   writeProducts(code, shape, sums, vectors);
   sums.forEach((row, channel) => {
     row.forEach((sum, v) => {
-      writeOutput(code, sum, {
-        output: OUTPUT,
-        add: ADD,
+      storeLanes(code, epilogue, sum, {
         offset: channel * outputChannelPitch + v * lanes * FLOAT_BYTES,
         pixelStep: FLOAT_BYTES,
         lanes: Math.min(lanes, pixels - v * lanes),
-      }, epilogue);
+      });
     });
   });
 }
@@ -232,22 +227,4 @@ function laneWeights(code: ProgramBuilder, weight: Pointer): ChannelWeight {
     code.lane(element, together, lane);
     return element;
   };
-}
-
-/** A sum starts as its channel's bias. */
-function writeInitialSums(
-  code: ProgramBuilder,
-  { hasBias }: PointwiseShape,
-  [first, ...others]: readonly Register[],
-  channel: number,
-): void {
-  if (first === undefined) return;
-  if (hasBias) code.broadcast(first, BIAS, channel * FLOAT_BYTES);
-  else code.zero(first);
-  for (const other of others) code.copy(other, first);
-}
-
-/** How the output's pointer moves, and with it that of what is added. */
-function outputSteps({ epilogue }: PointwiseShape, bytes: number): Steps {
-  return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
 }

@@ -11,7 +11,7 @@ import {
   ROW_POINTERS,
   type RowShape,
   sweepInputChannels,
-  writeInitialSum,
+  writeInitialSums,
 } from "./shape.ts";
 
 const { bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
@@ -45,7 +45,7 @@ export function writeInParts(
   const pitch = vectors * vectorBytes;
   const initial = code.register();
   code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, pitch]], () => {
-    writeInitialSum(code, shape, initial, 0);
+    writeInitialSums(code, shape, [initial], 0);
     for (let vector = 0; vector < vectors; vector++) code.store(initial, SCRATCH, placeOf(vector));
   });
   sweepInputChannels(code, shape, block, add);

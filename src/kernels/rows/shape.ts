@@ -114,15 +114,17 @@ export function sweepInputChannels(
   code.blocks(inChannels, block, steps, body);
 }
 
-/** A sum starts as its channel's bias. */
-export function writeInitialSum(
+/** The sums of a channel start as its bias. */
+export function writeInitialSums(
   code: ProgramBuilder,
-  { hasBias }: RowShape,
-  sum: Register,
+  { hasBias }: Pick<RowShape, "hasBias">,
+  [first, ...others]: readonly Register[],
   channel: number,
 ): void {
-  if (hasBias) code.broadcast(sum, BIAS, channel * FLOAT_BYTES);
-  else code.zero(sum);
+  if (first === undefined) return;
+  if (hasBias) code.broadcast(first, BIAS, channel * FLOAT_BYTES);
+  else code.zero(first);
+  for (const other of others) code.copy(other, first);
 }
 
 /** Input offsets of a sum, in the order of the weights: channels, then taps. */
@@ -146,6 +148,6 @@ export function storeLanes(
 }
 
 /** How the output's pointer moves, and with it that of what is added. */
-export function outputSteps({ epilogue }: RowShape, bytes: number): Steps {
+export function outputSteps({ epilogue }: Pick<RowShape, "epilogue">, bytes: number): Steps {
   return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
 }

@@ -25,7 +25,7 @@ import {
   sweepGroups,
   type TileBlock,
   tileBuilder,
-  writeInitialSum,
+  writeInitialSums,
 } from "../rows/shape.ts";
 import { writeInParts } from "../rows/partial_sums.ts";
 import { interleave } from "../common/interleave.ts";
@@ -233,12 +233,7 @@ function writeRegisterTile(
   };
   if (part.partial) eachInScratch((sum, offset) => code.load(sum, SCRATCH, offset));
   else {
-    sums.forEach((column, channel) => {
-      const [first, ...others] = column.flat();
-      if (first === undefined) return;
-      writeInitialSum(code, shape, first, channel);
-      for (const other of others) code.copy(other, first);
-    });
+    sums.forEach((column, channel) => writeInitialSums(code, shape, column.flat(), channel));
   }
   writeSums(code, shape, sums, vectors, part.channels);
   if (part.partial) return eachInScratch((sum, offset) => code.store(sum, SCRATCH, offset));
