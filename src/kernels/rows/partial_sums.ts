@@ -6,15 +6,10 @@
  */
 
 import { FLOAT_BYTES, type ProgramBuilder } from "../../codegen/program.ts";
-import {
-  outputSteps,
-  ROW_POINTERS,
-  type RowShape,
-  sweepInputChannels,
-  writeInitialSums,
-} from "./shape.ts";
+import { countTerms } from "../common/terms.ts";
+import { outputSteps, ROW_POINTERS, type RowShape, writeInitialSums } from "./shape.ts";
 
-const { bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Sums that lie in scratch memory: `[output channel][vector]`. */
 export interface PartialSums {
@@ -48,7 +43,12 @@ export function writeInParts(
     writeInitialSums(code, shape, [initial], 0);
     for (let vector = 0; vector < vectors; vector++) code.store(initial, SCRATCH, placeOf(vector));
   });
-  sweepInputChannels(code, shape, block, add);
+  const { inChannels, channelPitch, taps } = shape;
+  const channelSteps = [
+    [INPUT, channelPitch],
+    [WEIGHT, countTerms(taps) * FLOAT_BYTES],
+  ] as const;
+  code.blocks(inChannels, block, channelSteps, add);
   const steps = [...outputSteps(shape, shape.outputChannelPitch), [SCRATCH, pitch]] as const;
   code.sweep(outChannels, steps, () => finish(placeOf));
 }

@@ -103,17 +103,6 @@ export function sweepGroups(
   ], body);
 }
 
-/** `body` for each block of input channels that a sum is taken over, the last perhaps smaller. */
-export function sweepInputChannels(
-  code: ProgramBuilder,
-  { inChannels, channelPitch, taps }: Pick<RowShape, "inChannels" | "channelPitch" | "taps">,
-  block: number,
-  body: (channels: number) => void,
-): void {
-  const steps = [[INPUT, channelPitch], [WEIGHT, countTerms(taps) * FLOAT_BYTES]] as const;
-  code.blocks(inChannels, block, steps, body);
-}
-
 /** The sums of a channel start as its bias. */
 export function writeInitialSums(
   code: ProgramBuilder,
