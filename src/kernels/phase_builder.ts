@@ -41,8 +41,12 @@ export interface TileBox<Name extends string, Axis extends string> {
   readonly key?: string;
 }
 
-/** One axis of the box. */
-export interface BoxAxis<Name extends string> extends Omit<TileAxis, "steps"> {
+/** One axis of such a box. */
+export interface BoxAxis<Name extends string> {
+  /** Work items along it. */
+  readonly count: number;
+  /** Items that one tile takes. Default 1. */
+  readonly block?: number;
   /** Bytes from one item to the next, for each pointer that moves. */
   readonly steps: Readonly<Partial<Record<Name, number>>>;
 }
@@ -71,7 +75,7 @@ export class PhaseBuilder {
       Object.fromEntries(names.map((axis, i) => [axis, blocks[i]])) as Record<Axis, number>;
     this.add(
       names.map((axis) => {
-        const { count, block, steps } = axes[axis];
+        const { count, block = 1, steps } = axes[axis];
         return { count, block, steps: parameters.map((name) => steps[name] ?? 0) };
       }),
       parameters.map((name) => bases[name]),

@@ -277,9 +277,7 @@ Deno.test("The pointers of a plan's tiles point where their names say", () => {
         const plan = planOf(geometryOf(layerCase), layerCase.bias, target, NO_EPILOGUE, "direct");
         for (const { grids, programs } of phasesOf(plan)) {
           for (const { program, args } of grids) {
-            const { parameterNames = [] } = programs[program] ?? {};
-            assertStrictEquals(parameterNames.length, args.length);
-            parameterNames.forEach((name, index) => {
+            programs[program]?.parameterNames?.forEach((name, index) => {
               named.add(name);
               const buffer = args[index]?.buffer;
               const allowed = PACKED[name] ?? [wants.get(name)];

@@ -48,7 +48,6 @@ export function planDepthwise(request: Problem): PlanBody {
       axes: {
         batch: {
           count: g.batch,
-          block: 1,
           steps: {
             input: g.inChannels * shape.input.channelPitch,
             ...resultSteps(g.outChannels * shape.output.channelPitch),
@@ -66,17 +65,14 @@ export function planDepthwise(request: Problem): PlanBody {
         },
         depth: {
           count: outDepth,
-          block: 1,
           steps: { input: g.stride[0] * inHeight * inRow, ...resultSteps(outHeight * outRow) },
         },
         rows: {
           count: rows.count,
-          block: 1,
           steps: { input: rows.step * inRow, ...resultSteps(block.rows * outRow) },
         },
         columns: {
           count: columns.count,
-          block: 1,
           steps: {
             input: columns.step * FLOAT_BYTES,
             ...resultSteps(block.columns * FLOAT_BYTES),

@@ -66,7 +66,6 @@ export function addPanelPacking(
     axes: {
       groups: {
         count: groups,
-        block: 1,
         steps: {
           weight: groupPitch * FLOAT_BYTES,
           packedWeight: packedChannels(target, outChannels) * reduction * FLOAT_BYTES,

@@ -109,7 +109,7 @@ export function packTaps(g: Geometry, weights: InterleavedWeights, lanes: number
   phase.addBox({
     parameters: PACK_PARAMETERS,
     axes: {
-      groups: { count: g.groups, block: 1, steps: groupSteps },
+      groups: { count: g.groups, steps: groupSteps },
       channels: { count: outChannels, block: channelsOfVector, steps: vectorSteps },
       rows: { count: rows, block: rowBlock, steps: rowSteps },
       inChannels: { count: inChannels, block, steps: channelSteps },

@@ -93,7 +93,6 @@ function addTiles(
           axes: {
             batch: {
               count: g.batch,
-              block: 1,
               steps: {
                 input: g.inChannels * inputChannelPitch,
                 ...resultSteps(g.outChannels * outputChannelPitch),
@@ -101,7 +100,6 @@ function addTiles(
             },
             groups: {
               count: g.groups,
-              block: 1,
               steps: {
                 input: inChannels * inputChannelPitch,
                 weight: outChannels * row,

@@ -39,7 +39,7 @@ export function addWeightPanels(
   phase.addBox({
     parameters: PACK_PARAMETERS,
     axes: {
-      groups: { count: groups, block: 1, steps: both(outChannels * row) },
+      groups: { count: groups, steps: both(outChannels * row) },
       channels: { count: outChannels, block: panel, steps: both(row) },
     },
     bases: {

@@ -122,7 +122,7 @@ export function padPhase(
       phase.addBox({
         parameters: PAD_PARAMETERS,
         axes: {
-          batch: { count: batch, block: 1, steps: steps.item },
+          batch: { count: batch, steps: steps.item },
           channels: { count: channels, block: channelBlock, steps: steps.channel },
           depth: { count: d.count, block: depthBlock, steps: steps.depth },
           rows: { count: h.count, block: rowBlock, steps: steps.row },

@@ -81,7 +81,6 @@ export function addTiles(
     axes: {
       batch: {
         count: batch,
-        block: 1,
         steps: { input: space.inputBatchPitch, ...resultSteps(space.outputBatchPitch) },
       },
       groups: {
@@ -101,7 +100,6 @@ export function addTiles(
       },
       depth: {
         count: depth,
-        block: 1,
         steps: { input: space.inputDepthStep, ...resultSteps(space.outputDepthStep) },
       },
       rows: {

@@ -41,7 +41,6 @@ export function addWeightPacking(
     axes: {
       groups: {
         count: g.groups,
-        block: 1,
         steps: {
           weight: inChannels * outChannels * kernel,
           packedWeight: outChannels * packedPitch,
