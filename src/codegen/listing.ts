@@ -4,12 +4,16 @@
  * @module
  */
 
-import type { Instruction, Program } from "./program.ts";
+import type { Instruction, Pointer, Program } from "./program.ts";
 
-/** The instructions of a program, one a line; `v` are vector registers, `p` pointers. */
-export function listProgram({ body }: Program): string {
-  return listBlock(body, "").join("\n");
+/** The instructions of a program, one a line; `v` are vector registers, `p` pointers that have no name. */
+export function listProgram({ body, parameterNames = [] }: Program): string {
+  const nameOf = (ptr: Pointer) => parameterNames[ptr] ?? `p${ptr}`;
+  return listBlock(body, nameOf, "").join("\n");
 }
+
+/** What a pointer is called. */
+type NameOf = (ptr: Pointer) => string;
 
 /** Bytes in hexadecimal, with the offset of the first at the beginning of each line. */
 export function listBytes(bytes: Uint8Array): string {
@@ -29,15 +33,21 @@ function hexadecimal(byte: number): string {
   return byte.toString(16).padStart(2, "0");
 }
 
-function listBlock(block: readonly Instruction[], indent: string): string[] {
-  return block.flatMap((instruction) =>
-    instruction.op === "loop"
-      ? [`${indent}loop ${instruction.count}`, ...listBlock(instruction.body, `${indent}  `)]
-      : [`${indent}${list(instruction)}`]
-  );
+function listBlock(
+  block: readonly Instruction[],
+  nameOf: NameOf,
+  indent: string,
+): string[] {
+  return block.flatMap((instruction) => {
+    if (instruction.op !== "loop") return [`${indent}${list(instruction, nameOf)}`];
+    const body = listBlock(instruction.body, nameOf, `${indent}  `);
+    return [`${indent}loop ${instruction.count}`, ...body];
+  });
 }
 
-function list(instruction: Exclude<Instruction, { op: "loop" }>): string {
+function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf): string {
+  const place = ({ ptr, offset }: { readonly ptr: Pointer; readonly offset: number }) =>
+    `${nameOf(ptr)}[${offset}]`;
   switch (instruction.op) {
     case "zero":
       return `v${instruction.dst} = 0`;
@@ -48,9 +58,11 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>): string {
     case "store":
       return `store ${instruction.lanes} ${place(instruction)} = v${instruction.src}`;
     case "gather":
-      return `v${instruction.dst} = gather p${instruction.ptr} [${instruction.offsets.join(" ")}]`;
+      return `v${instruction.dst} = gather ${nameOf(instruction.ptr)} ` +
+        `[${instruction.offsets.join(" ")}]`;
     case "scatter":
-      return `scatter p${instruction.ptr} [${instruction.offsets.join(" ")}] = v${instruction.src}`;
+      return `scatter ${nameOf(instruction.ptr)} [${instruction.offsets.join(" ")}] = ` +
+        `v${instruction.src}`;
     case "broadcast":
       return `v${instruction.dst} = broadcast ${place(instruction)}`;
     case "lane":
@@ -72,12 +84,8 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>): string {
     case "copy":
       return `v${instruction.dst} = v${instruction.src}`;
     case "advance":
-      return `p${instruction.ptr} += ${instruction.bytes}`;
+      return `${nameOf(instruction.ptr)} += ${instruction.bytes}`;
     case "point":
-      return `p${instruction.dst} = p${instruction.src} + ${instruction.bytes}`;
+      return `${nameOf(instruction.dst)} = ${nameOf(instruction.src)} + ${instruction.bytes}`;
   }
-}
-
-function place({ ptr, offset }: { readonly ptr: number; readonly offset: number }): string {
-  return `p${ptr}[${offset}]`;
 }

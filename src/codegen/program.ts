@@ -102,6 +102,8 @@ export interface Program {
   readonly lanes: number;
   /** How many pointers it is called with. */
   readonly parameters: number;
+  /** What those are called, for people. */
+  readonly parameterNames?: readonly string[];
   /** Pointers in all: the parameters and the local ones. */
   readonly pointers: number;
   /** Virtual vector registers. */
@@ -115,20 +117,40 @@ export const FLOAT_BYTES = 4;
 /** How far each of some pointers moves in one turn of a loop, in bytes. */
 export type Steps = readonly (readonly [ptr: Pointer, bytes: number])[];
 
+/** Blocks of as many items each, one after the other. */
+export interface BlockRun {
+  readonly size: number;
+  readonly count: number;
+}
+
+/** Items cut into parts as even as can be: `full` parts of `size`, then the rest of the `parts`, each one smaller. */
+export interface EvenParts {
+  readonly size: number;
+  readonly full: number;
+  readonly parts: number;
+}
+
 /** Writes a {@linkcode Program}, one instruction a call. */
 export class ProgramBuilder {
   readonly #name: string;
   readonly #lanes: number;
   readonly #parameters: number;
+  readonly #parameterNames: readonly string[] | null;
   #pointers: number;
   #registers = 0;
   #block: Instruction[] = [];
 
-  constructor(name: string, lanes: number, parameters: number) {
+  /**
+   * @param name What the program is.
+   * @param lanes Lanes per vector register, the target's.
+   * @param parameters The names of its pointer parameters, or how many it has.
+   */
+  constructor(name: string, lanes: number, parameters: number | readonly string[]) {
     this.#name = name;
     this.#lanes = lanes;
-    this.#parameters = parameters;
-    this.#pointers = parameters;
+    this.#parameters = typeof parameters === "number" ? parameters : parameters.length;
+    this.#parameterNames = typeof parameters === "number" ? null : parameters;
+    this.#pointers = this.#parameters;
   }
 
   /** Lanes per vector. */
@@ -250,6 +272,37 @@ export class ProgramBuilder {
     if (count > 1) { for (const [ptr, bytes] of steps) this.advance(ptr, -bytes * count); }
   }
 
+  /**
+   * What `body` writes for whole blocks of `count` items, and then for the rest if there is one; it is told how
+   * many items it is for. The pointers are left as they were.
+   *
+   * @param steps How far they move from one item to the next.
+   */
+  blocks(count: number, block: number, steps: Steps, body: (items: number) => void): void {
+    const whole = Math.floor(count / block);
+    this.runs(
+      [{ size: block, count: whole }, { size: count - whole * block, count: 1 }],
+      steps,
+      body,
+    );
+  }
+
+  /** The same with items that are cut evenly. */
+  evenBlocks({ size, full, parts }: EvenParts, steps: Steps, body: (items: number) => void): void {
+    this.runs([{ size, count: full }, { size: size - 1, count: parts - full }], steps, body);
+  }
+
+  /** The same with blocks of any sizes. */
+  runs(runs: readonly BlockRun[], steps: Steps, body: (items: number) => void): void {
+    const [first, ...others] = runs.filter(({ size, count }) => size * count > 0);
+    if (first === undefined) return;
+    const { size, count } = first;
+    const stepsOfBlock = steps.map(([ptr, bytes]) => [ptr, bytes * size] as const);
+    this.sweep(count, stepsOfBlock, () => body(size));
+    if (others.length === 0) return;
+    this.displaced(stepsOfBlock, count, () => this.runs(others, steps, body));
+  }
+
   /** The instructions that `body` writes, with each pointer moved by `count` of its steps meanwhile. */
   displaced(steps: Steps, count: number, body: () => void): void {
     for (const [ptr, bytes] of steps) this.advance(ptr, bytes * count);
@@ -263,6 +316,7 @@ export class ProgramBuilder {
       name: this.#name,
       lanes: this.#lanes,
       parameters: this.#parameters,
+      ...(this.#parameterNames === null ? {} : { parameterNames: this.#parameterNames }),
       pointers: this.#pointers,
       registers: this.#registers,
       body: this.#block,

@@ -7,6 +7,7 @@
 
 import { Buffer } from "node:buffer";
 import { describeBytes } from "../base/checks.ts";
+import { clamp } from "../base/numbers.ts";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
 import type { PhaseRun } from "../engine/dispatcher.ts";
 import type { Block } from "../engine/heap.ts";
@@ -30,7 +31,6 @@ import {
   NO_LOANS,
 } from "./loans.ts";
 import { copyBetween, copySpans, writable } from "./copies.ts";
-import type { Piece } from "./pieces.ts";
 import { knownPiece, type PlannedPiece, plannedPieces } from "./plans.ts";
 
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
@@ -220,8 +220,10 @@ function* runPieces(
   for (const piece of pieces) {
     runtime.renew();
     const { plan } = piece;
-    if (operands.call === "queued") yield { steps: runtime.makingRoom(bytesWanted(runtime, plan)) };
-    const room = { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan, planBytes(plan, 1)) };
+    if (operands.call === "queued") {
+      yield { steps: runtime.makingRoom(placedBytes(plan, runtime.threads)) };
+    }
+    const room = { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan) };
     const block = placeOutput(runtime, plan);
     try {
       yield* runPiece(runtime, piece, operands, withOutput(room, block));
@@ -237,7 +239,9 @@ function* runPieces(
 /** A convolution in one piece: what goes in and what comes out may stay where it is. */
 function* runWhole(runtime: Runtime, piece: PlannedPiece, operands: StagedOperands): Task<Values> {
   const { plan } = piece;
-  if (operands.call === "queued") yield { steps: runtime.makingRoom(bytesWanted(runtime, plan)) };
+  if (operands.call === "queued") {
+    yield { steps: runtime.makingRoom(placedBytes(plan, runtime.threads)) };
+  }
   const room = borrow(runtime, plan, operands);
   try {
     if (operands.out !== null) {
@@ -253,7 +257,7 @@ function* runWhole(runtime: Runtime, piece: PlannedPiece, operands: StagedOperan
 /** Computes an output where it is to stay, in an array; `null` if the programs do not reach there. */
 function runIntoArray(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   room: Room,
 ): Task<Values> | null {
@@ -278,7 +282,7 @@ function runIntoArray(
 /** Computes an output in the shared memory, where it stays until it is read. */
 function* runIntoMemory(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   room: Room,
 ): Task<Values> {
@@ -316,7 +320,7 @@ const LEAST_PACED_LENGTH = 2 ** 20;
  */
 function* runIntoOut(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   room: Room,
   out: Float32Array,
@@ -399,26 +403,24 @@ function placeOutput(runtime: Runtime, plan: Plan): Block {
   return place(runtime, plan, [BUFFER.output], 1, []);
 }
 
-/** What a plan takes with all threads, however its buffers are placed. */
-function bytesWanted(runtime: Runtime, plan: Plan): number {
-  const gaps = plan.buffers.length + runtime.threads;
-  return planBytes(plan, runtime.threads) + gaps * CACHE_LINE_BYTES;
+/** What a plan takes with some threads, wherever its buffers are placed. */
+function placedBytes(plan: Plan, threads: number): number {
+  return planBytes(plan, threads) + plan.buffers.length * CACHE_LINE_BYTES;
 }
 
 /**
  * Sees to it that there is room for a plan.
  *
- * @param bytes What it takes with one thread.
+ * @param lent Bytes of it that lie somewhere already.
  * @returns How many threads there is room for.
  */
-function makeRoom(runtime: Runtime, plan: Plan, bytes: number): number {
+function makeRoom(runtime: Runtime, plan: Plan, lent = 0): number {
   const { threads } = runtime;
-  const aligned = bytes + plan.buffers.length * CACHE_LINE_BYTES;
-  const scratch = plan.buffers[BUFFER.scratch]?.bytes ?? 0;
-  const others = (threads - 1) * (scratch + CACHE_LINE_BYTES);
-  if (runtime.makeRoom(aligned + (scratch > 0 ? others : 0)) || scratch === 0) return threads;
-  const left = runtime.largestFree - aligned;
-  return Math.max(1, Math.min(threads, 1 + Math.floor(left / (scratch + CACHE_LINE_BYTES))));
+  if (runtime.makeRoom(placedBytes(plan, threads) - lent)) return threads;
+  const one = placedBytes(plan, 1) - lent;
+  const each = placedBytes(plan, 2) - lent - one;
+  if (each === 0) return threads;
+  return clamp(1 + Math.floor((runtime.largestFree - one) / each), 1, threads);
 }
 
 /**
@@ -427,8 +429,7 @@ function makeRoom(runtime: Runtime, plan: Plan, bytes: number): number {
  */
 function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperands): Room {
   const loans = new Map<number, Loan>();
-  const bytes = planBytes(plan, 1);
-  let borrowed = 0;
+  let lent = 0;
   const reaches = call !== "started" && mayReachArrays(runtime, call);
   for (const [buffer, values] of [[BUFFER.input, input], [BUFFER.add, add]] as const) {
     const spec = plan.buffers[buffer];
@@ -437,12 +438,14 @@ function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperan
       (reaches ? borrowArray(runtime, values.elements, spec) : null);
     if (loan === null) continue;
     loans.set(buffer, loan);
-    borrowed += spec.bytes;
+    lent += spec.bytes;
   }
-  const threads = makeRoom(runtime, plan, bytes - borrowed);
-  if (loans.size === 0 || runtime.makeRoom(bytes - borrowed)) return { plan, loans, threads };
+  const threads = makeRoom(runtime, plan, lent);
+  if (loans.size === 0 || runtime.makeRoom(planBytes(plan, 1) - lent)) {
+    return { plan, loans, threads };
+  }
   for (const loan of loans.values()) loan.giveBack();
-  return { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan, bytes) };
+  return { plan, loans: NO_LOANS, threads: makeRoom(runtime, plan) };
 }
 
 /**
@@ -453,7 +456,7 @@ function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperan
  */
 function* runPiece(
   runtime: Runtime,
-  piece: Piece,
+  piece: PlannedPiece,
   operands: StagedOperands,
   { plan, threads, placed }: FurnishedRoom,
   outputCopy: EarlyCopy | null = null,
@@ -504,7 +507,7 @@ function* atOnce(work: () => void): Iterable<void> {
  * if it has been made.
  */
 function* stageInput(
-  piece: Piece,
+  piece: PlannedPiece,
   target: Float32Array,
   input: Float32Array,
   call: CallKind,

@@ -59,8 +59,8 @@ export interface Listing {
   /** The program's name. */
   readonly program: string;
   /**
-   * What it does, one instruction a line: `v` are vector registers, `p` pointers; `p1[64]` is what
-   * lies 64 bytes from where `p1` points.
+   * What it does, one instruction a line: `v` are vector registers; `input[64]` is what lies 64 bytes from where
+   * the pointer `input` points, and `p` are pointers that are made on the way.
    */
   readonly instructions: string;
   /**

@@ -10,9 +10,10 @@ import { product } from "../base/numbers.ts";
 import { type PadSegment, padSegments } from "../convolution/padding.ts";
 import type { Span } from "./copies.ts";
 
-/** A part of a convolution that is a convolution itself. */
-export interface Piece {
+/** A part of a convolution that is a convolution itself, and how it is computed. */
+export interface Piece<Plan> {
   readonly geometry: Geometry;
+  readonly plan: Plan;
   /** Where the part of the input that it needs begins, if that is one run of elements; otherwise `null`. */
   readonly firstInput: number | null;
   /** That part, as it is copied from the input. */
@@ -21,6 +22,13 @@ export interface Piece {
   readonly addSpans: () => Iterable<Span>;
   /** Its result, as it is copied to its place in the output. */
   readonly outputSpans: () => Iterable<Span>;
+}
+
+/** How convolutions are computed. */
+export interface Planner<Plan> {
+  readonly planOf: (geometry: Geometry) => Plan;
+  /** What one that is computed so takes of the shared memory. */
+  readonly bytesOf: (plan: Plan) => number;
 }
 
 /** More pieces than this are not worth beginning with. */
@@ -33,50 +41,56 @@ const MOST_KINDS = 128;
  * Cuts a convolution into pieces.
  *
  * @param geometry The whole.
- * @param bytesOf What a convolution takes of the shared memory.
- * @param capacity What there is.
+ * @param planner Plans what is looked at, and each kind of pieces once.
+ * @param capacity The shared memory that there is.
  * @throws {RangeError} If not even single positions of one batch item fit, or there would be too many pieces.
  */
-export function piecesOf(
+export function piecesOf<Plan>(
   geometry: Geometry,
-  bytesOf: (geometry: Geometry) => number,
+  planner: Planner<Plan>,
   capacity: number,
-): Piece[] {
-  if (bytesOf(geometry) <= capacity) return [batchPiece(geometry, 0, geometry.batch)];
-  const memory = new Memory(bytesOf, capacity);
-  const batches = batchSize(geometry, memory);
+): Piece<Plan>[] {
+  const memory = new Memory(planner, capacity);
+  const batches = memory.fits(geometry) ? geometry.batch : batchSize(geometry, memory);
   if (batches > 0) {
     const cut = cutEvenly(geometry.batch, batches);
-    return cut.map(({ start, count }) => batchPiece(geometry, start, count));
+    return cut.map(({ start, count }) => batchPiece(geometry, start, count, memory));
   }
   const boxes = boxesOf(cutAxes(geometry, memory));
   if (boxes.length * geometry.batch > MOST_PIECES) throw tooManyPieces(memory);
-  const shared = new Map<string, Geometry>();
+  const shared = new Map<string, Kind<Plan>>();
   return Array.from({ length: geometry.batch }, (_, item) =>
     boxes.map((box) => {
       // Equal pieces have one geometry: plans are found by it.
       const key = keyOf(box);
-      const part = shared.get(key) ?? boxGeometry(geometry, box);
-      shared.set(key, part);
-      return boxPiece(geometry, part, item, box);
+      const kind = shared.get(key) ?? kindOf(boxGeometry(geometry, box), memory);
+      shared.set(key, kind);
+      return boxPiece(geometry, kind, item, box);
     })).flat();
 }
 
+/** What equal pieces have in common. */
+type Kind<Plan> = Pick<Piece<Plan>, "geometry" | "plan">;
+
+function kindOf<Plan>(geometry: Geometry, memory: Memory<Plan>): Kind<Plan> {
+  return { geometry, plan: memory.planOf(geometry) };
+}
+
 /** Says what a position of the output needs, and what would help. */
-function doesNotFit(position: Geometry, { capacity, bytesOf }: Memory): RangeError {
+function doesNotFit(position: Geometry, memory: Sizes): RangeError {
   const { inChannels, outChannels, groups, kernel, input } = position;
   const weights = outChannels * inChannels / groups * product(kernel);
   return new RangeError(
     `One position of the output needs ${
-      bytesOf(position)
+      memory.bytesOf(position)
     } bytes of shared memory, but the engine has ` +
-      `${capacity}; give it more with new Engine({ memory }). The position sees ` +
+      `${memory.capacity}; give it more with new Engine({ memory }). The position sees ` +
       `${inChannels * product(input)} elements of the padded input, and the weights alone take ` +
       `${weights * Float32Array.BYTES_PER_ELEMENT} bytes`,
   );
 }
 
-function tooManyPieces({ capacity }: Memory): RangeError {
+function tooManyPieces({ capacity }: Sizes): RangeError {
   return new RangeError(
     `More than ${MOST_PIECES} pieces, or ${MOST_KINDS} different ones, would have to be computed one after ` +
       `the other, as the engine has ${capacity} bytes of shared memory; give it more with ` +
@@ -84,24 +98,31 @@ function tooManyPieces({ capacity }: Memory): RangeError {
   );
 }
 
-/** What convolutions take of the shared memory, each looked at once. */
-class Memory {
-  readonly capacity: number;
-  readonly #bytesOf: (geometry: Geometry) => number;
-  readonly #known = new Map<string, number>();
+/** Sizes, whatever the plans behind them are. */
+type Sizes = Pick<Memory<unknown>, "capacity" | "bytesOf" | "fits" | "largest">;
 
-  constructor(bytesOf: (geometry: Geometry) => number, capacity: number) {
-    this.#bytesOf = bytesOf;
+/** What convolutions take of the shared memory, each planned once. */
+class Memory<Plan> {
+  readonly capacity: number;
+  readonly #planner: Planner<Plan>;
+  readonly #known = new Map<string, Plan>();
+
+  constructor(planner: Planner<Plan>, capacity: number) {
+    this.#planner = planner;
     this.capacity = capacity;
   }
 
-  readonly bytesOf = (geometry: Geometry): number => {
+  planOf(geometry: Geometry): Plan {
     const { batch, input, output, padBegin, padEnd } = geometry;
     const key = [batch, ...input, ...output, ...padBegin, ...padEnd].join();
-    const bytes = this.#known.get(key) ?? this.#bytesOf(geometry);
-    this.#known.set(key, bytes);
-    return bytes;
-  };
+    const plan = this.#known.get(key) ?? this.#planner.planOf(geometry);
+    this.#known.set(key, plan);
+    return plan;
+  }
+
+  bytesOf(geometry: Geometry): number {
+    return this.#planner.bytesOf(this.planOf(geometry));
+  }
 
   fits(geometry: Geometry): boolean {
     return this.bytesOf(geometry) <= this.capacity;
@@ -143,7 +164,7 @@ function* smallerSizes(size: number): Generator<number> {
 const NEAR_SIZES = 8;
 
 /** Batch items of a piece, 0 if not even one fits. */
-function batchSize(geometry: Geometry, memory: Memory): number {
+function batchSize(geometry: Geometry, memory: Sizes): number {
   if (geometry.batch === 1) return 0;
   const of = (batch: number) => ({ ...geometry, batch });
   for (const items of smallerSizes(memory.largest(geometry.batch, of))) {
@@ -168,7 +189,12 @@ function cutEvenly(total: number, step: number): Run[] {
 }
 
 /** Some batch items: contiguous in input and output. */
-function batchPiece(whole: Geometry, start: number, batch: number): Piece {
+function batchPiece<Plan>(
+  whole: Geometry,
+  start: number,
+  batch: number,
+  memory: Memory<Plan>,
+): Piece<Plan> {
   // The same object where nothing is cut: plans are found by it.
   const geometry = batch === whole.batch ? whole : { ...whole, batch };
   const inputItem = whole.inChannels * product(whole.input);
@@ -177,7 +203,7 @@ function batchPiece(whole: Geometry, start: number, batch: number): Piece {
   const firstOutput = start * outputItem;
   const outputs = { count: batch * outputItem, step: 1 };
   return {
-    geometry,
+    ...kindOf(geometry, memory),
     firstInput,
     inputSpans: () => [{ count: batch * inputItem, to: 0, from: firstInput, step: 1 }],
     addSpans: () => [{ ...outputs, to: 0, from: firstOutput }],
@@ -270,7 +296,7 @@ function boxesOf([depth, height, width]: AxisParts): Box[] {
  *
  * @throws {RangeError} If not even single positions fit, or there would be too many pieces.
  */
-function cutAxes(whole: Geometry, memory: Memory): AxisParts {
+function cutAxes(whole: Geometry, memory: Sizes): AxisParts {
   const position = boxGeometry(whole, onePosition(whole));
   if (!memory.fits(position)) throw doesNotFit(position, memory);
   let axes: AxisParts = [[wholePart(whole, 0)], [wholePart(whole, 1)], [wholePart(whole, 2)]];
@@ -333,7 +359,12 @@ function different(parts: readonly AxisPart[]): AxisPart[] {
   return [...new Map(parts.map((part) => [partKey(part), part])).values()];
 }
 
-function boxPiece(whole: Geometry, geometry: Geometry, item: number, box: Box): Piece {
+function boxPiece<Plan>(
+  whole: Geometry,
+  { geometry, plan }: Kind<Plan>,
+  item: number,
+  box: Box,
+): Piece<Plan> {
   const segments = AXES.map((axis) => {
     const { length, first } = box[axis];
     // Padding that is not staged is left to the piece.
@@ -344,6 +375,7 @@ function boxPiece(whole: Geometry, geometry: Geometry, item: number, box: Box): 
   const inputWhole = product(whole.input);
   return {
     geometry,
+    plan,
     firstInput: null,
     *inputSpans() {
       for (let channel = 0; channel < whole.inChannels; channel++) {

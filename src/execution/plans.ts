@@ -12,15 +12,16 @@ import { type Form, type Plan, planBytes } from "../kernels/plan.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 
 /** A piece and how it is computed. */
-export interface PlannedPiece extends Piece {
-  readonly plan: Plan;
-}
+export type PlannedPiece = Piece<Plan>;
 
 /** The rest of the memory is for code, job descriptions and what is kept between calls. */
 const USABLE_SHARE = 0.9;
 
-/** Those that are one piece, by the object that describes their sizes: a layer uses it while shapes repeat. */
-const wholes = new WeakMap<Geometry, Map<string, readonly PlannedPiece[]>>();
+/** More pieces are not kept: they take much memory, and to find them again takes little beside computing them. */
+const MOST_KEPT = 64;
+
+/** Pieces that are known, by the object that describes the sizes: a layer uses it while shapes repeat. */
+const known = new WeakMap<Geometry, Map<string, readonly PlannedPiece[]>>();
 
 /**
  * Cuts a convolution into pieces that fit into the memory. How many threads there are must not change what is
@@ -36,9 +37,9 @@ export function plannedPieces(
   form: Form,
 ): readonly PlannedPiece[] {
   const key = keyOf(runtime, form);
-  const known = wholes.get(geometry) ?? new Map<string, readonly PlannedPiece[]>();
-  const pieces = known.get(key) ?? cut(runtime, geometry, form, form.algorithm);
-  if (pieces.length === 1) wholes.set(geometry, known.set(key, pieces));
+  const forms = known.get(geometry) ?? new Map<string, readonly PlannedPiece[]>();
+  const pieces = forms.get(key) ?? cut(runtime, geometry, form, form.algorithm);
+  if (pieces.length <= MOST_KEPT) known.set(geometry, forms.set(key, pieces));
   return pieces;
 }
 
@@ -48,7 +49,8 @@ export function knownPiece(
   geometry: Geometry,
   form: Form,
 ): PlannedPiece | null {
-  return wholes.get(geometry)?.get(keyOf(runtime, form))?.[0] ?? null;
+  const [piece = null, ...others] = known.get(geometry)?.get(keyOf(runtime, form)) ?? [];
+  return others.length === 0 ? piece : null;
 }
 
 function cut(
@@ -58,18 +60,12 @@ function cut(
   algorithm: Algorithm,
 ): PlannedPiece[] {
   const { target, capacity } = runtime;
-  const plans = new Map<Geometry, Plan>();
-  const planOf = (part: Geometry): Plan => {
-    const plan = plans.get(part) ?? planFor({ geometry: part, ...form, algorithm, target });
-    plans.set(part, plan);
-    return plan;
+  const planner = {
+    planOf: (part: Geometry) => planFor({ geometry: part, ...form, algorithm, target }),
+    bytesOf: (plan: Plan) => planBytes(plan, 1),
   };
-  // What is only looked at is not kept here.
-  const bytesOf = (part: Geometry) =>
-    planBytes(planFor({ geometry: part, ...form, algorithm, target }), 1);
   try {
-    const pieces = piecesOf(geometry, bytesOf, Math.floor(capacity * USABLE_SHARE));
-    return pieces.map((piece) => ({ ...piece, plan: planOf(piece.geometry) }));
+    return piecesOf(geometry, planner, Math.floor(capacity * USABLE_SHARE));
   } catch (error) {
     if (algorithm !== "auto" || !(error instanceof RangeError)) throw error;
     return cut(runtime, geometry, form, "direct");

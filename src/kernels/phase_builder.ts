@@ -5,7 +5,6 @@
  */
 
 import type { Program } from "../codegen/program.ts";
-import type { Target } from "../codegen/target.ts";
 import type { Grid, GridArgument, Phase } from "../engine/work.ts";
 
 /** One axis of the box. */
@@ -26,6 +25,32 @@ export interface TileBase {
   readonly threadStep?: number;
 }
 
+/** A box of work items and what computes them. */
+export interface TileBox<Name extends string, Axis extends string> {
+  /** The names of the programs' pointer parameters, in their order. */
+  readonly parameters: readonly Name[];
+  /** The axes of the box, outermost first. */
+  readonly axes: Readonly<Record<Axis, BoxAxis<NoInfer<Name>>>>;
+  /** Where each pointer of the first tile points. */
+  readonly bases: Readonly<Record<NoInfer<Name>, TileBase>>;
+  /** About how many microseconds one item takes one thread. */
+  readonly itemCost: number;
+  /** Writes the program of a tile that takes so many items along each axis. */
+  readonly write: (blocks: Readonly<Record<NoInfer<Axis>, number>>) => Program;
+  /** Says what the programs depend on besides their blocks: boxes with equal keys share them. */
+  readonly key?: string;
+}
+
+/** One axis of such a box. */
+export interface BoxAxis<Name extends string> {
+  /** Work items along it. */
+  readonly count: number;
+  /** Items that one tile takes. Default 1. */
+  readonly block?: number;
+  /** Bytes from one item to the next, for each pointer that moves. */
+  readonly steps: Readonly<Partial<Record<Name, number>>>;
+}
+
 /** Collects the programs and grids of one phase. Programs that are said to be the same are kept once. */
 export class PhaseBuilder {
   readonly #name: string;
@@ -41,6 +66,27 @@ export class PhaseBuilder {
   /**
    * Adds the tiles of a box. Where a block does not divide its axis, the last tile along it is a
    * smaller one with a program of its own.
+   */
+  addBox<Name extends string, Axis extends string>(
+    { parameters, axes, bases, itemCost, write, key }: TileBox<Name, Axis>,
+  ): void {
+    const names = Object.keys(axes) as Axis[];
+    const blocksOf = (blocks: readonly number[]) =>
+      Object.fromEntries(names.map((axis, i) => [axis, blocks[i]])) as Record<Axis, number>;
+    this.add(
+      names.map((axis) => {
+        const { count, block = 1, steps } = axes[axis];
+        return { count, block, steps: parameters.map((name) => steps[name] ?? 0) };
+      }),
+      parameters.map((name) => bases[name]),
+      itemCost,
+      (blocks) => write(blocksOf(blocks)),
+      key,
+    );
+  }
+
+  /**
+   * {@linkcode PhaseBuilder.addBox} with axes and pointers by their places.
    *
    * @param axes The box, outermost axis first.
    * @param bases The pointer arguments of the first tile.
@@ -110,11 +156,6 @@ function cartesian<T>(lists: readonly (readonly T[])[]): T[][] {
     (heads, list) => heads.flatMap((head) => list.map((item) => [...head, item])),
     [[]],
   );
-}
-
-/** Multiply-adds that a thread does in a microsecond, about. */
-export function multiplyAddsPerMicrosecond({ name }: Target): number {
-  return { wasm: 15_000, avx2: 20_000, avx512: 30_000 }[name];
 }
 
 /** Elements that a thread copies in a microsecond, about. */

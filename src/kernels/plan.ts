@@ -10,6 +10,7 @@ import { bufferBytes, type BufferSpec, type Phase, type Work } from "../engine/w
 import type { Geometry } from "../convolution/geometry.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
 import type { Epilogue } from "../convolution/epilogue.ts";
+import { indicesOf } from "../base/indices.ts";
 import { product } from "../base/numbers.ts";
 
 /** The kernel families. */
@@ -31,10 +32,6 @@ type BufferName = typeof BUFFER_NAMES[number];
 
 /** Indices into the buffers of every plan. */
 export const BUFFER: Readonly<Record<BufferName, number>> = indicesOf(BUFFER_NAMES);
-
-function indicesOf<Name extends string>(names: readonly Name[]): Record<Name, number> {
-  return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
-}
 
 /** How a convolution is computed. */
 export interface Plan extends Work {

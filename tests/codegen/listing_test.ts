@@ -63,6 +63,31 @@ Deno.test("listProgram() indents what is repeated", () => {
   );
 });
 
+Deno.test("listProgram() calls parameters by their names, and other pointers by their numbers", () => {
+  const builder = new ProgramBuilder("names", 4, ["input", "output"]);
+  const [value, moving] = [builder.register(), builder.pointer(0, 8)];
+  builder.load(value, 0, 4);
+  builder.gather(value, 0, [4, 0]);
+  builder.broadcast(value, moving);
+  builder.loop(2, () => builder.store(value, 1));
+  builder.scatter(value, 1, [0, 8]);
+  builder.advance(1, 16);
+  builder.point(0, moving, -8);
+  const program = builder.build();
+  assertEquals(program.parameters, 2);
+  assertEquals(listProgram(program).split("\n"), [
+    "p2 = input + 8",
+    "v0 = load 4 input[4]",
+    "v0 = gather input [4 0]",
+    "v0 = broadcast p2[0]",
+    "loop 2",
+    "  store 4 output[0] = v0",
+    "scatter output [0 8] = v0",
+    "output += 16",
+    "input = p2 + -8",
+  ]);
+});
+
 Deno.test("listBytes() writes 32 bytes a line, after the offset of the first", () => {
   assertEquals(listBytes(new Uint8Array()), "");
   assertEquals(listBytes(Uint8Array.of(0, 10, 255)), "000000  00 0a ff");

@@ -1,7 +1,12 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { interpret } from "../../src/codegen/interpret.ts";
-import { FLOAT_BYTES, ProgramBuilder, type Steps } from "../../src/codegen/program.ts";
+import {
+  type BlockRun,
+  FLOAT_BYTES,
+  ProgramBuilder,
+  type Steps,
+} from "../../src/codegen/program.ts";
 import { draws } from "../_depth.ts";
 
 /** The pointers that the tests move, by the offset of each in elements. */
@@ -93,6 +98,65 @@ Deno.test("ProgramBuilder.displaced() moves the pointers for its body only", () 
     tracer.code.displaced(stepsOf(-2, 5), count, () => tracer.note());
     tracer.note();
     assertEquals(tracer.run(), [[0 - 2 * count, 5 * count], [0, 0]]);
+  }
+});
+
+/** Blocks of items, as they follow one another. */
+function blockSizes(runs: readonly BlockRun[]): number[] {
+  return runs.flatMap(({ size, count }) => Array.from({ length: count }, () => size));
+}
+
+/** What a tracer notes of blocks: where the pointers stand at each, and behind them. */
+function blockNotes(sizes: readonly number[], first: number, second: number): number[][] {
+  let items = 0;
+  const notes = sizes.map((size) => {
+    const note = [first * items, second * items];
+    items += size;
+    return note;
+  });
+  return [...notes, [0, 0]];
+}
+
+Deno.test("ProgramBuilder.runs() writes blocks in their order, those of no items left out", () => {
+  const run = fc.record({ size: fc.nat(5), count: fc.nat(4) });
+  const step = fc.integer({ min: -9, max: 9 });
+  fc.assert(
+    fc.property(fc.array(run, { maxLength: 4 }), step, step, (runs, first, second) => {
+      const tracer = new Tracer();
+      const written: number[] = [];
+      tracer.code.runs(runs, stepsOf(first, second), (items) => {
+        written.push(items);
+        tracer.note();
+      });
+      tracer.note();
+      const sizes = blockSizes(runs).filter((size) => size > 0);
+      assertEquals(tracer.run(), blockNotes(sizes, first, second));
+      // One block of each run is written, and repeated.
+      const each = runs.filter(({ size, count }) => size * count > 0).map(({ size }) => size);
+      assertEquals(written, each);
+    }),
+    { seed: 42, numRuns: draws(200) },
+  );
+});
+
+Deno.test("ProgramBuilder.blocks() writes whole blocks, then the rest", () => {
+  for (const [count, block] of [[0, 3], [2, 3], [3, 3], [4, 3], [12, 4], [11, 4]] as const) {
+    const tracer = new Tracer();
+    tracer.code.blocks(count, block, stepsOf(2, -3), () => tracer.note());
+    tracer.note();
+    const whole = Math.floor(count / block);
+    const sizes = [...blockSizes([{ size: block, count: whole }]), count % block];
+    assertEquals(tracer.run(), blockNotes(sizes.filter((size) => size > 0), 2, -3));
+  }
+});
+
+Deno.test("ProgramBuilder.evenBlocks() writes the larger parts, then the smaller ones", () => {
+  for (const [size, full, parts] of [[4, 1, 1], [1, 3, 3], [4, 2, 3], [3, 1, 4]] as const) {
+    const tracer = new Tracer();
+    tracer.code.evenBlocks({ size, full, parts }, stepsOf(-1, 5), () => tracer.note());
+    tracer.note();
+    const sizes = blockSizes([{ size, count: full }, { size: size - 1, count: parts - full }]);
+    assertEquals(tracer.run(), blockNotes(sizes, -1, 5));
   }
 });
 

@@ -15,7 +15,7 @@ import type { Layer } from "../../src/layers/layer.ts";
 import { WASM_TARGET } from "../../src/codegen/target.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { copySpans } from "../../src/execution/copies.ts";
-import { piecesOf } from "../../src/execution/pieces.ts";
+import { piecesOf, type Planner } from "../../src/execution/pieces.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
@@ -27,6 +27,14 @@ const THREADS = 2;
 function bytesOf(geometry: Geometry): number {
   return planBytes(planOf(geometry, true, WASM_TARGET, NO_EPILOGUE, "auto"), THREADS);
 }
+
+/** Plans that are no more than what they are for, and take so many bytes. */
+function sized(bytesOf: (geometry: Geometry) => number): Planner<Geometry> {
+  return { planOf: (geometry) => geometry, bytesOf };
+}
+
+/** Real plans. */
+const PLANNER = sized(bytesOf);
 
 function product(sizes: readonly number[]): number {
   return sizes.reduce((a, b) => a * b, 1);
@@ -44,7 +52,7 @@ function cutCases(): fc.Arbitrary<[LayerCase, number]> {
 /** The pieces of a case, or `null` where not even one position fits. */
 function cut(geometry: Geometry, capacity: number) {
   try {
-    return piecesOf(geometry, bytesOf, capacity);
+    return piecesOf(geometry, PLANNER, capacity);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     assert(error.message.startsWith("One position of the output needs "), error.message);
@@ -137,7 +145,7 @@ Deno.test("piecesOf() leaves whole what fits, and cuts a batch before it cuts an
     seed: 0,
   });
   const batches = (capacity: number) =>
-    piecesOf(geometry, bytesOf, capacity).map(({ geometry: { batch, output } }) => [batch, output]);
+    piecesOf(geometry, PLANNER, capacity).map(({ geometry: { batch, output } }) => [batch, output]);
   const whole = bytesOf(geometry);
   assertEquals(batches(whole), [[7, [1, 9, 9]]]);
   assertEquals(batches(whole - 1), [[6, [1, 9, 9]], [1, [1, 9, 9]]]);
@@ -167,14 +175,14 @@ Deno.test("piecesOf() cuts rows where not even one fits, and says so where not e
     bytesOf({ ...geometry, batch: 1, input, output });
   // A row of outputs sees three rows of inputs.
   const row = bytesOfPart([1, 3, 90], [1, 1, 88]);
-  assertStrictEquals(piecesOf(geometry, bytesOf, row).length, 2 * 88);
-  const parts = piecesOf(geometry, bytesOf, row - 1);
+  assertStrictEquals(piecesOf(geometry, PLANNER, row).length, 2 * 88);
+  const parts = piecesOf(geometry, PLANNER, row - 1);
   assert(parts.length > 2 * 88);
   for (const { geometry: { output } } of parts) assertStrictEquals(output[1], 1);
   const position = bytesOfPart([1, 3, 3], [1, 1, 1]);
-  assertStrictEquals(piecesOf(geometry, bytesOf, position).length, 2 * 88 * 88);
+  assertStrictEquals(piecesOf(geometry, PLANNER, position).length, 2 * 88 * 88);
   assertThrows(
-    () => piecesOf(geometry, bytesOf, position - 1),
+    () => piecesOf(geometry, PLANNER, position - 1),
     RangeError,
     `One position of the output needs ${position} bytes of shared memory, but the engine has ` +
       `${
@@ -187,7 +195,7 @@ Deno.test("piecesOf() cuts rows where not even one fits, and says so where not e
 Deno.test("piecesOf() says so where pieces would be too many", () => {
   const geometry = geometryOf({ ...WHOLE_BATCH, spatial: [1e8] });
   const bytes = ({ output }: Geometry) => output[2];
-  assertThrows(() => piecesOf(geometry, bytes, 10), RangeError, "More than 1048576 pieces");
+  assertThrows(() => piecesOf(geometry, sized(bytes), 10), RangeError, "More than 1048576 pieces");
 });
 
 Deno.test("piecesOf() looks at few sizes, however long an axis is", () => {
@@ -197,10 +205,32 @@ Deno.test("piecesOf() looks at few sizes, however long an axis is", () => {
     looks++;
     return 1e6 + batch * output[2];
   };
-  const pieces = piecesOf(geometry, bytes, 5e6);
+  const pieces = piecesOf(geometry, sized(bytes), 5e6);
   assert(looks < 30, `${looks} sizes`);
   assert(pieces.length < 600, `${pieces.length} pieces`);
   assertStrictEquals(new Set(pieces.map(({ geometry }) => geometry)).size, 2);
+});
+
+Deno.test("piecesOf() plans each size once, those of the pieces and those that it looks at", () => {
+  const seen: string[] = [];
+  const planner: Planner<{ readonly bytes: number }> = {
+    planOf: ({ batch, input, output }) => {
+      seen.push([batch, ...input, ...output].join());
+      return { bytes: batch * (input[2] + output[2]) };
+    },
+    bytesOf: ({ bytes }) => bytes,
+  };
+  for (const [batch, width, capacity] of [[1, 50, 1e4], [11, 50, 400], [3, 5000, 1200]] as const) {
+    seen.length = 0;
+    const geometry = geometryOf({ ...WHOLE_BATCH, batch, spatial: [width] });
+    const pieces = piecesOf(geometry, planner, capacity);
+    assertEquals(pieces.length > 1, batch > 1);
+    assertEquals(seen, [...new Set(seen)]);
+    // Pieces of one size have one plan.
+    const kinds = pieces.map(({ geometry: { batch, output } }) => `${batch} ${output}`);
+    assertEquals(new Set(pieces.map(({ plan }) => plan)).size, new Set(kinds).size);
+    for (const { plan } of pieces) assert(plan.bytes <= capacity);
+  }
 });
 
 Deno.test("The inner rows of a transposed convolution count when it is cut", () => {
@@ -365,7 +395,7 @@ Deno.test("An engine with little memory refuses weights that do not fit, and wor
 Deno.test("piecesOf() finds batches that fit where a smaller one takes more", () => {
   const geometry = geometryOf({ ...WHOLE_BATCH, batch: 7 });
   const bytes = ({ batch }: Geometry) => batch === 1 ? 200 : batch * 10;
-  const batches = piecesOf(geometry, bytes, 60).map(({ geometry }) => geometry.batch);
+  const batches = piecesOf(geometry, sized(bytes), 60).map(({ geometry }) => geometry.batch);
   assertEquals(batches, [5, 2]);
 });
 

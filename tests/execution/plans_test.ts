@@ -6,7 +6,7 @@ import type { Runtime } from "../../src/engine/runtime.ts";
 import type { Geometry } from "../../src/convolution/geometry.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import type { Form, Plan } from "../../src/kernels/plan.ts";
-import { plannedPieces } from "../../src/execution/plans.ts";
+import { knownPiece, plannedPieces } from "../../src/execution/plans.ts";
 import { geometryOf } from "../_arbitrary.ts";
 
 /** The plan of a convolution that is one piece. */
@@ -59,6 +59,20 @@ Deno.test("plannedPieces() tells forms and targets apart where the sizes are the
   assertEquals(new Set(plans).size, targets.size * forms.length);
   assertEquals(plansOf(), plans);
   plansOf().forEach((plan, index) => assertStrictEquals(plan, plans[index]));
+});
+
+Deno.test("plannedPieces() knows pieces again, and knownPiece() only what is one piece", () => {
+  const form = { hasBias: true, epilogue: NO_EPILOGUE, algorithm: "direct" } as const;
+  using engine = new Engine({ threads: 1, backend: "wasm", memory: 2 ** 20 });
+  const runtime = runtimeOf(engine);
+  for (const batch of [1, 30]) {
+    const geometry = { ...GEOMETRY, batch, input: [1, 40, 40], output: [1, 38, 38] } as const;
+    assertStrictEquals(knownPiece(runtime, geometry, form), null);
+    const pieces = plannedPieces(runtime, geometry, form);
+    assertEquals(pieces.length > 1, batch > 1);
+    assertStrictEquals(plannedPieces(runtime, geometry, form), pieces);
+    assertStrictEquals(knownPiece(runtime, geometry, form), batch > 1 ? null : pieces[0]);
+  }
 });
 
 Deno.test("Buffers begin on cache lines, whatever is before them", () => {

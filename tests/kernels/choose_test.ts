@@ -2,8 +2,9 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
 import type { Phase } from "../../src/engine/work.ts";
+import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { multiplyAdds } from "../../src/convolution/geometry.ts";
-import { type Plan, planBytes } from "../../src/kernels/plan.ts";
+import { BUFFER, type Plan, planBytes } from "../../src/kernels/plan.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
 import { draws } from "../_depth.ts";
@@ -257,6 +258,38 @@ Deno.test("A plan's tiles call programs that exist with as many pointers as they
     }),
     { seed: 46, numRuns: draws(200) },
   );
+});
+
+/** Buffers in which a pointer may point, where not only in the one of its own name. */
+const PACKED: Readonly<Record<string, readonly number[]>> = {
+  input: [BUFFER.input, BUFFER.padded],
+  weight: [BUFFER.weight, BUFFER.packedWeight],
+};
+
+Deno.test("The pointers of a plan's tiles point where their names say", () => {
+  const named = new Set<string>();
+  const wants = new Map<string, number>(Object.entries(BUFFER));
+  fc.assert(
+    fc.property(
+      cases(400_000),
+      fc.constantFrom(WASM_TARGET, AVX2_TARGET, AVX512_TARGET),
+      (layerCase, target) => {
+        const plan = planOf(geometryOf(layerCase), layerCase.bias, target, NO_EPILOGUE, "direct");
+        for (const { grids, programs } of phasesOf(plan)) {
+          for (const { program, args } of grids) {
+            programs[program]?.parameterNames?.forEach((name, index) => {
+              named.add(name);
+              const buffer = args[index]?.buffer;
+              const allowed = PACKED[name] ?? [wants.get(name)];
+              assert(allowed.some((one) => one === buffer), `${name} points into buffer ${buffer}`);
+            });
+          }
+        }
+      },
+    ),
+    { seed: 47, numRuns: draws(200) },
+  );
+  assertEquals(named, new Set(Object.keys(BUFFER)));
 });
 
 Deno.test("planFor() gives the same plan for equal requests and another for any other", () => {

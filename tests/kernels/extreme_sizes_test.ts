@@ -71,22 +71,22 @@ function codeBytes({ preparation, phases }: Plan, target: Target): number {
 
 for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
   const planOf = (geometry: Geometry) => planFor({ geometry, ...FORM, target });
-  const pieces = new Map<string, Piece[]>();
+  const pieces = new Map<string, Piece<Plan>[]>();
 
   Deno.test(`Every extreme size is planned at once, ${target.name}`, () => {
     timeAll("Planned as a whole", planOf);
   });
 
   Deno.test(`Every extreme size is cut into pieces at once, ${target.name}`, () => {
-    const bytesOf = (part: Geometry) => planBytes(planOf(part), THREADS);
+    const planner = { planOf, bytesOf: (plan: Plan) => planBytes(plan, THREADS) };
     timeAll("Cut into pieces", (geometry, name) => {
-      pieces.set(name, piecesOf(geometry, bytesOf, CAPACITY));
+      pieces.set(name, piecesOf(geometry, planner, CAPACITY));
     });
   });
 
   Deno.test(`Every extreme size has code that is short and soon written, ${target.name}`, () => {
     timeAll("Code of a piece", (geometry, name) => {
-      const plan = planOf(pieces.get(name)?.[0]?.geometry ?? geometry);
+      const plan = pieces.get(name)?.[0]?.plan ?? planOf(geometry);
       const bytes = codeBytes(plan, target);
       assert(bytes <= MOST_CODE_BYTES, `${name} has ${bytes} bytes of code`);
     });

@@ -38,34 +38,41 @@ function itemsOf(first: number, blocks: readonly number[], steps: readonly numbe
   );
 }
 
-Deno.test("PhaseBuilder.add() gives every item of a box to exactly one tile", () => {
+Deno.test("PhaseBuilder.addBox() gives every item of a box to exactly one tile", () => {
   fc.assert(
     fc.property(boxes(), fc.nat(1000), (axes, start) => {
       const steps = itemSteps(axes);
       const blocksOf: (readonly number[])[] = [];
       const builder = new PhaseBuilder("boxes");
-      builder.add(
-        axes.map((axis, index) => {
-          const step = steps[index] ?? NaN;
-          return { ...axis, steps: [step, -3 * step] };
-        }),
-        [{ buffer: 5, offset: 0 }, { buffer: 2, offset: start }],
-        0.5,
-        (blocks) => {
-          blocksOf.push(blocks);
-          return new ProgramBuilder(`tile of ${blocks.join(" x ")}`, 4, 2).build();
+      const box = axes.map((axis, index) => {
+        const step = steps[index] ?? NaN;
+        return [`axis ${index}`, { ...axis, steps: { up: step, down: -3 * step } }] as const;
+      });
+      builder.addBox({
+        parameters: ["still", "up", "down"],
+        axes: Object.fromEntries(box),
+        bases: {
+          down: { buffer: 2, offset: start },
+          up: { buffer: 5, offset: 0 },
+          still: { buffer: 3, offset: 8 },
         },
-      );
+        itemCost: 0.5,
+        write: (blocks) => {
+          blocksOf.push(axes.map((_, index) => blocks[`axis ${index}`] ?? NaN));
+          return new ProgramBuilder("tile", 4, 3).build();
+        },
+      });
       const phase = builder.build();
       const tiles = tilesOf(phase);
       assertStrictEquals(phaseTiles(phase), tiles.length);
       assertStrictEquals(phase.programs.length, blocksOf.length);
       const items = tiles.flatMap(({ program, args }) => {
-        const [first = NaN] = args.map(({ offset }) => offset);
-        assertEquals(args, [{ buffer: 5, offset: first }, {
-          buffer: 2,
-          offset: start - 3 * first,
-        }]);
+        const first = args[1]?.offset ?? NaN;
+        assertEquals(args, [
+          { buffer: 3, offset: 8 },
+          { buffer: 5, offset: first },
+          { buffer: 2, offset: start - 3 * first },
+        ]);
         return itemsOf(first, blocksOf[program] ?? [], steps);
       });
       const all = axes.reduce((product, { count }) => product * count, 1);
@@ -78,15 +85,16 @@ Deno.test("PhaseBuilder.add() gives every item of a box to exactly one tile", ()
   );
 });
 
-Deno.test("PhaseBuilder.add() collects the tiles of several boxes", () => {
+Deno.test("PhaseBuilder.addBox() collects the tiles of several boxes", () => {
   const builder = new PhaseBuilder("two boxes");
   for (const [count, block] of [[10, 4], [3, 1]] as const) {
-    builder.add(
-      [{ count, block, steps: [4] }],
-      [{ buffer: 0, offset: 0 }],
-      0.5,
-      ([items = 0]) => new ProgramBuilder(`${items} of ${count}`, 4, 1).build(),
-    );
+    builder.addBox({
+      parameters: ["output"],
+      axes: { items: { count, block, steps: { output: 4 } } },
+      bases: { output: { buffer: 0, offset: 0 } },
+      itemCost: 0.5,
+      write: ({ items }) => new ProgramBuilder(`${items} of ${count}`, 4, 1).build(),
+    });
   }
   const { name, programs, grids, cost } = builder.build();
   assertStrictEquals(cost, 6.5);
@@ -99,16 +107,17 @@ Deno.test("PhaseBuilder.add() collects the tiles of several boxes", () => {
   ]);
 });
 
-Deno.test("PhaseBuilder.add() writes a program once for boxes with the same key", () => {
+Deno.test("PhaseBuilder.addBox() writes a program once for boxes with the same key", () => {
   const builder = new PhaseBuilder("three boxes");
   for (const [offset, key] of [[0, "a"], [40, "a"], [80, "b"]] as const) {
-    builder.add(
-      [{ count: 10, block: 4, steps: [4] }],
-      [{ buffer: 0, offset }],
-      0.5,
-      ([items = 0]) => new ProgramBuilder(`${items} of ${key}`, 4, 1).build(),
+    builder.addBox({
+      parameters: ["output"],
+      axes: { items: { count: 10, block: 4, steps: { output: 4 } } },
+      bases: { output: { buffer: 0, offset } },
+      itemCost: 0.5,
+      write: ({ items }) => new ProgramBuilder(`${items} of ${key}`, 4, 1).build(),
       key,
-    );
+    });
   }
   const { programs, grids } = builder.build();
   assertEquals(programs.map(({ name }) => name), ["4 of a", "2 of a", "4 of b", "2 of b"]);

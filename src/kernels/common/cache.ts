@@ -16,6 +16,9 @@ export const CACHE_SETS = WAY_BYTES / CACHE_LINE_BYTES;
 /** Lines that a set of a first-level cache keeps. */
 export const WAYS = 8;
 
+/** What the window of a register tile's outputs may take of a first-level cache of 32 to 48 KiB. */
+export const WINDOW_BYTES = 20 * 1024;
+
 const SAMPLE = 64;
 
 /**

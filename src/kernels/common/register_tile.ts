@@ -5,16 +5,9 @@
  * @module
  */
 
+import type { EvenParts } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-
-/**
- * Output channels of a register tile by its vectors of pixels (index 0 is not used), where weights are
- * loaded by the vector and broadcast lane by lane. Tuned by measurement; see `direct/pixels.ts`.
- */
-const CHANNELS_BY_VECTORS = [0, 6, 4, 3, 2, 2, 1, 1, 1];
-
-/** Vectors of pixels that suit a number of output channels there: 2 for more channels than these. */
-const VECTORS_BY_CHANNELS = [8, 8, 4, 3];
+import { LATENCY, NARROW } from "./tuning.ts";
 
 /** Registers that machine code keeps for itself: some instructions need them on their way. */
 const RESERVED_REGISTERS = 2;
@@ -40,12 +33,12 @@ const OUTSIDE = 1;
 
 /** Vectors of pixels of the widest register tile: of a single channel. */
 export function mostVectors(target: Target): number {
-  return target.cheapBroadcast ? mostRows(target, 1, OUTSIDE) : CHANNELS_BY_VECTORS.length - 1;
+  return target.cheapBroadcast ? mostRows(target, 1, OUTSIDE) : NARROW.channelsByVectors.length - 1;
 }
 
 /** Output channels of a register tile of some vectors of pixels. */
 export function channelsOf(target: Target, vectors: number): number {
-  if (!target.cheapBroadcast) return CHANNELS_BY_VECTORS[vectors] ?? 1;
+  if (!target.cheapBroadcast) return NARROW.channelsByVectors[vectors] ?? 1;
   const smaller = mostRows(target, vectors, OUTSIDE);
   if (smaller >= vectors) return smaller;
   // With fewer channels than vectors it is the weights that are held, and the inputs that pass.
@@ -56,7 +49,7 @@ export function channelsOf(target: Target, vectors: number): number {
 
 /** Vectors of pixels that suit a number of output channels. */
 export function preferredVectors(target: Target, outChannels: number): number {
-  if (!target.cheapBroadcast) return VECTORS_BY_CHANNELS[outChannels] ?? 2;
+  if (!target.cheapBroadcast) return NARROW.vectorsByChannels[outChannels] ?? 2;
   let best = 1;
   for (let vectors = 2; vectors <= MOST_PREFERRED_VECTORS; vectors++) {
     const gain = stepCost(target, outChannels, best) - stepCost(target, outChannels, vectors);
@@ -83,8 +76,6 @@ function stepCycles(broadcasts: number, loads: number): number {
   return Math.max(broadcasts * loads / 2, LATENCY, loads + broadcasts / 2);
 }
 
-const LATENCY = 4;
-
 /** Steps of a register tile of so many sums that are written out without a loop. */
 export function unrolledSteps(sums: number): number {
   return Math.max(LEAST_UNROLL, Math.min(MOST_UNROLL, Math.floor(UNROLLED_SUMS / sums)));
@@ -100,11 +91,4 @@ export function evenParts(count: number, most: number): EvenParts {
   const parts = Math.ceil(count / most);
   const size = Math.ceil(count / parts);
   return { size, full: count - parts * (size - 1), parts };
-}
-
-/** `full` parts of `size`, then the rest of the `parts`, each one smaller. */
-export interface EvenParts {
-  readonly size: number;
-  readonly full: number;
-  readonly parts: number;
 }

@@ -12,10 +12,14 @@ import {
 } from "../../codegen/program.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 
+/** How pointers named so move: what is added lies in the order of the output. */
+export function resultSteps(bytes: number): { readonly output: number; readonly add: number } {
+  return { output: bytes, add: bytes };
+}
+
 /** Pixels of the output, in memory. */
 export interface Pixels {
   readonly output: Pointer;
-  /** What is added lies in the order of the output. */
   readonly add: Pointer;
   /** Bytes from the pointers. */
   readonly offset: number;

@@ -8,7 +8,7 @@ import { product } from "../../base/numbers.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { collapse } from "../collapse.ts";
-import { MOVE_NANOSECONDS, multiplyAddNanoseconds } from "../common/costs.ts";
+import { MOVE_NANOSECONDS, tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
 import { planDepthwise } from "./plan.ts";
 
@@ -19,16 +19,14 @@ export function depthwiseCandidate(problem: Problem): Candidate | null {
   if (!isPlain(g, target)) return null;
   const [depth, rows, columns] = g.output;
   const vectors = g.batch * g.outChannels * depth * rows * Math.ceil(columns / target.lanes);
-  const taps = product(g.kernel) * TAP_MULTIPLY_ADDS[target.name] * multiplyAddNanoseconds(target);
+  const taps = product(g.kernel) * tuned(target, "depthwiseTap") *
+    tuned(target, "multiplyAddNanoseconds");
   const moves = target.lanes * g.stride[2] * MOVE_NANOSECONDS;
   return {
     nanoseconds: vectors * (taps + moves),
     plan: () => planDepthwise({ ...problem, geometry: g }),
   };
 }
-
-/** What a tap of a vector takes, in multiply-adds: in machine code its load crosses cache lines. */
-const TAP_MULTIPLY_ADDS: Readonly<Record<Target["name"], number>> = { wasm: 1, avx2: 2, avx512: 2 };
 
 /** More output channels of an input channel share its vectors better than rows do. */
 const MOST_MULTIPLIER = 2;

@@ -6,11 +6,18 @@
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { axisWindow, depthwiseRowsProgram, type DepthwiseShape, type KernelAxis } from "./rows.ts";
+import {
+  axisWindow,
+  DEPTHWISE_PARAMETERS,
+  depthwiseRowsProgram,
+  type DepthwiseShape,
+  type KernelAxis,
+} from "./rows.ts";
 import { clamp } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { cut, type SpanRun, wholeAxis } from "../common/spans.ts";
+import { resultSteps } from "../common/store.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a convolution of each channel by itself, along rows and columns. */
@@ -34,60 +41,59 @@ export function planDepthwise(request: Problem): PlanBody {
   const taps = g.kernel[1] * g.kernel[2];
   const block = blockOf(g, target.lanes);
   const phase = new PhaseBuilder("convolve");
-  const steps = (input: number, output: number, channels = 0) => [
-    input,
-    channels * taps * FLOAT_BYTES,
-    channels * FLOAT_BYTES,
-    output,
-    output,
-  ];
   forEachBlock(g, shape, block, (rows, columns) => {
     const outputOffset = rows.start * outRow + columns.start * FLOAT_BYTES;
-    phase.add(
-      [
-        {
+    phase.addBox({
+      parameters: DEPTHWISE_PARAMETERS,
+      axes: {
+        batch: {
           count: g.batch,
-          block: 1,
-          steps: steps(
-            g.inChannels * shape.input.channelPitch,
-            g.outChannels * shape.output.channelPitch,
-          ),
+          steps: {
+            input: g.inChannels * shape.input.channelPitch,
+            ...resultSteps(g.outChannels * shape.output.channelPitch),
+          },
         },
-        {
+        channels: {
           count: g.groups,
           block: block.channels,
-          steps: steps(
-            shape.input.channelPitch,
-            multiplier * shape.output.channelPitch,
-            multiplier,
-          ),
+          steps: {
+            input: shape.input.channelPitch,
+            weight: multiplier * taps * FLOAT_BYTES,
+            bias: multiplier * FLOAT_BYTES,
+            ...resultSteps(multiplier * shape.output.channelPitch),
+          },
         },
-        {
+        depth: {
           count: outDepth,
-          block: 1,
-          steps: steps(g.stride[0] * inHeight * inRow, outHeight * outRow),
+          steps: { input: g.stride[0] * inHeight * inRow, ...resultSteps(outHeight * outRow) },
         },
-        { count: rows.count, block: 1, steps: steps(rows.step * inRow, block.rows * outRow) },
-        {
+        rows: {
+          count: rows.count,
+          steps: { input: rows.step * inRow, ...resultSteps(block.rows * outRow) },
+        },
+        columns: {
           count: columns.count,
-          block: 1,
-          steps: steps(columns.step * FLOAT_BYTES, block.columns * FLOAT_BYTES),
+          steps: {
+            input: columns.step * FLOAT_BYTES,
+            ...resultSteps(block.columns * FLOAT_BYTES),
+          },
         },
-      ],
-      [
-        {
+      },
+      bases: {
+        input: {
           buffer: BUFFER.input,
           offset: rows.span.origin * inRow + columns.span.origin * FLOAT_BYTES,
         },
-        { buffer: BUFFER.weight, offset: 0 },
-        { buffer: BUFFER.bias, offset: 0 },
-        { buffer: BUFFER.output, offset: outputOffset },
-        { buffer: BUFFER.add, offset: outputOffset },
-      ],
-      rows.span.tiles * columns.span.tiles * outputWork(g) / MULTIPLY_ADDS_PER_MICROSECOND,
-      ([, channels = 1]) =>
+        weight: { buffer: BUFFER.weight, offset: 0 },
+        bias: { buffer: BUFFER.bias, offset: 0 },
+        output: { buffer: BUFFER.output, offset: outputOffset },
+        add: { buffer: BUFFER.add, offset: outputOffset },
+      },
+      itemCost: rows.span.tiles * columns.span.tiles * outputWork(g) /
+        MULTIPLY_ADDS_PER_MICROSECOND,
+      write: ({ channels }) =>
         depthwiseRowsProgram(shape, { rows: rows.span, columns: columns.span }, channels),
-    );
+    });
   });
   return {
     family: "depthwise",

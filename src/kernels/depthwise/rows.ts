@@ -24,9 +24,6 @@
  * | 7x7 96 @56 | 330 + 1870, 2160 | 146 + 553, 482 |
  * | k31 256 @1000 | 160 + 920, 880 | 99 + 360, 256 |
  *
- * In WebAssembly register tiles of 4 to 8 rows were equal for 3x3; 7 were up to a sixth better than 5 for
- * larger kernels.
- *
  * @module
  */
 
@@ -41,10 +38,12 @@ import {
 import type { Target } from "../../codegen/target.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 import { writeOutput } from "../common/store.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { range } from "../../base/numbers.ts";
 import { loadPositions } from "../common/positions.ts";
 import { listSources } from "../../convolution/sources.ts";
 import { type AxisWindow, cut, type TileSpan } from "../common/spans.ts";
+import { tuned } from "../common/tuning.ts";
 import { forEachSpan, inputWalk, tileWalk } from "../common/walk.ts";
 
 /** An axis of the kernel. */
@@ -70,19 +69,14 @@ export interface DepthwiseShape {
 /** The pointer parameters of {@linkcode depthwiseRowsProgram}, in order. */
 export const DEPTHWISE_PARAMETERS = ["input", "weight", "bias", "output", "add"] as const;
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
-const ADD: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, output: OUTPUT, add: ADD } = indicesOf(
+  DEPTHWISE_PARAMETERS,
+);
 
 /** What an output sees along an axis. */
 export function axisWindow({ taps, dilation, stride }: KernelAxis): AxisWindow {
   return { outputs: 1, inputs: (taps - 1) * dilation + 1, stride };
 }
-
-/** Output rows of a register tile, or vectors of a row, at most: enough to hide the latency. */
-const MOST_SUMS: Readonly<Record<Target["name"], number>> = { wasm: 7, avx2: 8, avx512: 8 };
 
 /** Some channels of a block of outputs. */
 export function depthwiseRowsProgram(
@@ -95,9 +89,9 @@ export function depthwiseRowsProgram(
     `depthwise ${channels}x${multiplier}oc x ${rows.tiles}x${columns.tiles}px, ` +
       `${height.taps}x${width.taps} taps`,
     target.lanes,
-    DEPTHWISE_PARAMETERS.length,
+    DEPTHWISE_PARAMETERS,
   );
-  const mostSums = MOST_SUMS[target.name];
+  const mostSums = tuned(target, "depthwiseSums");
   const rowBlock = Math.ceil(rows.tiles / Math.ceil(rows.tiles / mostSums));
   const vectors = Math.max(1, Math.floor(mostSums / rowBlock));
   const rowRuns = cut(rows, axisWindow(height), rowBlock);
@@ -150,9 +144,6 @@ interface Channel {
   readonly weights: readonly Register[] | null;
 }
 
-/** Weights of all taps that the stack holds in WebAssembly; more are better held class by class. */
-const MOST_STACK_WEIGHTS = 10;
-
 /** Taps with whose weights registers have room for vectors that may be needed once more. */
 const FEW_TAPS = 9;
 
@@ -170,11 +161,9 @@ function beginChannel(
   const bias = hasBias ? code.register() : zero;
   if (hasBias) code.broadcast(bias, BIAS);
   // As if the sums were always so many: how a plane is cut must not change the order of a sum.
-  const mostWeights = target.name === "wasm"
-    ? MOST_STACK_WEIGHTS
-    : target.registers - OTHER_REGISTERS - MOST_SUMS[target.name];
   const taps = height.taps * width.taps;
-  const weights = taps <= mostWeights ? range(taps).map((tap) => loadWeight(code, tap)) : null;
+  const areHeld = taps <= tuned(target, "depthwiseWeights");
+  const weights = areHeld ? range(taps).map((tap) => loadWeight(code, tap)) : null;
   return { zero, bias, weights };
 }
 

@@ -10,6 +10,7 @@ import { directRows } from "./pixels.ts";
 import { clamp } from "../../base/numbers.ts";
 import { channelsOf, evenParts, preferredVectors } from "../common/register_tile.ts";
 import { countTerms } from "../common/terms.ts";
+import { LEAST_TILE_WORK, MOST_TILE_WORK } from "../common/tuning.ts";
 import type { TileBlock } from "../rows/shape.ts";
 import type { TileSpace } from "../rows/tiles.ts";
 
@@ -17,13 +18,6 @@ import type { TileSpace } from "../rows/tiles.ts";
 export function pixelLanesBlock(space: TileSpace): TileBlock {
   return space.shape.target.cheapBroadcast ? wideBlock(space) : narrowBlock(space);
 }
-
-/**
- * Multiply-adds of a tile: at least what pays for claiming it, some 10 microseconds on the fastest
- * target, at most what balances threads.
- */
-const LEAST_TILE_WORK = 400_000;
-const MOST_TILE_WORK = 8_000_000;
 
 /** How many tiles a large layer is cut into. */
 const TILES = 256;

@@ -7,12 +7,7 @@
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { collapse } from "../collapse.ts";
-import {
-  COPY_NANOSECONDS,
-  CYCLE_NANOSECONDS,
-  MOVE_NANOSECONDS,
-  multiplyAddNanoseconds,
-} from "../common/costs.ts";
+import { COPY_NANOSECONDS, CYCLE_NANOSECONDS, MOVE_NANOSECONDS, tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
 import { directCycles, type LaneWork } from "./lanes.ts";
 import { laneWork, planConvolution } from "./plan.ts";
@@ -57,6 +52,6 @@ function sumNanoseconds(work: LaneWork): number {
   const { target, inChannels, outChannels, taps, rows, columns, copies } = work;
   if (target.cheapBroadcast) return directCycles(work) * OVERHEAD * CYCLE_NANOSECONDS;
   const vectors = rows * Math.ceil(columns / target.lanes);
-  return outChannels * vectors * inChannels * taps * multiplyAddNanoseconds(target) +
+  return outChannels * vectors * inChannels * taps * tuned(target, "multiplyAddNanoseconds") +
     copies.pixels * COPY_NANOSECONDS;
 }

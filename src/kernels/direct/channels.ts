@@ -26,7 +26,6 @@
 
 import {
   FLOAT_BYTES,
-  type Pointer,
   type Program,
   type ProgramBuilder,
   type Register,
@@ -37,6 +36,7 @@ import {
   kernelTaps,
   outputSteps,
   reductionOffsets,
+  ROW_POINTERS,
   type RowShape,
   storeLanes,
   type TileBlock,
@@ -47,23 +47,13 @@ import { writeReduction } from "../common/reduction.ts";
 import { evenParts, mostRows, unrolledSteps, usableRegisters } from "../common/register_tile.ts";
 import { countTerms, listTerms } from "../common/terms.ts";
 import { transpose, transposeRegisters } from "../common/transpose.ts";
+import { tuned } from "../common/tuning.ts";
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
-
-/**
- * Vectors of output channels in a register tile. With AVX-512 an element of memory can be an operand of
- * the multiply-add itself: one vector by many pixels is one load, and then an instruction a product.
- */
-function panelVectors({ name }: Target): number {
-  return name === "avx512" ? 1 : 2;
-}
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Output channels of a full panel of packed weights. */
 export function panelChannels(target: Target): number {
-  return panelVectors(target) * target.lanes;
+  return tuned(target, "panelVectors") * target.lanes;
 }
 
 /** Output channels of a group in its packed weights: the last panel is filled up to whole vectors. */
@@ -87,16 +77,14 @@ export function tilePixels(target: Target, vectors: number): number {
 export function channelLanesProgram(shape: RowShape, block: TileBlock): Program {
   const code = tileBuilder("direct, channels in lanes,", shape, block);
   const channels = panelChannels(shape.target);
-  const full = Math.floor(block.outChannels / channels);
-  const rest = block.outChannels % channels;
   const steps = [
-    [WEIGHT, channels * shape.inChannels * kernelTaps(shape) * FLOAT_BYTES],
-    [BIAS, channels * FLOAT_BYTES],
-    ...outputSteps(shape, channels * shape.outputChannelPitch),
+    [WEIGHT, shape.inChannels * kernelTaps(shape) * FLOAT_BYTES],
+    [BIAS, FLOAT_BYTES],
+    ...outputSteps(shape, shape.outputChannelPitch),
   ] as const;
-  code.sweep(full, steps, () => writePanel(code, shape, { ...block, outChannels: channels }));
-  if (rest === 0) return code.build();
-  code.displaced(steps, full, () => writePanel(code, shape, { ...block, outChannels: rest }));
+  code.blocks(block.outChannels, channels, steps, (outChannels) => {
+    writePanel(code, shape, { ...block, outChannels });
+  });
   return code.build();
 }
 
@@ -115,7 +103,7 @@ function inputChannelBlock({ target, inChannels, taps }: RowShape): number {
 
 /** Whether sums are taken in parts, between which they lie in scratch memory. */
 function isPartial(shape: RowShape, { rows, columns }: TileBlock): boolean {
-  const pixels = tilePixels(shape.target, panelVectors(shape.target));
+  const pixels = tilePixels(shape.target, tuned(shape.target, "panelVectors"));
   return rows * columns > pixels && inputChannelBlock(shape) < shape.inChannels;
 }
 
@@ -156,20 +144,15 @@ function writePanel(code: ProgramBuilder, shape: RowShape, block: TileBlock): vo
   code.sweep(block.rows * block.columns, [[SCRATCH, panel.bytes]], () => {
     initial.forEach((sum, v) => code.store(sum, SCRATCH, v * vectorBytes));
   });
-  const part = (channels: number) => {
+  const steps = [
+    [INPUT, shape.channelPitch],
+    [WEIGHT, kernelTaps(shape) * panel.bytes],
+  ] as const;
+  code.blocks(shape.inChannels, inputChannelBlock(shape), steps, (channels) => {
     sweepPixels(code, shape, panel, block, (pixels) => {
       writeRegisterTile(code, shape, panel, pixels, { channels, partial: true });
     });
-  };
-  const channels = inputChannelBlock(shape);
-  const full = Math.floor(shape.inChannels / channels);
-  const rest = shape.inChannels % channels;
-  const steps = [
-    [INPUT, channels * shape.channelPitch],
-    [WEIGHT, channels * kernelTaps(shape) * panel.bytes],
-  ] as const;
-  code.sweep(full, steps, () => part(channels));
-  if (rest > 0) code.displaced(steps, full, () => part(rest));
+  });
   storePartialSums(code, shape, panel, block);
 }
 
@@ -181,10 +164,7 @@ function storePartialSums(
   { rows, columns }: TileBlock,
 ): void {
   const { lanes } = shape.target;
-  const steps = (pixels: number): Steps => [
-    ...outputSteps(shape, pixels * shape.pixelStep),
-    [SCRATCH, pixels * panel.bytes],
-  ];
+  const steps = [...outputSteps(shape, shape.pixelStep), [SCRATCH, panel.bytes]] as const;
   const store = (count: number) => {
     panel.vectors.forEach((_, v) => {
       const sums = code.registers(count);
@@ -205,16 +185,12 @@ function storePartialSums(
   const joined = shape.outputRowStep === columns * shape.pixelStep;
   const pixels = joined ? rows * columns : columns;
   const most = usableRegisters(shape.target) - transposeRegisters(1);
-  const full = Math.floor(pixels / Math.min(lanes, most));
-  const size = Math.min(lanes, most);
   const rowSteps = [
     ...outputSteps(shape, shape.outputRowStep),
     [SCRATCH, columns * panel.bytes],
   ] as const;
   code.sweep(joined ? 1 : rows, rowSteps, () => {
-    code.sweep(full, steps(size), () => store(size));
-    const rest = pixels - full * size;
-    if (rest > 0) code.displaced(steps(size), full, () => store(rest));
+    code.blocks(pixels, Math.min(lanes, most), steps, store);
   });
 }
 
@@ -237,41 +213,17 @@ function sweepPixels(
 ): void {
   const most = tilePixels(shape.target, panel.vectors.length);
   const together = Math.max(1, Math.floor(most / columns));
-  const steps = (count: number, input: number, output: number, pixels: number): Steps => [
-    [INPUT, count * input],
-    ...outputSteps(shape, count * output),
-    [SCRATCH, count * pixels * panel.bytes],
+  const steps = (input: number, output: number, pixels: number): Steps => [
+    [INPUT, input],
+    ...outputSteps(shape, output),
+    [SCRATCH, pixels * panel.bytes],
   ];
-  sweepEvenly(
-    code,
-    rows,
-    together,
-    (count) => steps(count, shape.rowStep, shape.outputRowStep, columns),
-    (rows) => {
-      sweepEvenly(
-        code,
-        columns,
-        most,
-        (count) => steps(count, shape.inputPixelStep, shape.pixelStep, 1),
-        (columns) => write(tilePixelsOf(shape, rows, columns)),
-      );
-    },
-  );
-}
-
-/** Cuts `count` items into even parts of at most `most`; `steps` tells how pointers pass some items. */
-function sweepEvenly(
-  code: ProgramBuilder,
-  count: number,
-  most: number,
-  steps: (items: number) => Steps,
-  write: (items: number) => void,
-): void {
-  const { size, full, parts } = evenParts(count, most);
-  code.sweep(full, steps(size), () => write(size));
-  if (full === parts) return;
-  code.displaced(steps(size), full, () => {
-    code.sweep(parts - full, steps(size - 1), () => write(size - 1));
+  const rowSteps = steps(shape.rowStep, shape.outputRowStep, columns);
+  const pixelSteps = steps(shape.inputPixelStep, shape.pixelStep, 1);
+  code.evenBlocks(evenParts(rows, together), rowSteps, (rows) => {
+    code.evenBlocks(evenParts(columns, most), pixelSteps, (columns) => {
+      write(tilePixelsOf(shape, rows, columns));
+    });
   });
 }
 

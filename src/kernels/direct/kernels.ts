@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { RowShape } from "../rows/shape.ts";
-import type { RowKernel, TileSpace } from "../rows/tiles.ts";
+import { mostOfTiles, type RowKernel, type TileSpace } from "../rows/tiles.ts";
 import { channelLanesBlock, pixelLanesBlock } from "./blocks.ts";
 import { channelLanesProgram, channelLanesScratchBytes, packedChannels } from "./channels.ts";
 import type { LaneUse } from "./lanes.ts";
@@ -15,32 +14,25 @@ import { directProgram, directScratchBytes } from "./pixels.ts";
 export function rowKernel(space: TileSpace, lanes: LaneUse): RowKernel {
   const { shape } = space;
   const { target, outChannels } = shape;
-  const common = {
-    scratchBytes: rowScratchBytes(shape, lanes),
-    key: JSON.stringify([lanes, shape]),
-  };
+  const key = JSON.stringify([lanes, shape]);
   switch (lanes) {
-    case "pixels":
+    case "pixels": {
+      const block = pixelLanesBlock(space);
       return {
-        ...common,
-        block: pixelLanesBlock(space),
+        block,
         write: (block) => directProgram(shape, block),
+        scratchBytes: mostOfTiles(shape, block, (channels) => directScratchBytes(target, channels)),
         packedChannels: outChannels,
+        key,
       };
+    }
     case "channels":
       return {
-        ...common,
         block: channelLanesBlock(space),
         write: (block) => channelLanesProgram(shape, block),
+        scratchBytes: channelLanesScratchBytes(target),
         packedChannels: packedChannels(target, outChannels),
+        key,
       };
   }
-}
-
-/** Scratch memory that a tile needs, in bytes. */
-export function rowScratchBytes(
-  shape: Pick<RowShape, "target" | "outChannels">,
-  lanes: LaneUse,
-): number {
-  return lanes === "channels" ? channelLanesScratchBytes(shape.target) : directScratchBytes(shape);
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { packedChannels, panelChannels } from "./channels.ts";
 import { range } from "../../base/numbers.ts";
@@ -22,9 +22,7 @@ import {
 } from "../common/terms.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "../phase_builder.ts";
 import { transpose } from "../common/transpose.ts";
-
-const FROM: Pointer = 0;
-const TO: Pointer = 1;
+import { FROM, PACK_PARAMETERS, TO } from "../packing/weights.ts";
 
 /** Weights as they lie, everything in elements. */
 export interface WeightLayout {
@@ -63,30 +61,30 @@ export function addPanelPacking(
   const first = firstTerm(taps);
   if (first === undefined) return;
   const reduction = inChannels * countTerms(taps);
-  phase.add(
-    [
-      {
+  phase.addBox({
+    parameters: PACK_PARAMETERS,
+    axes: {
+      groups: {
         count: groups,
-        block: 1,
-        steps: [
-          groupPitch * FLOAT_BYTES,
-          packedChannels(target, outChannels) * reduction * FLOAT_BYTES,
-        ],
+        steps: {
+          weight: groupPitch * FLOAT_BYTES,
+          packedWeight: packedChannels(target, outChannels) * reduction * FLOAT_BYTES,
+        },
       },
-      {
+      channels: {
         count: outChannels,
         block: Math.min(outChannels, panelChannels(target)),
-        steps: [outChannelPitch * FLOAT_BYTES, reduction * FLOAT_BYTES],
+        steps: { weight: outChannelPitch * FLOAT_BYTES, packedWeight: reduction * FLOAT_BYTES },
       },
-    ],
-    [
-      { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
-      { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
-    ],
-    reduction / COPIES_PER_MICROSECOND,
-    ([, channels = 1]) => panelProgram(target, layout, channels),
-    JSON.stringify({ ...layout, taps: shiftedTerms(taps, -first) }),
-  );
+    },
+    bases: {
+      weight: { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
+      packedWeight: { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
+    },
+    itemCost: reduction / COPIES_PER_MICROSECOND,
+    write: ({ channels }) => panelProgram(target, layout, channels),
+    key: JSON.stringify({ ...layout, taps: shiftedTerms(taps, -first) }),
+  });
 }
 
 /** Packs one panel of some channels. */
@@ -97,7 +95,11 @@ function panelProgram(
 ): Program {
   const relative = scaledTerms(shiftedTerms(taps, -(firstTerm(taps) ?? 0)), FLOAT_BYTES);
   const source = repeated(inChannels, inChannelPitch * FLOAT_BYTES, relative);
-  const code = new ProgramBuilder(`pack panel ${channels}oc x ${countTerms(source)}`, lanes, 2);
+  const code = new ProgramBuilder(
+    `pack panel ${channels}oc x ${countTerms(source)}`,
+    lanes,
+    PACK_PARAMETERS,
+  );
   const panel: Panel = { channels, channelPitch: outChannelPitch * FLOAT_BYTES };
   const weightStep = Math.ceil(channels / lanes) * lanes * FLOAT_BYTES;
   writeReduction(code, FROM, TO, source, (offsets) => {

@@ -42,22 +42,22 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { CACHE_LINE_BYTES, cacheSets, WAYS } from "../common/cache.ts";
+import { CACHE_LINE_BYTES, cacheSets, WAYS, WINDOW_BYTES } from "../common/cache.ts";
 import { writeInParts } from "../rows/partial_sums.ts";
 import {
   outputSteps,
   reductionOffsets,
+  ROW_POINTERS,
   type RowShape,
   storeLanes,
   sweepGroups,
   type TileBlock,
   tileBuilder,
-  writeInitialSum,
+  writeInitialSums,
 } from "../rows/shape.ts";
 import { writeReduction, type WriteSteps } from "../common/reduction.ts";
 import {
   channelsOf,
-  type EvenParts,
   evenParts,
   mostVectors,
   preferredVectors,
@@ -65,10 +65,7 @@ import {
 } from "../common/register_tile.ts";
 import { countTerms, listTerms, MOST_LISTED } from "../common/terms.ts";
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Output rows that one register tile spans: more than one where a row is short. */
 export function directRows(target: Target, outChannels: number, columns: number): number {
@@ -87,16 +84,9 @@ export function directProgram(shape: RowShape, block: TileBlock): Program {
   const code = tileBuilder("direct", shape, block);
   const { outChannels, rows, columns } = block;
   const together = Math.min(rows, directRows(shape.target, outChannels, columns));
-  const full = Math.floor(rows / together);
-  const rest = rows % together;
-  const steps = [
-    [INPUT, together * shape.rowStep],
-    ...outputSteps(shape, together * shape.outputRowStep),
-  ] as const;
+  const steps = [[INPUT, shape.rowStep], ...outputSteps(shape, shape.outputRowStep)] as const;
   sweepGroups(code, shape, block.groups, () => {
-    code.sweep(full, steps, () => writeRows(code, shape, { ...block, rows: together }));
-    if (rest === 0) return;
-    code.displaced(steps, full, () => writeRows(code, shape, { ...block, rows: rest }));
+    code.blocks(rows, together, steps, (rows) => writeRows(code, shape, { ...block, rows }));
   });
   return code.build();
 }
@@ -140,17 +130,11 @@ function writeRows(
     rest * 2 <= perTile && vectors > perTile;
   // The last tile holds the row's end, where a vector may be partly empty.
   const last = rest === 0 ? perTile : joined ? perTile + rest : rest;
-  const full = (vectors - last) / perTile;
-  const tile = (pixels: number) => tileVectors(shape, rows, pixels);
-  const steps = [
-    [INPUT, perTile * lanes * FLOAT_BYTES],
-    ...outputSteps(shape, perTile * lanes * pixelStep),
-  ] as const;
-  code.sweep(full, steps, () => {
-    writeChannels(code, shape, outChannels, tile(perTile * lanes));
-  });
-  code.displaced(steps, full, () => {
-    writeChannels(code, shape, outChannels, tile(columns - full * perTile * lanes));
+  const count = (vectors - last) / perTile;
+  const size = perTile * lanes;
+  const steps = [[INPUT, FLOAT_BYTES], ...outputSteps(shape, pixelStep)] as const;
+  code.runs([{ size, count }, { size: columns - count * size, count: 1 }], steps, (pixels) => {
+    writeChannels(code, shape, outChannels, tileVectors(shape, rows, pixels));
   });
 }
 
@@ -193,30 +177,12 @@ interface SumPart {
   readonly partial: boolean;
 }
 
-/** Bytes of scratch memory that the program of a tile may use. */
-export function directScratchBytes(
-  { outChannels, target }: Pick<RowShape, "outChannels" | "target">,
-): number {
-  const vectorBytes = target.lanes * FLOAT_BYTES;
-  if (!target.cheapBroadcast) return outChannels * mostVectors(target) * vectorBytes;
-  // The last tile along an axis may have any smaller number of channels, and then more vectors of each;
-  // a tile that the end of a row joins is half as wide again.
-  const vectors = (channels: number) => Math.floor(preferredVectors(target, channels) * 1.5);
-  let sums = 0;
-  let most = 0;
-  for (let channels = 1; channels <= Math.min(outChannels, MANY_CHANNELS); channels++) {
-    sums = Math.max(sums, channels * vectors(channels));
-    if (channels > MANY_CHANNELS / 2) most = Math.max(most, vectors(channels));
-  }
-  if (outChannels > MANY_CHANNELS) sums = outChannels * most;
-  return sums * vectorBytes;
+/** Bytes of scratch memory that the program of a tile of so many output channels may use. */
+export function directScratchBytes(target: Target, outChannels: number): number {
+  // A register tile that the end of a row joins is half as wide again.
+  const vectors = Math.floor(preferredVectors(target, outChannels) * 1.5);
+  return outChannels * Math.min(vectors, mostVectors(target)) * target.lanes * FLOAT_BYTES;
 }
-
-/** Of more channels the last register tile hardly matters: their vectors are those of some fewer. */
-const MANY_CHANNELS = 4096;
-
-/** What the window of a set of pixels may take of a first-level cache of 32 to 48 KiB. */
-const WINDOW_BYTES = 20 * 1024;
 
 /** Pages that it may touch: translations are cached for 64 to 96 of them. */
 const WINDOW_PAGES = 48;
@@ -257,7 +223,11 @@ function inputChannelBlock(
   return Math.ceil(inChannels / blocks);
 }
 
-/** Some part of the sums of all output channels, a register tile at a time. */
+/**
+ * Some part of the sums of all output channels, a register tile at a time. A smaller last tile costs less where
+ * its size is one that the registers suit; wide targets have many registers, and small tiles cannot hide their
+ * latency.
+ */
 function writeRegisterTiles(
   code: ProgramBuilder,
   shape: RowShape,
@@ -265,47 +235,19 @@ function writeRegisterTiles(
   vectors: readonly TileVector[],
   part: SumPart,
 ): void {
-  const { size, full, parts } = channelParts(shape.target, outChannels, vectors.length);
-  const steps = channelSteps(shape, size, vectors.length, part);
-  code.sweep(full, steps, () => writeRegisterTile(code, shape, size, vectors, part));
-  const rest = outChannels - full * size;
-  if (rest === 0) return;
-  const others = parts - full;
-  const smaller = rest / others;
-  code.displaced(steps, full, () => {
-    code.sweep(others, channelSteps(shape, smaller, vectors.length, part), () => {
-      writeRegisterTile(code, shape, smaller, vectors, part);
-    });
-  });
+  const { target } = shape;
+  const most = channelsOf(target, vectors.length);
+  const steps = channelSteps(shape, vectors.length, part);
+  const write = (channels: number) => writeRegisterTile(code, shape, channels, vectors, part);
+  if (target.cheapBroadcast) code.evenBlocks(evenParts(outChannels, most), steps, write);
+  else code.blocks(outChannels, most, steps, write);
 }
 
-/**
- * Output channels cut into register tiles. A smaller last tile costs less where its size is one that the
- * registers suit; wide targets have many registers, and small tiles cannot hide their latency.
- */
-function channelParts(target: Target, outChannels: number, vectors: number): EvenParts {
-  const most = channelsOf(target, vectors);
-  if (target.cheapBroadcast) return evenParts(outChannels, most);
-  const size = Math.min(outChannels, most);
-  return { size, full: Math.floor(outChannels / size), parts: Math.ceil(outChannels / size) };
-}
-
-/** How the pointers move on by some output channels. */
-function channelSteps(
-  shape: RowShape,
-  channels: number,
-  vectors: number,
-  { partial }: SumPart,
-): Steps {
-  const weight = [WEIGHT, channels * weightPitch(shape)] as const;
-  if (partial) {
-    return [weight, [SCRATCH, channels * vectors * shape.target.lanes * FLOAT_BYTES]];
-  }
-  return [
-    weight,
-    [BIAS, channels * FLOAT_BYTES],
-    ...outputSteps(shape, channels * shape.outputChannelPitch),
-  ];
+/** How the pointers move on by an output channel. */
+function channelSteps(shape: RowShape, vectors: number, { partial }: SumPart): Steps {
+  const weight = [WEIGHT, weightPitch(shape)] as const;
+  if (partial) return [weight, [SCRATCH, vectors * shape.target.lanes * FLOAT_BYTES]];
+  return [weight, [BIAS, FLOAT_BYTES], ...outputSteps(shape, shape.outputChannelPitch)];
 }
 
 /** Bytes from the weights of one output channel to the next. */
@@ -326,12 +268,7 @@ function writeRegisterTile(
     (channel * vectors.length + vector) * shape.target.lanes * FLOAT_BYTES;
   sums.forEach((row, channel) => {
     if (part.partial) row.forEach((sum, v) => code.load(sum, SCRATCH, scratch(channel, v)));
-    else {
-      const [first, ...others] = row;
-      if (first === undefined) return;
-      writeInitialSum(code, shape, first, channel);
-      for (const other of others) code.copy(other, first);
-    }
+    else writeInitialSums(code, shape, row, channel);
   });
   const input = code.pointer(INPUT);
   const weight = code.pointer(WEIGHT);

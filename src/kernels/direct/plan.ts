@@ -69,15 +69,18 @@ export function planConvolution(request: Problem): PlanBody {
     outputBatchPitch: g.outChannels * shape.outputChannelPitch,
     outputDepthStep: outHeight * row,
     input: { buffer: layout === null ? BUFFER.input : BUFFER.padded, offset: 0 },
-    weight: { buffer: lanes === "channels" ? BUFFER.packedWeight : BUFFER.weight, offset: 0 },
     outputOffset: 0,
   };
   const phases: Phase[] = [];
   if (layout !== null) phases.push(padInput(request, layout));
   const tiles = new PhaseBuilder("convolve");
+  const weight = {
+    buffer: lanes === "channels" ? BUFFER.packedWeight : BUFFER.weight,
+    offset: 0,
+  };
   const { scratchBytes } = rowKernel(space, lanes);
   for (const part of lanes === "channels" ? tapSpaces(g, space) : [space]) {
-    addTiles(tiles, part, rowKernel(part, lanes), scratchBytes);
+    addTiles(tiles, part, rowKernel(part, lanes), { weight, scratchBytes });
   }
   phases.push(tiles.build());
   const preparation = new PhaseBuilder("pack weights");

@@ -25,8 +25,8 @@
 
 import { product } from "../../base/numbers.ts";
 import { collapse } from "../collapse.ts";
-import { multiplyAddNanoseconds } from "../common/costs.ts";
 import { hasFewPhases } from "../common/stride_phases.ts";
+import { tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
 import { planInterleaved } from "./plan.ts";
 
@@ -37,7 +37,7 @@ export function interleavedCandidate(problem: Problem): Candidate | null {
   const products = g.batch * product(g.input) * product(g.kernel) * g.inChannels * g.outChannels /
     g.groups;
   return {
-    nanoseconds: products / target.lanes * multiplyAddNanoseconds(target),
+    nanoseconds: products / target.lanes * tuned(target, "multiplyAddNanoseconds"),
     plan: () => planInterleaved({ ...problem, geometry: collapse(g) }),
   };
 }

@@ -48,21 +48,12 @@ export function writeCellRow(
 ): void {
   const { target, target: { lanes } } = shape;
   const { vectors, channels } = cellTile(target, outChannels, columnCells);
-  const { size, full, parts } = evenParts(outChannels, channels);
-  const channelSteps = (count: number) => axisSteps(shape, "outChannels", count);
-  const strip = vectors * lanes;
-  const strips = Math.floor(columnCells / strip);
-  const rest = columnCells % strip;
-  const stripSteps = axisSteps(shape, "columnCells", strip);
-  const writeRow = (channels: number) => {
-    code.sweep(strips, stripSteps, () => writeRegisterTile(code, shape, channels, strip));
-    if (rest === 0) return;
-    code.displaced(stripSteps, strips, () => writeRegisterTile(code, shape, channels, rest));
-  };
-  code.sweep(full, channelSteps(size), () => writeRow(size));
-  if (full === parts) return;
-  code.displaced(channelSteps(size), full, () => {
-    code.sweep(parts - full, channelSteps(size - 1), () => writeRow(size - 1));
+  const parts = evenParts(outChannels, channels);
+  const cellSteps = axisSteps(shape, "columnCells");
+  code.evenBlocks(parts, axisSteps(shape, "outChannels"), (channels) => {
+    code.blocks(columnCells, vectors * lanes, cellSteps, (cells) => {
+      writeRegisterTile(code, shape, channels, cells);
+    });
   });
 }
 

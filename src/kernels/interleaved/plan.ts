@@ -12,6 +12,7 @@ import { interleavedProgram } from "./programs.ts";
 import { cellTile } from "./cells.ts";
 import {
   INTERLEAVED_AXES,
+  INTERLEAVED_PARAMETERS,
   type InterleavedAxis,
   type InterleavedBlock,
   type InterleavedLanes,
@@ -21,6 +22,8 @@ import {
 } from "./shape.ts";
 import { tapTile, vectorsOfRow } from "./taps.ts";
 import { type InterleavedWeights, packTaps, plainWeights, tapWeights } from "./weights.ts";
+import { resultSteps } from "../common/store.ts";
+import { LEAST_TILE_WORK, MOST_TILE_WORK, tuned } from "../common/tuning.ts";
 import { clamp, least, product } from "../../base/numbers.ts";
 import { competesForCache, layoutOf, padInput, PLAIN_LAYOUT } from "../packing/input.ts";
 import { channelMajorLayout, type PaddedLayout } from "../packing/padded.ts";
@@ -28,7 +31,7 @@ import type { PadAxis } from "../../convolution/padding.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { tapSteps } from "../../convolution/residues.ts";
 import { bareRun, type ResidueRun, residueRuns } from "./runs.ts";
-import { multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
+import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a transposed convolution whose axes have been collapsed. */
 export function planInterleaved(request: Problem): PlanBody {
@@ -160,29 +163,27 @@ function addBox(phase: PhaseBuilder, plan: Planned, box: Box): void {
     (run.input - (seen[axis]?.first ?? 0)) * (inPitches[axis] ?? 0)
   );
   const weight = bytes((run, axis) => run.firstTap * (tapPitches[axis] ?? 0));
-  phase.add(
-    INTERLEAVED_AXES.map((axis) => {
-      const { input, weight, bias, output } = shape.steps[axis];
-      return {
-        count: counts[axis],
-        block: block[axis],
-        steps: [input, weight, bias, output, output],
-      };
+  phase.addBox({
+    parameters: INTERLEAVED_PARAMETERS,
+    axes: alongAxes((axis) => {
+      const { output, ...others } = shape.steps[axis];
+      const steps = { ...others, ...resultSteps(output) };
+      return { count: counts[axis], block: block[axis], steps };
     }),
-    [
-      { buffer: packed ? BUFFER.padded : BUFFER.input, offset: bare ? 0 : input },
-      {
+    bases: {
+      input: { buffer: packed ? BUFFER.padded : BUFFER.input, offset: bare ? 0 : input },
+      weight: {
         buffer: weights.asTheyAre ? BUFFER.weight : BUFFER.packedWeight,
         offset: bare ? 0 : weight,
       },
-      { buffer: BUFFER.bias, offset: 0 },
-      { buffer: BUFFER.output, offset: output },
-      { buffer: BUFFER.add, offset: output },
-    ],
-    outputWork(shape) / multiplyAddsPerMicrosecond(target),
-    (sizes) => interleavedProgram(shape, blockFrom((_, i) => sizes[i] ?? 1)),
-    keyOf(shape, box),
-  );
+      bias: { buffer: BUFFER.bias, offset: 0 },
+      output: { buffer: BUFFER.output, offset: output },
+      add: { buffer: BUFFER.add, offset: output },
+    },
+    itemCost: outputWork(shape) / tuned(target, "multiplyAddsPerMicrosecond"),
+    write: (block) => interleavedProgram(shape, block),
+    key: keyOf(shape, box),
+  });
 }
 
 /** What programs depend on that is not the same in all boxes of a plan, besides their blocks. */
@@ -191,9 +192,10 @@ function keyOf({ taps, lanes }: InterleavedShape, box: Box): string {
   return `${taps} ${skipped} ${box.map(({ residueStep }) => residueStep)}`;
 }
 
-function blockFrom(sizeOf: (axis: InterleavedAxis, index: number) => number): InterleavedBlock {
-  const sizes = INTERLEAVED_AXES.map((axis, index) => [axis, sizeOf(axis, index)] as const);
-  return { ...ONE_OUTPUT, ...Object.fromEntries(sizes) };
+/** Something for each axis, outermost first. */
+function alongAxes<T>(of: (axis: InterleavedAxis) => T): Record<InterleavedAxis, T> {
+  const all = INTERLEAVED_AXES.map((axis) => [axis, of(axis)] as const);
+  return Object.fromEntries(all) as Record<InterleavedAxis, T>;
 }
 
 const ONE_OUTPUT: InterleavedBlock = {
@@ -303,10 +305,6 @@ const STORE_WORK = 4;
 function outputWork({ taps, inChannels }: InterleavedShape): number {
   return product(taps) * inChannels + STORE_WORK;
 }
-
-/** Work of a tile: what pays for claiming it, and what balances threads. */
-const LEAST_TILE_WORK = 400_000;
-const MOST_TILE_WORK = 8_000_000;
 
 /** Tiles that a box is cut into, where it has work enough. */
 const TILES = 32;

@@ -39,11 +39,11 @@ export function interleavedProgram(shape: InterleavedShape, block: InterleavedBl
   const code = new ProgramBuilder(
     `interleaved, ${lanes.of} in the lanes, ${sizes}, ${inChannels}ic x ${taps.join("x")} taps`,
     target.lanes,
-    INTERLEAVED_PARAMETERS.length,
+    INTERLEAVED_PARAMETERS,
   );
   const sweep = ([axis, ...others]: readonly InterleavedAxis[], body: () => void): void => {
     if (axis === undefined) return body();
-    code.sweep(block[axis], axisSteps(shape, axis, 1), () => sweep(others, body));
+    code.sweep(block[axis], axisSteps(shape, axis), () => sweep(others, body));
   };
   sweep(["batch", "groups"], () => {
     if (lanes.of === "cells") {

@@ -5,20 +5,19 @@
  * @module
  */
 
-import type { Pointer, ProgramBuilder, Register, Steps } from "../../codegen/program.ts";
+import type { ProgramBuilder, Register, Steps } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Triple } from "../../convolution/geometry.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { clamp, range } from "../../base/numbers.ts";
 
 /** The pointer parameters of a tile's program, in order. */
 export const INTERLEAVED_PARAMETERS = ["input", "weight", "bias", "output", "add"] as const;
 
-export const INPUT: Pointer = 0;
-export const WEIGHT: Pointer = 1;
-export const BIAS: Pointer = 2;
-export const OUTPUT: Pointer = 3;
-export const ADD: Pointer = 4;
+export const { input: INPUT, weight: WEIGHT, bias: BIAS, output: OUTPUT, add: ADD } = indicesOf(
+  INTERLEAVED_PARAMETERS,
+);
 
 /** How the pointers move along an axis, in bytes; what is added lies in the order of the output. */
 export interface AxisSteps {
@@ -88,20 +87,11 @@ export function isBare({ taps }: Pick<InterleavedShape, "taps">): boolean {
   return taps.includes(0);
 }
 
-/** How the pointers move by some outputs along an axis. */
-export function axisSteps(
-  { steps, epilogue }: InterleavedShape,
-  axis: InterleavedAxis,
-  count: number,
-): Steps {
+/** How the pointers move from one output to the next along an axis. */
+export function axisSteps({ steps, epilogue }: InterleavedShape, axis: InterleavedAxis): Steps {
   const { input, weight, bias, output } = steps[axis];
-  const all: Steps = [
-    [INPUT, input * count],
-    [WEIGHT, weight * count],
-    [BIAS, bias * count],
-    [OUTPUT, output * count],
-  ];
-  return epilogue.add ? [...all, [ADD, output * count]] : all;
+  const all: Steps = [[INPUT, input], [WEIGHT, weight], [BIAS, bias], [OUTPUT, output]];
+  return epilogue.add ? [...all, [ADD, output]] : all;
 }
 
 /** Multiply-adds that are written out without a loop. */
@@ -127,7 +117,7 @@ export function writeTerms(
   const unroll = clamp(Math.floor(UNROLLED_SUMS / sums), LEAST_UNROLL, MOST_UNROLL);
   const [depth, row, column] = tapSteps;
   const writeTaps = (channel: number) =>
-    sweepTurns(code, columnTaps, column, unroll, (taps) => {
+    code.blocks(columnTaps, unroll, pointerSteps(column), (taps) => {
       // Inputs descend as taps ascend: offsets count from the least of them.
       code.displaced([[INPUT, column.input]], taps - 1, () => {
         for (const tap of range(taps)) {
@@ -141,7 +131,7 @@ export function writeTerms(
   code.sweep(depthTaps, pointerSteps(depth), () => {
     code.sweep(rowTaps, pointerSteps(row), () => {
       const turn = Math.max(1, Math.floor(unroll / columnTaps));
-      sweepTurns(code, inChannels, channelSteps, turn, (channels) => {
+      code.blocks(inChannels, turn, pointerSteps(channelSteps), (channels) => {
         range(channels).forEach(writeTaps);
       });
     });
@@ -150,22 +140,6 @@ export function writeTerms(
 
 function pointerSteps({ input, weight }: TermSteps): Steps {
   return [[INPUT, input], [WEIGHT, weight]];
-}
-
-/** `body` for each turn of a loop over `count` terms; it is told how many it has. */
-function sweepTurns(
-  code: ProgramBuilder,
-  count: number,
-  { input, weight }: TermSteps,
-  unroll: number,
-  body: (terms: number) => void,
-): void {
-  const size = Math.min(count, unroll);
-  const full = Math.floor(count / size);
-  const turn = pointerSteps({ input: input * size, weight: weight * size });
-  code.sweep(full, turn, () => body(size));
-  const rest = count % size;
-  if (rest > 0) code.displaced(turn, full, () => body(rest));
 }
 
 /** The first of some sums becomes a bias or 0, and the others as well. */

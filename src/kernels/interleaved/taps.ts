@@ -28,6 +28,7 @@ import {
 } from "./shape.ts";
 import { range } from "../../base/numbers.ts";
 import { evenParts, usableRegisters } from "../common/register_tile.ts";
+import { LATENCY, NARROW, tuned } from "../common/tuning.ts";
 
 /** A shape with taps in the lanes. */
 export interface TapShape extends InterleavedShape {
@@ -40,22 +41,12 @@ export interface TapTile {
   readonly cells: number;
 }
 
-/** Registers of sums in WebAssembly, where inputs take two more on their way into the lanes. */
-const NARROW_SUMS = 8;
-
-/** Vectors of a register tile, where weights are used from memory or take registers as well. */
-const MOST_VECTORS = 6;
-const NARROW_MOST_VECTORS = 4;
-
 /** Registers that finishing a sum takes: a piece of it, what is added, a bound. */
 const FINISHING = 3;
 
-/** Cycles that a multiply-add waits for the one before it. */
-const LATENCY = 4;
-
 /** The register tile for so many vectors of taps and cells side by side that takes the fewest cycles. */
 export function tapTile(target: Target, vectors: number, cells: number): TapTile {
-  const most = Math.min(vectors, target.cheapBroadcast ? MOST_VECTORS : NARROW_MOST_VECTORS);
+  const most = Math.min(vectors, tuned(target, "tapVectors"));
   const tiles = range(most).map((i) => {
     return { vectors: i + 1, cells: evenParts(cells, mostCells(target, i + 1)).size };
   });
@@ -65,7 +56,7 @@ export function tapTile(target: Target, vectors: number, cells: number): TapTile
 
 /** Cells of a register tile of so many vectors: weights are held, inputs pass one at a time. */
 function mostCells(target: Target, vectors: number): number {
-  if (!target.cheapBroadcast) return Math.floor(NARROW_SUMS / vectors);
+  if (!target.cheapBroadcast) return Math.floor(NARROW.sums / vectors);
   const free = usableRegisters(target) - Math.max(FINISHING, vectors + 1);
   return Math.floor(free / vectors);
 }
@@ -133,21 +124,20 @@ function sweepRows(
 ): void {
   const channelsOfVector = shape.lanes.channels;
   const { size, full, parts } = evenParts(Math.ceil(outChannels / channelsOfVector), most);
-  const steps = (rows: number) => axisSteps(shape, "outChannels", rows * channelsOfVector);
-  const vectors = (channels: number) => rowVectors(shape, channels, columnResidues);
-  const sweep = (count: number, rows: number) =>
-    code.sweep(count, steps(rows), () => body(vectors(rows * channelsOfVector)));
+  const steps = axisSteps(shape, "outChannels");
+  const write = (channels: number) => body(rowVectors(shape, channels, columnResidues));
   const rest = outChannels % channelsOfVector;
   const [larger, smaller] = full < parts ? [full, parts - full] : [full - 1, 1];
   const lastSize = full < parts ? size - 1 : size;
-  sweep(larger, size);
-  code.displaced(steps(size), larger, () => {
-    if (rest === 0) return sweep(smaller, lastSize);
-    sweep(smaller - 1, lastSize);
-    code.displaced(steps(lastSize), smaller - 1, () => {
-      body(vectors((lastSize - 1) * channelsOfVector + rest));
-    });
-  });
+  code.runs(
+    [
+      { size: size * channelsOfVector, count: larger },
+      { size: lastSize * channelsOfVector, count: rest === 0 ? smaller : smaller - 1 },
+      { size: (lastSize - 1) * channelsOfVector + rest, count: rest === 0 ? 0 : 1 },
+    ],
+    steps,
+    write,
+  );
 }
 
 /** A row of taps at a time, in segments of some vectors. */
@@ -159,12 +149,11 @@ function sweepSegments(
   body: (vectors: readonly TapVector[]) => void,
 ): void {
   const segment = vectors * shape.target.lanes;
-  const full = Math.floor(columnResidues / segment);
-  const rest = columnResidues % segment;
-  const steps = axisSteps(shape, "columnResidues", segment);
-  code.sweep(outChannels, axisSteps(shape, "outChannels", 1), () => {
-    code.sweep(full, steps, () => body(rowVectors(shape, 1, segment)));
-    if (rest > 0) code.displaced(steps, full, () => body(rowVectors(shape, 1, rest)));
+  const steps = axisSteps(shape, "columnResidues");
+  code.sweep(outChannels, axisSteps(shape, "outChannels"), () => {
+    code.blocks(columnResidues, segment, steps, (residues) => {
+      body(rowVectors(shape, 1, residues));
+    });
   });
 }
 
@@ -194,14 +183,9 @@ export function writeTapVectors(
   { columnCells }: InterleavedBlock,
   vectors: readonly TapVector[],
 ): void {
-  const { size, full, parts } = evenParts(columnCells, mostCells(shape.target, vectors.length));
-  const steps = (cells: number) => axisSteps(shape, "columnCells", cells);
-  code.sweep(full, steps(size), () => writeRegisterTile(code, shape, vectors, size));
-  if (parts === full) return;
-  code.displaced(steps(size), full, () => {
-    code.sweep(parts - full, steps(size - 1), () => {
-      writeRegisterTile(code, shape, vectors, size - 1);
-    });
+  const parts = evenParts(columnCells, mostCells(shape.target, vectors.length));
+  code.evenBlocks(parts, axisSteps(shape, "columnCells"), (cells) => {
+    writeRegisterTile(code, shape, vectors, cells);
   });
 }
 

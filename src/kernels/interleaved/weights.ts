@@ -7,12 +7,13 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Pointer, type Program, ProgramBuilder } from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product, range } from "../../base/numbers.ts";
 import { BUFFER } from "../plan.ts";
 import { tapSteps } from "../../convolution/residues.ts";
+import { FROM, PACK_PARAMETERS, TO } from "../packing/weights.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
 
 /** Where weights are, everything in elements. */
@@ -80,9 +81,6 @@ export function tapWeights(g: Geometry, lanes: number): InterleavedWeights {
   };
 }
 
-const FROM: Pointer = 0;
-const TO: Pointer = 1;
-
 /** Microseconds of a tile of the packing. */
 const TILE_COST = 20;
 
@@ -100,26 +98,35 @@ export function packTaps(g: Geometry, weights: InterleavedWeights, lanes: number
   const rowBlock = evenBlock(rows, vectors, cost, TILE_COST);
   const others = vectors * Math.ceil(rows / rowBlock);
   const block = evenBlock(inChannels, others, cost, TILE_COST);
-  const bytes = (...steps: readonly number[]) => steps.map((step) => step * FLOAT_BYTES);
-  const channelSteps = bytes(outChannels * kernel, inChannelPitch);
-  const rowSteps = bytes(g.kernel[2], rowTapPitch);
-  phase.add(
-    [
-      { count: g.groups, block: 1, steps: bytes(inChannels * outChannels * kernel, groupPitch) },
-      { count: outChannels, block: channelsOfVector, steps: bytes(kernel, outChannelPitch) },
-      { count: rows, block: rowBlock, steps: rowSteps },
-      { count: inChannels, block, steps: channelSteps },
-    ],
-    [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: 0 }],
+  const elements = (weight: number, packedWeight: number) => ({
+    weight: weight * FLOAT_BYTES,
+    packedWeight: packedWeight * FLOAT_BYTES,
+  });
+  const channelSteps = elements(outChannels * kernel, inChannelPitch);
+  const rowSteps = elements(g.kernel[2], rowTapPitch);
+  const groupSteps = elements(inChannels * outChannels * kernel, groupPitch);
+  const vectorSteps = elements(kernel, outChannelPitch);
+  phase.addBox({
+    parameters: PACK_PARAMETERS,
+    axes: {
+      groups: { count: g.groups, steps: groupSteps },
+      channels: { count: outChannels, block: channelsOfVector, steps: vectorSteps },
+      rows: { count: rows, block: rowBlock, steps: rowSteps },
+      inChannels: { count: inChannels, block, steps: channelSteps },
+    },
+    bases: {
+      weight: { buffer: BUFFER.weight, offset: 0 },
+      packedWeight: { buffer: BUFFER.packedWeight, offset: 0 },
+    },
     itemCost,
-    ([, channels = 1, rows = 1, inChannels = 1]): Program => {
+    write: ({ channels, rows, inChannels }): Program => {
       const code = new ProgramBuilder(
         `pack weights ${inChannels}ic x ${channels}oc x ${rows}x${g.kernel[2]}`,
         lanes,
-        2,
+        PACK_PARAMETERS,
       );
-      const steps = (bytes: readonly number[]) =>
-        [[FROM, bytes[0] ?? 0], [TO, bytes[1] ?? 0]] as const;
+      const steps = ({ weight, packedWeight }: typeof rowSteps) =>
+        [[FROM, weight], [TO, packedWeight]] as const;
       code.sweep(rows, steps(rowSteps), () => {
         code.sweep(inChannels, steps(channelSteps), () => {
           if (channelsOfVector === 1) copyRow(code, g.kernel[2]);
@@ -128,7 +135,7 @@ export function packTaps(g: Geometry, weights: InterleavedWeights, lanes: number
       });
       return code.build();
     },
-  );
+  });
   return phase.build();
 }
 
@@ -139,42 +146,32 @@ const UNROLL = 8;
 function copyRow(code: ProgramBuilder, taps: number): void {
   const value = code.register();
   const vectorBytes = code.lanes * FLOAT_BYTES;
-  const copy = (vectors: number, lastLanes: number) =>
-    range(vectors).forEach((v) => {
-      const lanes = v === vectors - 1 ? lastLanes : code.lanes;
+  const steps = [[FROM, FLOAT_BYTES], [TO, FLOAT_BYTES]] as const;
+  code.blocks(taps, UNROLL * code.lanes, steps, (taps) => {
+    range(Math.ceil(taps / code.lanes)).forEach((v) => {
+      const lanes = Math.min(code.lanes, taps - v * code.lanes);
       code.load(value, FROM, v * vectorBytes, lanes);
       code.store(value, TO, v * vectorBytes, lanes);
     });
-  const turn = UNROLL * code.lanes;
-  const steps = [[FROM, turn * FLOAT_BYTES], [TO, turn * FLOAT_BYTES]] as const;
-  const full = Math.floor(taps / turn);
-  const rest = taps % turn;
-  code.sweep(full, steps, () => copy(UNROLL, code.lanes));
-  const vectors = Math.ceil(rest / code.lanes);
-  if (rest > 0) {
-    code.displaced(steps, full, () => copy(vectors, rest - (vectors - 1) * code.lanes));
-  }
+  });
 }
 
 /** Copies the taps of a row for the channels of a vector, round by round; lanes of no tap become 0. */
 function copyRounds(
   code: ProgramBuilder,
   g: Geometry,
-  { channelsOfVector, channelLanes, roundPitch }: InterleavedWeights,
+  { channelsOfVector, channelLanes }: InterleavedWeights,
   channels: number,
 ): void {
   const value = code.register();
   const channelBytes = product(g.kernel) * FLOAT_BYTES;
   const laneBytes = channelLanes * FLOAT_BYTES;
-  const copy = (taps: number) =>
+  const steps = [[FROM, FLOAT_BYTES], [TO, channelsOfVector * FLOAT_BYTES]] as const;
+  code.blocks(g.kernel[2], channelLanes, steps, (taps) => {
     range(channelsOfVector).forEach((channel) => {
       if (channel < channels) code.load(value, FROM, channel * channelBytes, taps);
       else code.zero(value);
       code.store(value, TO, channel * laneBytes, channelLanes);
     });
-  const rounds = Math.floor(g.kernel[2] / channelLanes);
-  const rest = g.kernel[2] % channelLanes;
-  const steps = [[FROM, laneBytes], [TO, roundPitch * FLOAT_BYTES]] as const;
-  code.sweep(rounds, steps, () => copy(channelLanes));
-  if (rest > 0) code.displaced(steps, rounds, () => copy(rest));
+  });
 }

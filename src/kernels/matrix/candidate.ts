@@ -10,17 +10,13 @@ import { product } from "../../base/numbers.ts";
 import { PANEL_VECTORS } from "./product.ts";
 import { stepsOf } from "./pixels.ts";
 import { collapse } from "../collapse.ts";
-import { CYCLE_NANOSECONDS, multiplyAddNanoseconds } from "../common/costs.ts";
 import { stepCost } from "../common/register_tile.ts";
+import { CYCLE_NANOSECONDS, tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
 import { planPointwise } from "./plan.ts";
 
 /** Fewer output channels do not pay for bringing their pixels together. */
 const LEAST_CHANNELS = 12;
-
-/** On fewer pixels a tile reads its weights for too little; machine code has channels in the lanes there. */
-const LEAST_PIXELS = 32;
-const LEAST_MACHINE_CODE_PIXELS = 256;
 
 /** More taps than this make programs too long, and more terms the copy of a tile's pixels too large. */
 const MOST_TAPS = 512;
@@ -44,8 +40,7 @@ function applies(g: Geometry, target: Target): boolean {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
   if (g.transposed || padded && g.paddingMode !== "zeros") return false;
   if (g.outChannels / g.groups < LEAST_CHANNELS) return false;
-  const least = target.cheapBroadcast ? LEAST_MACHINE_CODE_PIXELS : LEAST_PIXELS;
-  if (g.output[1] * g.output[2] < least) return false;
+  if (g.output[1] * g.output[2] < tuned(target, "matrixPixels")) return false;
   // In WebAssembly pixels that lie apart come one by one.
   return target.cheapBroadcast || product(g.kernel) === 1 || isOneRow(g);
 }
@@ -75,7 +70,7 @@ function groupNanoseconds(g: Geometry, target: Target): number {
 
 /** A term of a vector of sums. */
 function sumNanoseconds(outChannels: number, steps: number, target: Target): number {
-  if (!target.cheapBroadcast) return multiplyAddNanoseconds(target);
+  if (!target.cheapBroadcast) return tuned(target, "multiplyAddNanoseconds");
   const overhead = steps > LONG_SUM ? LONG_SUM_OVERHEAD : 1;
   return stepCost(target, outChannels, PANEL_VECTORS) * overhead * CYCLE_NANOSECONDS;
 }

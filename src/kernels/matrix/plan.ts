@@ -21,7 +21,10 @@ import { stepsOf } from "./pixels.ts";
 import { addWeightPanels } from "./weights.ts";
 import { type WindowRun, windowRuns } from "./windows.ts";
 import { evenParts } from "../common/register_tile.ts";
-import { multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
+import { resultSteps } from "../common/store.ts";
+import { tuned } from "../common/tuning.ts";
+import { ROW_PARAMETERS } from "../rows/shape.ts";
+import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a convolution as products of matrices. */
 export function planPointwise(request: Problem): PlanBody {
@@ -64,23 +67,16 @@ function addTiles(
   scratchBytes: number,
 ): void {
   const { target, inChannels, outChannels, steps, inputChannelPitch, outputChannelPitch } = shape;
-  const row = g.input[2] * FLOAT_BYTES;
-  const pitches = [g.input[1] * row, row, FLOAT_BYTES] as const;
+  const row = steps * FLOAT_BYTES;
+  const inRow = g.input[2] * FLOAT_BYTES;
+  const pitches = [g.input[1] * inRow, inRow, FLOAT_BYTES] as const;
   const outRow = g.output[2] * FLOAT_BYTES;
   const outPitches = [g.output[1] * outRow, outRow, FLOAT_BYTES] as const;
   const runs = (axis: 0 | 1 | 2, size: number) => windowRuns(g, axis, size, pitches[axis]);
-  const argumentSteps = (input: number, weight: number, bias: number, output: number) => [
-    input,
-    weight * FLOAT_BYTES,
-    bias * FLOAT_BYTES,
-    output,
-    0,
-    output,
-  ];
   const axisOf = (axis: 0 | 1 | 2, run: WindowRun) => ({
     count: run.tiles * run.block,
     block: run.block,
-    steps: argumentSteps(run.step / run.block * pitches[axis], 0, 0, outPitches[axis]),
+    steps: { input: run.step / run.block * pitches[axis], ...resultSteps(outPitches[axis]) },
   });
   for (const depth of runs(0, 1)) {
     for (const height of runs(1, block.rows)) {
@@ -91,51 +87,46 @@ function addTiles(
           (sum, run, axis) => sum + run.output * (outPitches[axis] ?? 0),
           0,
         );
-        phase.add(
-          [
-            {
+        const windows = [depth.window, height.window, width.window] as const;
+        phase.addBox({
+          parameters: ROW_PARAMETERS,
+          axes: {
+            batch: {
               count: g.batch,
-              block: 1,
-              steps: argumentSteps(
-                g.inChannels * inputChannelPitch,
-                0,
-                0,
-                g.outChannels * outputChannelPitch,
-              ),
+              steps: {
+                input: g.inChannels * inputChannelPitch,
+                ...resultSteps(g.outChannels * outputChannelPitch),
+              },
             },
-            {
+            groups: {
               count: g.groups,
-              block: 1,
-              steps: argumentSteps(
-                inChannels * inputChannelPitch,
-                outChannels * steps,
-                outChannels,
-                outChannels * outputChannelPitch,
-              ),
+              steps: {
+                input: inChannels * inputChannelPitch,
+                weight: outChannels * row,
+                bias: outChannels * FLOAT_BYTES,
+                ...resultSteps(outChannels * outputChannelPitch),
+              },
             },
-            axisOf(0, depth),
-            axisOf(1, height),
-            axisOf(2, width),
-            {
+            depth: axisOf(0, depth),
+            rows: axisOf(1, height),
+            columns: axisOf(2, width),
+            outChannels: {
               count: outChannels,
               block: block.outChannels,
-              steps: argumentSteps(0, steps, 1, outputChannelPitch),
+              steps: { weight: row, bias: FLOAT_BYTES, ...resultSteps(outputChannelPitch) },
             },
-          ],
-          [
-            { buffer: BUFFER.input, offset: input },
-            { buffer: BUFFER.packedWeight, offset: 0 },
-            { buffer: BUFFER.bias, offset: 0 },
-            { buffer: BUFFER.output, offset: output },
-            { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
-            { buffer: BUFFER.add, offset: output },
-          ],
-          (steps + 1) / multiplyAddsPerMicrosecond(target),
-          ([, , , rows = 1, columns = 1, outChannels = 1]) => {
-            const windows = [depth.window, height.window, width.window] as const;
-            return pointwiseProgram(shape, { rows, columns, outChannels }, windows);
           },
-        );
+          bases: {
+            input: { buffer: BUFFER.input, offset: input },
+            weight: { buffer: BUFFER.packedWeight, offset: 0 },
+            bias: { buffer: BUFFER.bias, offset: 0 },
+            output: { buffer: BUFFER.output, offset: output },
+            scratch: { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
+            add: { buffer: BUFFER.add, offset: output },
+          },
+          itemCost: (steps + 1) / tuned(target, "multiplyAddsPerMicrosecond"),
+          write: (block) => pointwiseProgram(shape, block, windows),
+        });
       }
     }
   }

@@ -38,12 +38,16 @@ import {
   type Program,
   ProgramBuilder,
   type Register,
-  type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { ROW_PARAMETERS } from "../rows/shape.ts";
+import {
+  outputSteps,
+  ROW_PARAMETERS,
+  ROW_POINTERS,
+  storeLanes,
+  writeInitialSums,
+} from "../rows/shape.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
-import { writeOutput } from "../common/store.ts";
 import { range } from "../../base/numbers.ts";
 import { spread } from "../packing/padded.ts";
 import { type PixelSource, writePixelPanels } from "./pixels.ts";
@@ -77,12 +81,7 @@ export interface PointwiseBlock {
 /** Depth, height and width of what a tile sees. */
 export type PointwiseWindows = PixelSource["windows"];
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
-const SCRATCH: Pointer = 4;
-const ADD: Pointer = 5;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Vectors of pixels of a register tile. */
 export const PANEL_VECTORS = 2;
@@ -122,22 +121,19 @@ export function pointwiseProgram(
     `pointwise ${outChannels}oc x ${rows}x${columns}px, ${shape.steps} steps, ` +
       `tile ${size}oc x ${PANEL_VECTORS * target.lanes}px`,
     target.lanes,
-    ROW_PARAMETERS.length,
+    ROW_PARAMETERS,
   );
   const source = { windows, rows, columns, channels: inChannels, channelPitch: inputChannelPitch };
   const panels = { vectors: PANEL_VECTORS, pitch: panelPitch(target, shape.steps) };
   writePixelPanels(code, source, panels, { input: INPUT, panels: SCRATCH });
   const steps = [
-    [WEIGHT, size * shape.steps * FLOAT_BYTES],
-    [BIAS, size * FLOAT_BYTES],
-    ...outputSteps(shape, size * outputChannelPitch),
+    [WEIGHT, shape.steps * FLOAT_BYTES],
+    [BIAS, FLOAT_BYTES],
+    ...outputSteps(shape, outputChannelPitch),
   ] as const;
-  const full = Math.floor(outChannels / size);
-  const rest = outChannels % size;
-  code.sweep(full, steps, () => writePanelRow(code, shape, size, rows * columns));
-  if (rest > 0) {
-    code.displaced(steps, full, () => writePanelRow(code, shape, rest, rows * columns));
-  }
+  code.blocks(outChannels, size, steps, (channels) => {
+    writePanelRow(code, shape, channels, rows * columns);
+  });
   return code.build();
 }
 
@@ -150,16 +146,9 @@ function writePanelRow(
 ): void {
   const { target } = shape;
   const panel = PANEL_VECTORS * target.lanes;
-  const full = Math.floor(pixels / panel);
-  const steps = [
-    [SCRATCH, panelPitch(target, shape.steps) * FLOAT_BYTES],
-    ...outputSteps(shape, panel * FLOAT_BYTES),
-  ] as const;
-  code.sweep(full, steps, () => writeRegisterTile(code, shape, channels, panel));
-  const rest = pixels - full * panel;
-  if (rest > 0) {
-    code.displaced(steps, full, () => writeRegisterTile(code, shape, channels, rest));
-  }
+  const panelBytes = panelPitch(target, shape.steps) * FLOAT_BYTES;
+  const steps = [[SCRATCH, panelBytes / panel], ...outputSteps(shape, FLOAT_BYTES)] as const;
+  code.blocks(pixels, panel, steps, (pixels) => writeRegisterTile(code, shape, channels, pixels));
 }
 
 /** The sums of some channels by one panel of pixels, in registers throughout. */
@@ -176,13 +165,11 @@ function writeRegisterTile(
   writeProducts(code, shape, sums, vectors);
   sums.forEach((row, channel) => {
     row.forEach((sum, v) => {
-      writeOutput(code, sum, {
-        output: OUTPUT,
-        add: ADD,
+      storeLanes(code, epilogue, sum, {
         offset: channel * outputChannelPitch + v * lanes * FLOAT_BYTES,
         pixelStep: FLOAT_BYTES,
         lanes: Math.min(lanes, pixels - v * lanes),
-      }, epilogue);
+      });
     });
   });
 }
@@ -240,22 +227,4 @@ function laneWeights(code: ProgramBuilder, weight: Pointer): ChannelWeight {
     code.lane(element, together, lane);
     return element;
   };
-}
-
-/** A sum starts as its channel's bias. */
-function writeInitialSums(
-  code: ProgramBuilder,
-  { hasBias }: PointwiseShape,
-  [first, ...others]: readonly Register[],
-  channel: number,
-): void {
-  if (first === undefined) return;
-  if (hasBias) code.broadcast(first, BIAS, channel * FLOAT_BYTES);
-  else code.zero(first);
-  for (const other of others) code.copy(other, first);
-}
-
-/** How the output's pointer moves, and with it that of what is added. */
-function outputSteps({ epilogue }: PointwiseShape, bytes: number): Steps {
-  return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
 }

@@ -11,6 +11,7 @@ import { range } from "../../base/numbers.ts";
 import { BUFFER } from "../plan.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { repeated } from "../common/terms.ts";
+import { FROM, PACK_PARAMETERS, TO } from "../packing/weights.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "../phase_builder.ts";
 
 /** What is packed. */
@@ -34,27 +35,31 @@ export function addWeightPanels(
   { groups, outChannels, panel, steps }: PointwiseWeights,
 ): void {
   const row = steps * FLOAT_BYTES;
-  phase.add(
-    [
-      { count: groups, block: 1, steps: [outChannels * row, outChannels * row] },
-      { count: outChannels, block: panel, steps: [row, row] },
-    ],
-    [{ buffer: BUFFER.weight, offset: 0 }, { buffer: BUFFER.packedWeight, offset: 0 }],
-    steps / COPIES_PER_MICROSECOND,
-    ([, channels = 1]) => weightPanelProgram(target, channels, steps),
-  );
+  const both = (bytes: number) => ({ weight: bytes, packedWeight: bytes });
+  phase.addBox({
+    parameters: PACK_PARAMETERS,
+    axes: {
+      groups: { count: groups, steps: both(outChannels * row) },
+      channels: { count: outChannels, block: panel, steps: both(row) },
+    },
+    bases: {
+      weight: { buffer: BUFFER.weight, offset: 0 },
+      packedWeight: { buffer: BUFFER.packedWeight, offset: 0 },
+    },
+    itemCost: steps / COPIES_PER_MICROSECOND,
+    write: ({ channels }) => weightPanelProgram(target, channels, steps),
+  });
 }
 
 /** Packs one panel of some channels. */
 function weightPanelProgram({ lanes }: Target, channels: number, steps: number): Program {
-  const [from, to] = [0, 1];
-  const code = new ProgramBuilder(`pack weights ${channels}oc x ${steps}`, lanes, 2);
+  const code = new ProgramBuilder(`pack weights ${channels}oc x ${steps}`, lanes, PACK_PARAMETERS);
   const value = code.register();
   const weightStep = channels * FLOAT_BYTES;
-  writeReduction(code, from, to, repeated(steps, FLOAT_BYTES, [0]), (offsets) => {
+  writeReduction(code, FROM, TO, repeated(steps, FLOAT_BYTES, [0]), (offsets) => {
     offsets.forEach((offset, index) => {
-      code.gather(value, from, range(channels).map((c) => offset + c * steps * FLOAT_BYTES));
-      code.store(value, to, index * weightStep, channels);
+      code.gather(value, FROM, range(channels).map((c) => offset + c * steps * FLOAT_BYTES));
+      code.store(value, TO, index * weightStep, channels);
     });
   }, { weightStep, unroll: UNROLL });
   return code.build();

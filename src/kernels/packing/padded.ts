@@ -14,6 +14,7 @@ import type { Triple } from "../../convolution/geometry.ts";
 import type { PaddingMode } from "../../convolution/settings.ts";
 import { type PadAxis, type PadSegment, padSegments } from "../../convolution/padding.ts";
 import { CACHE_LINE_BYTES, isAliased } from "../common/cache.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { clamp } from "../../base/numbers.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "../phase_builder.ts";
 
@@ -109,35 +110,36 @@ export function padPhase(
     for (const h of padSegments(layout.height, inHeight, mode)) {
       const zero = d.source === null || h.source === null;
       const steps = {
-        item: [channels * inChannel, layout.itemPitch * FLOAT_BYTES],
-        channel: [inChannel, layout.channelPitch * FLOAT_BYTES],
-        depth: [zero ? 0 : d.step * inPlane, plane],
-        row: [zero ? 0 : h.step * inRow, row],
-      } as const;
+        item: { input: channels * inChannel, padded: layout.itemPitch * FLOAT_BYTES },
+        channel: { input: inChannel, padded: layout.channelPitch * FLOAT_BYTES },
+        depth: { input: zero ? 0 : d.step * inPlane, padded: plane },
+        row: { input: zero ? 0 : h.step * inRow, padded: row },
+      };
       const most = PAD_TILE_BYTES / (layout.rowLength * FLOAT_BYTES);
       const rowBlock = clamp(Math.floor(most), 1, h.count);
       const depthBlock = clamp(Math.floor(most / rowBlock), 1, d.count);
       const channelBlock = clamp(Math.floor(most / rowBlock / depthBlock), 1, channels);
-      phase.add(
-        [
-          { count: batch, block: 1, steps: steps.item },
-          { count: channels, block: channelBlock, steps: steps.channel },
-          { count: d.count, block: depthBlock, steps: steps.depth },
-          { count: h.count, block: rowBlock, steps: steps.row },
-        ],
-        [
-          {
+      phase.addBox({
+        parameters: PAD_PARAMETERS,
+        axes: {
+          batch: { count: batch, steps: steps.item },
+          channels: { count: channels, block: channelBlock, steps: steps.channel },
+          depth: { count: d.count, block: depthBlock, steps: steps.depth },
+          rows: { count: h.count, block: rowBlock, steps: steps.row },
+        },
+        bases: {
+          input: {
             buffer: buffers.input,
             offset: (d.source ?? 0) * inPlane + (h.source ?? 0) * inRow,
           },
-          { buffer: buffers.padded, offset: d.start * plane + h.start * row },
-        ],
-        layout.rowLength / COPIES_PER_MICROSECOND,
-        ([, channels = 1, depth = 1, rows = 1]) => {
+          padded: { buffer: buffers.padded, offset: d.start * plane + h.start * row },
+        },
+        itemCost: layout.rowLength / COPIES_PER_MICROSECOND,
+        write: ({ channels, depth, rows }) => {
           const code = new ProgramBuilder(
             `pad ${channels}x${depth}x${rows}x${layout.rowLength}`,
             lanes,
-            PAD_PARAMETERS.length,
+            PAD_PARAMETERS,
           );
           sweepCopies(code, channels, steps.channel, () => {
             sweepCopies(code, depth, steps.depth, () => {
@@ -149,7 +151,7 @@ export function padPhase(
           });
           return code.build();
         },
-      );
+      });
     }
   }
   return phase.build();
@@ -158,17 +160,16 @@ export function padPhase(
 /** The pointer parameters of a packing program, in order. */
 export const PAD_PARAMETERS = ["input", "padded"] as const;
 
-const INPUT: Pointer = 0;
-const OUTPUT: Pointer = 1;
+const { input: INPUT, padded: OUTPUT } = indicesOf(PAD_PARAMETERS);
 
 /** Repeats `body` with the input and the packed copy moving on. */
 export function sweepCopies(
   code: ProgramBuilder,
   count: number,
-  [input, output]: readonly [number, number],
+  { input, padded }: Readonly<Record<typeof PAD_PARAMETERS[number], number>>,
   body: () => void,
 ): void {
-  code.sweep(count, [[INPUT, input], [OUTPUT, output]], body);
+  code.sweep(count, [[INPUT, input], [OUTPUT, padded]], body);
 }
 
 /** The segments of a whole packed row, all residues, each without its last `missing` positions. */

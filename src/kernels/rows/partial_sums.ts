@@ -5,11 +5,11 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Pointer, type ProgramBuilder } from "../../codegen/program.ts";
-import { outputSteps, type RowShape, sweepInputChannels, writeInitialSum } from "./shape.ts";
+import { FLOAT_BYTES, type ProgramBuilder } from "../../codegen/program.ts";
+import { countTerms } from "../common/terms.ts";
+import { outputSteps, ROW_POINTERS, type RowShape, writeInitialSums } from "./shape.ts";
 
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /** Sums that lie in scratch memory: `[output channel][vector]`. */
 export interface PartialSums {
@@ -40,10 +40,15 @@ export function writeInParts(
   const pitch = vectors * vectorBytes;
   const initial = code.register();
   code.sweep(outChannels, [[BIAS, FLOAT_BYTES], [SCRATCH, pitch]], () => {
-    writeInitialSum(code, shape, initial, 0);
+    writeInitialSums(code, shape, [initial], 0);
     for (let vector = 0; vector < vectors; vector++) code.store(initial, SCRATCH, placeOf(vector));
   });
-  sweepInputChannels(code, shape, block, add);
+  const { inChannels, channelPitch, taps } = shape;
+  const channelSteps = [
+    [INPUT, channelPitch],
+    [WEIGHT, countTerms(taps) * FLOAT_BYTES],
+  ] as const;
+  code.blocks(inChannels, block, channelSteps, add);
   const steps = [...outputSteps(shape, shape.outputChannelPitch), [SCRATCH, pitch]] as const;
   code.sweep(outChannels, steps, () => finish(placeOf));
 }

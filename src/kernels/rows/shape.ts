@@ -13,6 +13,7 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
+import { indicesOf } from "../../base/indices.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 import { type Pixels, writeOutput } from "../common/store.ts";
 import { countTerms, repeated, type Terms } from "../common/terms.ts";
@@ -54,11 +55,12 @@ export const ROW_PARAMETERS = [
   "add",
 ] as const;
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const OUTPUT: Pointer = 3;
-const ADD: Pointer = 5;
+/** The pointers themselves. */
+export const ROW_POINTERS: Readonly<Record<typeof ROW_PARAMETERS[number], Pointer>> = indicesOf(
+  ROW_PARAMETERS,
+);
+
+const { input: INPUT, weight: WEIGHT, bias: BIAS, output: OUTPUT, add: ADD } = ROW_POINTERS;
 
 /** What one tile of work covers. */
 export interface TileBlock {
@@ -81,7 +83,7 @@ export function tileBuilder(
       countTerms(taps)
     } taps`,
     target.lanes,
-    ROW_PARAMETERS.length,
+    ROW_PARAMETERS,
   );
 }
 
@@ -101,32 +103,17 @@ export function sweepGroups(
   ], body);
 }
 
-/** `body` for each block of input channels that a sum is taken over, the last perhaps smaller. */
-export function sweepInputChannels(
+/** The sums of a channel start as its bias. */
+export function writeInitialSums(
   code: ProgramBuilder,
-  { inChannels, channelPitch, taps }: Pick<RowShape, "inChannels" | "channelPitch" | "taps">,
-  block: number,
-  body: (channels: number) => void,
-): void {
-  const steps = [
-    [INPUT, block * channelPitch],
-    [WEIGHT, block * countTerms(taps) * FLOAT_BYTES],
-  ] as const;
-  const full = Math.floor(inChannels / block);
-  const rest = inChannels % block;
-  code.sweep(full, steps, () => body(block));
-  if (rest > 0) code.displaced(steps, full, () => body(rest));
-}
-
-/** A sum starts as its channel's bias. */
-export function writeInitialSum(
-  code: ProgramBuilder,
-  { hasBias }: RowShape,
-  sum: Register,
+  { hasBias }: Pick<RowShape, "hasBias">,
+  [first, ...others]: readonly Register[],
   channel: number,
 ): void {
-  if (hasBias) code.broadcast(sum, BIAS, channel * FLOAT_BYTES);
-  else code.zero(sum);
+  if (first === undefined) return;
+  if (hasBias) code.broadcast(first, BIAS, channel * FLOAT_BYTES);
+  else code.zero(first);
+  for (const other of others) code.copy(other, first);
 }
 
 /** Input offsets of a sum, in the order of the weights: channels, then taps. */
@@ -150,6 +137,6 @@ export function storeLanes(
 }
 
 /** How the output's pointer moves, and with it that of what is added. */
-export function outputSteps({ epilogue }: RowShape, bytes: number): Steps {
+export function outputSteps({ epilogue }: Pick<RowShape, "epilogue">, bytes: number): Steps {
   return epilogue.add ? [[OUTPUT, bytes], [ADD, bytes]] : [[OUTPUT, bytes]];
 }

@@ -5,10 +5,12 @@
  */
 
 import { FLOAT_BYTES, type Program } from "../../codegen/program.ts";
-import { kernelTaps, type RowShape, type TileBlock } from "./shape.ts";
+import { kernelTaps, ROW_PARAMETERS, type RowShape, type TileBlock } from "./shape.ts";
 import { BUFFER } from "../plan.ts";
+import { resultSteps } from "../common/store.ts";
 import { countTerms } from "../common/terms.ts";
-import { multiplyAddsPerMicrosecond, type PhaseBuilder } from "../phase_builder.ts";
+import { tuned } from "../common/tuning.ts";
+import type { PhaseBuilder, TileBase } from "../phase_builder.ts";
 
 /** Everything that the tiles of one convolution share. */
 export interface TileSpace {
@@ -25,10 +27,17 @@ export interface TileSpace {
   /** Output bytes likewise. */
   readonly outputBatchPitch: number;
   readonly outputDepthStep: number;
-  /** Where input, weights and output begin. */
-  readonly input: { readonly buffer: number; readonly offset: number };
-  readonly weight: { readonly buffer: number; readonly offset: number };
+  /** Where input and output begin. */
+  readonly input: TileBase;
   readonly outputOffset: number;
+}
+
+/** What tiles find besides. */
+export interface TileMemory {
+  /** Where their weights begin. */
+  readonly weight: TileBase;
+  /** Scratch memory of a thread, in bytes: what they need, or more. */
+  readonly scratchBytes: number;
 }
 
 /** What computes the rows of a tile. */
@@ -45,73 +54,76 @@ export interface RowKernel {
   readonly key: string;
 }
 
-/**
- * Adds the tiles of a convolution to a phase.
- *
- * @param scratchBytes Scratch memory of a thread: what the kernel needs, or more.
- */
+/** The most that a tile needs of something, by its output channels: the last tile may have fewer. */
+export function mostOfTiles(
+  { outChannels }: RowShape,
+  block: TileBlock,
+  of: (outChannels: number) => number,
+): number {
+  const rest = outChannels % block.outChannels;
+  return rest === 0 ? of(block.outChannels) : Math.max(of(block.outChannels), of(rest));
+}
+
+/** Adds the tiles of a convolution to a phase. */
 export function addTiles(
   phase: PhaseBuilder,
   space: TileSpace,
   kernel: RowKernel,
-  scratchBytes: number,
+  { weight, scratchBytes }: TileMemory,
 ): void {
   const { shape, batch, groups, depth, rows, columns } = space;
   if (depth * rows * columns === 0) return;
   const { block, packedChannels } = kernel;
   const { inChannels, outChannels, taps, channelPitch, outputChannelPitch } = shape;
   const weightPitch = inChannels * kernelTaps(shape) * FLOAT_BYTES;
-  phase.add(
-    [
-      {
+  phase.addBox({
+    parameters: ROW_PARAMETERS,
+    axes: {
+      batch: {
         count: batch,
-        block: 1,
-        steps: [space.inputBatchPitch, 0, 0, space.outputBatchPitch, 0, space.outputBatchPitch],
+        steps: { input: space.inputBatchPitch, ...resultSteps(space.outputBatchPitch) },
       },
-      {
+      groups: {
         count: groups,
         block: block.groups,
-        steps: [
-          inChannels * channelPitch,
-          packedChannels * weightPitch,
-          outChannels * FLOAT_BYTES,
-          outChannels * outputChannelPitch,
-          0,
-          outChannels * outputChannelPitch,
-        ],
+        steps: {
+          input: inChannels * channelPitch,
+          weight: packedChannels * weightPitch,
+          bias: outChannels * FLOAT_BYTES,
+          ...resultSteps(outChannels * outputChannelPitch),
+        },
       },
-      {
+      outChannels: {
         count: outChannels,
         block: block.outChannels,
-        steps: [0, weightPitch, FLOAT_BYTES, outputChannelPitch, 0, outputChannelPitch],
+        steps: { weight: weightPitch, bias: FLOAT_BYTES, ...resultSteps(outputChannelPitch) },
       },
-      {
+      depth: {
         count: depth,
-        block: 1,
-        steps: [space.inputDepthStep, 0, 0, space.outputDepthStep, 0, space.outputDepthStep],
+        steps: { input: space.inputDepthStep, ...resultSteps(space.outputDepthStep) },
       },
-      {
+      rows: {
         count: rows,
         block: block.rows,
-        steps: [shape.rowStep, 0, 0, shape.outputRowStep, 0, shape.outputRowStep],
+        steps: { input: shape.rowStep, ...resultSteps(shape.outputRowStep) },
       },
-      {
+      columns: {
         count: columns,
         block: block.columns,
-        steps: [shape.inputPixelStep, 0, 0, shape.pixelStep, 0, shape.pixelStep],
+        steps: { input: shape.inputPixelStep, ...resultSteps(shape.pixelStep) },
       },
-    ],
-    [
-      space.input,
-      space.weight,
-      { buffer: BUFFER.bias, offset: 0 },
-      { buffer: BUFFER.output, offset: space.outputOffset },
-      { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
-      { buffer: BUFFER.add, offset: space.outputOffset },
-    ],
-    (inChannels * countTerms(taps) + 1) / multiplyAddsPerMicrosecond(shape.target),
-    ([, groups = 1, outChannels = 1, , rows = 1, columns = 1]) =>
-      kernel.write({ groups, outChannels, rows, columns }),
-    kernel.key,
-  );
+    },
+    bases: {
+      input: space.input,
+      weight,
+      bias: { buffer: BUFFER.bias, offset: 0 },
+      output: { buffer: BUFFER.output, offset: space.outputOffset },
+      scratch: { buffer: BUFFER.scratch, offset: 0, threadStep: scratchBytes },
+      add: { buffer: BUFFER.add, offset: space.outputOffset },
+    },
+    itemCost: (inChannels * countTerms(taps) + 1) /
+      tuned(shape.target, "multiplyAddsPerMicrosecond"),
+    write: kernel.write,
+    key: kernel.key,
+  });
 }

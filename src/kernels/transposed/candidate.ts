@@ -9,8 +9,8 @@ import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { axisPhases } from "../../convolution/residues.ts";
 import { collapse } from "../collapse.ts";
-import { multiplyAddNanoseconds } from "../common/costs.ts";
 import { hasFewPhases } from "../common/stride_phases.ts";
+import { tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
 import { planTransposed } from "./plan.ts";
 
@@ -19,15 +19,12 @@ export function transposedCandidate(problem: Problem): Candidate | null {
   const { geometry: g, target } = problem;
   if (!g.transposed || !hasFewPhases(problem)) return null;
   const multiplyAdds = g.batch * g.inChannels * g.outChannels / g.groups * vectorTaps(g, target);
-  const overhead = target.cheapBroadcast ? OVERHEAD : 1;
+  const overhead = tuned(target, "stridePhaseOverhead");
   return {
-    nanoseconds: multiplyAdds * overhead * multiplyAddNanoseconds(target),
+    nanoseconds: multiplyAdds * overhead * tuned(target, "multiplyAddNanoseconds"),
     plan: () => planTransposed({ ...problem, geometry: collapse(g) }),
   };
 }
-
-/** How much longer the sums take in machine code than their multiply-adds. */
-const OVERHEAD = 1.1;
 
 /** Vectors of outputs of a channel, each as often as it has taps; where registers are many, none is partly empty. */
 function vectorTaps(g: Geometry, { lanes, cheapBroadcast }: Target): number {

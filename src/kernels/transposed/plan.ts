@@ -17,13 +17,12 @@ import { channelMajorLayout, type PaddedLayout } from "../packing/padded.ts";
 import type { PadAxis } from "../../convolution/padding.ts";
 import { least, product } from "../../base/numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "../direct/panels.ts";
-import { phasedScratchBytes } from "./unit_tile.ts";
-import { addPhasedTiles } from "./unit_blocks.ts";
+import { type KernelSpace, unitSpaces } from "./unit_blocks.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { type AxisPhase, axisPhases } from "../../convolution/residues.ts";
 import type { RowShape } from "../rows/shape.ts";
 import { addTiles, type TileSpace } from "../rows/tiles.ts";
-import { rowKernel, rowScratchBytes } from "../direct/kernels.ts";
+import { rowKernel } from "../direct/kernels.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { addWeightPacking } from "./weights.ts";
 
@@ -50,16 +49,18 @@ export function planTransposed(request: Problem): PlanBody {
     })
   );
 
-  const scratch = parts.reduce((most, { scratchBytes }) => Math.max(most, scratchBytes), 0);
+  const spaces = parts.map(spacesOf);
+  const scratchBytes = spaces.flat()
+    .reduce((most, { kernel }) => Math.max(most, kernel.scratchBytes), 0);
   const tiles = new PhaseBuilder("convolve");
   const pack = new PhaseBuilder("pack weights");
   let packedElements = 0;
-  for (const { part, lanes, phased, weightTaps } of parts) {
+  parts.forEach(({ lanes, weightTaps }, index) => {
     const weights = weightLayout(g, weightTaps);
     const weight = { buffer: BUFFER.packedWeight, offset: packedElements * FLOAT_BYTES };
-    const space = { ...part, weight };
-    if (phased === null) addTiles(tiles, space, rowKernel(space, lanes), scratch);
-    else addPhasedTiles(tiles, space, phased, scratch);
+    for (const { space, kernel } of spaces[index] ?? []) {
+      addTiles(tiles, space, kernel, { weight, scratchBytes });
+    }
     if (lanes === "channels") {
       addPanelPacking(pack, target, weights, packedElements);
       packedElements += panelElements(target, weights);
@@ -67,7 +68,7 @@ export function planTransposed(request: Problem): PlanBody {
       addWeightPacking(pack, request, weightTaps, packedElements);
       packedElements += g.outChannels * weights.inChannels * weightTaps.length;
     }
-  }
+  });
 
   const phases: Phase[] = packed ? [padInput(request, layout)] : [];
   phases.push(tiles.build());
@@ -75,7 +76,7 @@ export function planTransposed(request: Problem): PlanBody {
   return {
     family: "direct",
     inputLayout: packed ? layout.name : PLAIN_LAYOUT,
-    buffers: planBuffers(request, paddedElements, packedElements, scratch),
+    buffers: planBuffers(request, paddedElements, packedElements, scratchBytes),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
   };
@@ -95,18 +96,21 @@ interface RowPhases {
   readonly widths: readonly AxisPhase[];
 }
 
-/** Tiles of some outputs, but for where their weights and sums lie. */
+/** Some outputs, and how they are computed. */
 interface Part {
-  readonly part: Omit<TileSpace, "weight">;
+  readonly space: TileSpace;
   /** What fills the lanes; the weights are packed for it. */
   readonly lanes: LaneUse;
   /** The shape once more where column phases are taken together. */
   readonly phased: PhasedShape | null;
-  readonly scratchBytes: number;
   /** Positions of their taps in a kernel, in the order of the packed weights. */
   readonly weightTaps: readonly number[];
   /** What they take, about. */
   readonly cycles: number;
+}
+
+function spacesOf({ space, lanes, phased }: Part): KernelSpace[] {
+  return phased === null ? [{ space, kernel: rowKernel(space, lanes) }] : unitSpaces(space, phased);
 }
 
 /** All column phases together, or each by itself, by what takes less. */
@@ -141,12 +145,10 @@ function columnPhase(rows: RowPhases, width: AxisPhase): Part {
     copies: { pixels: 0, channels: 0 },
   };
   const lanes = chooseLanes(work);
-  const part = spaceOf(rows, shape, { first, start: width.start, columns: width.count });
   return {
-    part,
+    space: spaceOf(rows, shape, { first, start: width.start, columns: width.count }),
     lanes,
     phased: null,
-    scratchBytes: rowScratchBytes({ target, outChannels }, lanes),
     weightTaps: kernelPositions(rows, width.taps),
     cycles: cyclesOf(work, lanes),
   };
@@ -178,10 +180,9 @@ function allColumnPhases(rows: RowPhases): Part | null {
   };
   const taps = steps.flatMap(({ uses }) => uses.map(({ tap }) => tap));
   return {
-    part: spaceOf(rows, shape, { first, start: 0, columns: units }),
+    space: spaceOf(rows, shape, { first, start: 0, columns: units }),
     lanes: "pixels",
     phased: shape,
-    scratchBytes: phasedScratchBytes(shape),
     weightTaps: kernelPositions(rows, taps),
     cycles: phasedCycles(shape, depth.count * height.count, units),
   };
@@ -248,7 +249,7 @@ function spaceOf(
   { request: { geometry: g }, layout, packed, depth, height }: RowPhases,
   shape: RowShape,
   { first, start, columns }: Columns,
-): Part["part"] {
+): TileSpace {
   const [, outHeight, outWidth] = g.output;
   const outRow = outWidth * FLOAT_BYTES;
   const outPlane = outHeight * outRow;

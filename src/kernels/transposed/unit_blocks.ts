@@ -8,59 +8,50 @@ import { FLOAT_BYTES } from "../../codegen/program.ts";
 import { type PhasedShape, phasedVectors } from "./units.ts";
 import type { TileBlock } from "../rows/shape.ts";
 import { clamp } from "../../base/numbers.ts";
+import { LEAST_TILE_WORK, MOST_TILE_WORK } from "../common/tuning.ts";
 import { phasedProgram, phasedScratchBytes, rowsTogether } from "./unit_tile.ts";
-import { addTiles, type TileSpace } from "../rows/tiles.ts";
-import type { PhaseBuilder } from "../phase_builder.ts";
+import { mostOfTiles, type RowKernel, type TileSpace } from "../rows/tiles.ts";
 
-/** Adds the tiles of units to a phase; where the last unit of a row is not whole, its tile is another. */
-export function addPhasedTiles(
-  phase: PhaseBuilder,
-  space: TileSpace,
-  shape: PhasedShape,
-  scratchBytes: number,
-): void {
-  const whole = { ...shape, missing: 0 };
+/** Some outputs and what computes them. */
+export interface KernelSpace {
+  readonly space: TileSpace;
+  readonly kernel: RowKernel;
+}
+
+/** The units of a space; where the last unit of a row is not whole, its tile is another. */
+export function unitSpaces(space: TileSpace, shape: PhasedShape): KernelSpace[] {
   const block = phasedBlock(space, shape);
   const full = shape.missing === 0
     ? space.columns
     : Math.floor((space.columns - 1) / block.columns) * block.columns;
-  const add = (space: TileSpace, shape: PhasedShape) =>
-    addUnits(phase, space, shape, block, scratchBytes);
-  if (full > 0) add({ ...space, columns: full }, whole);
-  if (full === space.columns) return;
-  add(
-    {
-      ...space,
-      columns: space.columns - full,
-      input: { ...space.input, offset: space.input.offset + full * shape.inputPixelStep },
-      outputOffset: space.outputOffset + full * shape.pixelStep,
-    },
+  const wholes = { ...space, shape: { ...shape, missing: 0 }, columns: full };
+  const last = {
+    ...space,
     shape,
-  );
+    columns: space.columns - full,
+    input: { ...space.input, offset: space.input.offset + full * shape.inputPixelStep },
+    outputOffset: space.outputOffset + full * shape.pixelStep,
+  };
+  return [wholes, last].filter(({ columns }) => columns > 0).map((space) => {
+    return { space, kernel: unitKernel(space, block) };
+  });
 }
 
-function addUnits(
-  phase: PhaseBuilder,
-  space: TileSpace,
-  shape: PhasedShape,
+function unitKernel(
+  { shape, columns }: { readonly shape: PhasedShape; readonly columns: number },
   block: TileBlock,
-  scratchBytes: number,
-): void {
-  const kernel = {
-    block: { ...block, columns: Math.min(block.columns, space.columns) },
-    write: (block: TileBlock) => phasedProgram(shape, block),
-    scratchBytes: phasedScratchBytes(shape),
+): RowKernel {
+  return {
+    block: { ...block, columns: Math.min(block.columns, columns) },
+    write: (block) => phasedProgram(shape, block),
+    scratchBytes: mostOfTiles(shape, block, (channels) => phasedScratchBytes(shape, channels)),
     packedChannels: shape.outChannels,
     key: JSON.stringify(["units", shape]),
   };
-  addTiles(phase, { ...space, shape }, kernel, scratchBytes);
 }
 
 /** Weights of one tile: they stay in a second-level cache while its units pass by. */
 const TILE_WEIGHT_BYTES = 256 * 1024;
-
-/** Multiply-adds of a tile: what pays for claiming it. */
-const LEAST_TILE_WORK = 400_000;
 
 /** Tiles that a layer is cut into at least, where they have work enough. */
 const TILES = 64;
@@ -90,8 +81,6 @@ function phasedBlock(space: TileSpace, shape: PhasedShape): TileBlock {
     : 1;
   return { groups: blockGroups, outChannels: channels, rows: blockRows, columns: blockColumns };
 }
-
-const MOST_TILE_WORK = 8_000_000;
 
 /** Register tiles side by side in a piece of a row, and how much longer rows are that are cut. */
 const STRIPS = 4;

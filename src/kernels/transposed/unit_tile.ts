@@ -16,26 +16,25 @@ import {
   type Steps,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
-import { CACHE_LINE_BYTES, CACHE_SETS, WAYS } from "../common/cache.ts";
+import { CACHE_LINE_BYTES, CACHE_SETS, WAYS, WINDOW_BYTES } from "../common/cache.ts";
 import { kernelRowBytes, phasedChannels, type PhasedShape, phasedVectors } from "./units.ts";
 import {
   outputSteps,
+  ROW_POINTERS,
   storeLanes,
   sweepGroups,
   type TileBlock,
   tileBuilder,
-  writeInitialSum,
+  writeInitialSums,
 } from "../rows/shape.ts";
 import { writeInParts } from "../rows/partial_sums.ts";
 import { interleave } from "../common/interleave.ts";
 import { range } from "../../base/numbers.ts";
 import { writeReduction } from "../common/reduction.ts";
-import { type EvenParts, evenParts, unrolledSteps } from "../common/register_tile.ts";
+import { evenParts, unrolledSteps } from "../common/register_tile.ts";
+import { NARROW } from "../common/tuning.ts";
 
-const INPUT: Pointer = 0;
-const WEIGHT: Pointer = 1;
-const BIAS: Pointer = 2;
-const SCRATCH: Pointer = 4;
+const { input: INPUT, weight: WEIGHT, bias: BIAS, scratch: SCRATCH } = ROW_POINTERS;
 
 /**
  * Writes the program of a tile.
@@ -49,16 +48,9 @@ export function phasedProgram(shape: PhasedShape, block: TileBlock): Program {
   const code = tileBuilder(`direct, ${shape.phases} column phases,`, shape, block);
   const { outChannels, rows, columns } = block;
   const together = Math.min(rows, rowsTogether(shape, outChannels, columns));
-  const full = Math.floor(rows / together);
-  const rest = rows % together;
-  const steps = [
-    [INPUT, together * shape.rowStep],
-    ...outputSteps(shape, together * shape.outputRowStep),
-  ] as const;
+  const steps = [[INPUT, shape.rowStep], ...outputSteps(shape, shape.outputRowStep)] as const;
   sweepGroups(code, shape, block.groups, () => {
-    code.sweep(full, steps, () => writeRows(code, shape, { ...block, rows: together }));
-    if (rest === 0) return;
-    code.displaced(steps, full, () => writeRows(code, shape, { ...block, rows: rest }));
+    code.blocks(rows, together, steps, (rows) => writeRows(code, shape, { ...block, rows }));
   });
   return code.build();
 }
@@ -150,15 +142,11 @@ function writeChannels(
   });
 }
 
-/** Bytes of scratch memory that the program of a tile may use. */
-export function phasedScratchBytes(shape: PhasedShape): number {
-  const sums = range(shape.outChannels).map((i) => (i + 1) * phasedVectors(shape, i + 1));
-  const most = sums.reduce((a, b) => Math.max(a, b), 0);
-  return most * shape.phases * shape.target.lanes * FLOAT_BYTES;
+/** Bytes of scratch memory that the program of a tile of so many output channels may use. */
+export function phasedScratchBytes(shape: PhasedShape, outChannels: number): number {
+  const vectors = phasedVectors(shape, outChannels);
+  return outChannels * vectors * shape.phases * shape.target.lanes * FLOAT_BYTES;
 }
-
-/** What the window of a set of units may take of a first-level cache of 32 to 48 KiB. */
-const WINDOW_BYTES = 20 * 1024;
 
 /** Sums of fewer vectors do not make up for bringing them back. */
 const LEAST_REUSE = 9;
@@ -206,44 +194,19 @@ function writeRegisterTiles(
   vectors: readonly UnitVector[],
   part: SumPart,
 ): void {
-  const { size, full, parts } = channelParts(shape, outChannels, vectors.length);
-  const steps = (channels: number) => channelSteps(shape, channels, vectors.length, part);
-  code.sweep(full, steps(size), () => writeRegisterTile(code, shape, size, vectors, part));
-  const rest = outChannels - full * size;
-  if (rest === 0) return;
-  const smaller = rest / (parts - full);
-  code.displaced(steps(size), full, () => {
-    code.sweep(parts - full, steps(smaller), () => {
-      writeRegisterTile(code, shape, smaller, vectors, part);
-    });
+  const parts = evenParts(outChannels, phasedChannels(shape.target, shape.phases, vectors.length));
+  code.evenBlocks(parts, channelSteps(shape, vectors.length, part), (channels) => {
+    writeRegisterTile(code, shape, channels, vectors, part);
   });
 }
 
-function channelParts(
-  { target, phases }: PhasedShape,
-  outChannels: number,
-  vectors: number,
-): EvenParts {
-  return evenParts(outChannels, phasedChannels(target, phases, vectors));
-}
-
-/** How the pointers move on by some output channels. */
-function channelSteps(
-  shape: PhasedShape,
-  channels: number,
-  vectors: number,
-  { partial }: SumPart,
-): Steps {
-  const weight = [WEIGHT, channels * weightPitch(shape)] as const;
+/** How the pointers move on by an output channel. */
+function channelSteps(shape: PhasedShape, vectors: number, { partial }: SumPart): Steps {
+  const weight = [WEIGHT, weightPitch(shape)] as const;
   if (partial) {
-    const vectorBytes = shape.target.lanes * FLOAT_BYTES;
-    return [weight, [SCRATCH, channels * shape.phases * vectors * vectorBytes]];
+    return [weight, [SCRATCH, shape.phases * vectors * shape.target.lanes * FLOAT_BYTES]];
   }
-  return [
-    weight,
-    [BIAS, channels * FLOAT_BYTES],
-    ...outputSteps(shape, channels * shape.outputChannelPitch),
-  ];
+  return [weight, [BIAS, FLOAT_BYTES], ...outputSteps(shape, shape.outputChannelPitch)];
 }
 
 /** Bytes from the weights of one output channel to the next. */
@@ -270,12 +233,7 @@ function writeRegisterTile(
   };
   if (part.partial) eachInScratch((sum, offset) => code.load(sum, SCRATCH, offset));
   else {
-    sums.forEach((column, channel) => {
-      const [first, ...others] = column.flat();
-      if (first === undefined) return;
-      writeInitialSum(code, shape, first, channel);
-      for (const other of others) code.copy(other, first);
-    });
+    sums.forEach((column, channel) => writeInitialSums(code, shape, column.flat(), channel));
   }
   writeSums(code, shape, sums, vectors, part.channels);
   if (part.partial) return eachInScratch((sum, offset) => code.store(sum, SCRATCH, offset));
@@ -334,10 +292,8 @@ function unrolledTurns(
   sums: Sums,
   vectors: readonly UnitVector[],
 ): number {
-  return target.cheapBroadcast ? unrolledSteps(sums.length * vectors.length) : NARROW_UNROLL;
+  return target.cheapBroadcast ? unrolledSteps(sums.length * vectors.length) : NARROW.unroll;
 }
-
-const NARROW_UNROLL = 40;
 
 /** Brings a channel's weight of the product `index` into every lane. */
 type WeightOf = (channel: number, index: number) => Register;

@@ -14,6 +14,7 @@ import type { Target } from "../../codegen/target.ts";
 import type { RowShape } from "../rows/shape.ts";
 import { range } from "../../base/numbers.ts";
 import { mostRows, usableRegisters } from "../common/register_tile.ts";
+import { LATENCY, NARROW, tuned } from "../common/tuning.ts";
 
 /** One input element of a kernel row, and the taps through which the phases of a unit see it. */
 export interface UnitStep {
@@ -80,15 +81,9 @@ function spareRegisters(phases: number): number {
   return isPowerOfTwo(phases) ? 2 : phases + 1;
 }
 
-/** Sums of a register tile in WebAssembly, where weights take registers of their own. */
-const NARROW_SUMS = 8;
-
-/** Vectors that a weight brought into every lane is used for there. */
-const NARROW_VECTORS = 2;
-
 /** Output channels of a register tile of so many vectors; 0 if a single one is too much. */
 export function phasedChannels(target: Target, phases: number, vectors: number): number {
-  if (!target.cheapBroadcast) return Math.floor(NARROW_SUMS / (phases * vectors));
+  if (!target.cheapBroadcast) return Math.floor(NARROW.sums / (phases * vectors));
   const free = usableRegisters(target) - spareRegisters(phases);
   const rows = Math.min(mostRows(target, vectors), Math.floor(free / vectors));
   return Math.floor(rows / phases);
@@ -96,7 +91,7 @@ export function phasedChannels(target: Target, phases: number, vectors: number):
 
 /** Whether a register tile has room for all phases, and sums enough for each weight it broadcasts. */
 export function fitsRegisters(target: Target, phases: number): boolean {
-  return phasedChannels(target, phases, target.cheapBroadcast ? 1 : NARROW_VECTORS) > 0;
+  return phasedChannels(target, phases, tuned(target, "leastUnitVectors")) > 0;
 }
 
 type TileWork = Pick<PhasedShape, "target" | "phases" | "steps">;
@@ -108,7 +103,7 @@ const MOST_VECTORS = 8;
 export function phasedVectors(work: TileWork, outChannels: number): number {
   const { target, phases } = work;
   if (!target.cheapBroadcast) {
-    return outChannels === 1 ? Math.floor(NARROW_SUMS / phases) : NARROW_VECTORS;
+    return outChannels === 1 ? Math.floor(NARROW.sums / phases) : NARROW.unitVectors;
   }
   const possible = range(MOST_VECTORS).map((i) => i + 1).filter((vectors) =>
     phasedChannels(target, phases, vectors) > 0
@@ -137,25 +132,16 @@ function phasedCost(
   return cycles / (channels * vectors);
 }
 
-const LATENCY = 4;
-
 /** Cycles to interleave and store a vector of pixels. */
 const STORE_CYCLES = 3;
-
-/**
- * How much longer the sums take than their cycles say, as measured beside tiles of channels: their
- * weights come from as many places as there are channels. Of shorter vectors fewer cross cache lines.
- */
-function overhead({ name }: Target): number {
-  return name === "avx512" ? 1.1 : 0.95;
-}
 
 /** Cycles of some rows of units, about. */
 export function phasedCycles(shape: PhasedShape, rows: number, units: number): number {
   const { target, phases, inChannels, outChannels, kernelRows } = shape;
   const row = phasedCost(shape, outChannels, phasedVectors(shape, outChannels));
   const vectors = rows * Math.ceil(units / target.lanes);
-  const sums = overhead(target) * row * inChannels * kernelRows.length + STORE_CYCLES * phases;
+  const sums = tuned(target, "unitOverhead") * row * inChannels * kernelRows.length +
+    STORE_CYCLES * phases;
   return vectors * outChannels * sums;
 }
 

@@ -8,6 +8,7 @@ import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program
 import { least, product, range } from "../../base/numbers.ts";
 import { BUFFER, type Problem } from "../plan.ts";
 import { writeReduction } from "../common/reduction.ts";
+import { FROM, PACK_PARAMETERS, TO } from "../packing/weights.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "../phase_builder.ts";
 
 /** Weights that one tile of the packing phase copies. */
@@ -35,24 +36,27 @@ export function addWeightPacking(
   );
   const packedPitch = source.length * FLOAT_BYTES;
   const block = Math.max(1, Math.min(outChannels, Math.floor(PACK_TILE_ELEMENTS / source.length)));
-  pack.add(
-    [
-      {
+  pack.addBox({
+    parameters: PACK_PARAMETERS,
+    axes: {
+      groups: {
         count: g.groups,
-        block: 1,
-        steps: [inChannels * outChannels * kernel, outChannels * packedPitch],
+        steps: {
+          weight: inChannels * outChannels * kernel,
+          packedWeight: outChannels * packedPitch,
+        },
       },
-      { count: outChannels, block, steps: [kernel, packedPitch] },
-    ],
-    [
-      { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
-      { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
-    ],
-    source.length / COPIES_PER_MICROSECOND,
-    ([, channels = 1]) => packProgram(source, kernel, channels, target.lanes),
+      channels: { count: outChannels, block, steps: { weight: kernel, packedWeight: packedPitch } },
+    },
+    bases: {
+      weight: { buffer: BUFFER.weight, offset: first * FLOAT_BYTES },
+      packedWeight: { buffer: BUFFER.packedWeight, offset: start * FLOAT_BYTES },
+    },
+    itemCost: source.length / COPIES_PER_MICROSECOND,
+    write: ({ channels }) => packProgram(source, kernel, channels, target.lanes),
     // Phases whose taps are equally far apart share their programs.
-    JSON.stringify(taps.map((tap) => tap - first)),
-  );
+    key: JSON.stringify(taps.map((tap) => tap - first)),
+  });
 }
 
 /** Gathers the weights at `source` for each of `channels` output channels, `kernel` bytes apart. */
@@ -62,18 +66,21 @@ function packProgram(
   channels: number,
   lanes: number,
 ): Program {
-  const code = new ProgramBuilder(`pack weights ${channels}oc x ${source.length}`, lanes, 2);
-  const [from, to] = [0, 1];
+  const code = new ProgramBuilder(
+    `pack weights ${channels}oc x ${source.length}`,
+    lanes,
+    PACK_PARAMETERS,
+  );
   code.loop(channels, () => {
-    writeReduction(code, from, to, source, (offsets) => {
+    writeReduction(code, FROM, TO, source, (offsets) => {
       for (let i = 0; i < offsets.length; i += lanes) {
         const value = code.register();
         const group = offsets.slice(i, i + lanes);
-        code.gather(value, from, group);
-        code.store(value, to, i * FLOAT_BYTES, group.length);
+        code.gather(value, FROM, group);
+        code.store(value, TO, i * FLOAT_BYTES, group.length);
       }
     });
-    code.advance(from, kernel);
+    code.advance(FROM, kernel);
   });
   return code.build();
 }
