@@ -10,7 +10,8 @@ import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
-import { evenBlock, multiplyAddsPerMicrosecond, PhaseBuilder } from "../phase_builder.ts";
+import { tuned } from "../common/tuning.ts";
+import { evenBlock, PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { columnKernel } from "./columns.ts";
 import { gatherPhase } from "./gather.ts";
@@ -139,7 +140,7 @@ const END_COST = 32;
 /** Microseconds of an output of an item: its share of the reading of the weights, or its multiply-adds. */
 function outputCost({ target, terms }: MatrixShape, batch: number): number {
   const reading = terms * FLOAT_BYTES / BYTES_PER_MICROSECOND / batch;
-  return Math.max(reading, (terms + END_COST) / multiplyAddsPerMicrosecond(target));
+  return Math.max(reading, (terms + END_COST) / tuned(target, "multiplyAddsPerMicrosecond"));
 }
 
 /** Microseconds of a tile: some 200 KB of weights. */
