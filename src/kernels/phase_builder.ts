@@ -73,7 +73,7 @@ export class PhaseBuilder {
     const names = Object.keys(axes) as Axis[];
     const blocksOf = (blocks: readonly number[]) =>
       Object.fromEntries(names.map((axis, i) => [axis, blocks[i]])) as Record<Axis, number>;
-    this.add(
+    this.#add(
       names.map((axis) => {
         const { count, block = 1, steps } = axes[axis];
         return { count, block, steps: parameters.map((name) => steps[name] ?? 0) };
@@ -85,16 +85,8 @@ export class PhaseBuilder {
     );
   }
 
-  /**
-   * {@linkcode PhaseBuilder.addBox} with axes and pointers by their places.
-   *
-   * @param axes The box, outermost axis first.
-   * @param bases The pointer arguments of the first tile.
-   * @param itemCost About how many microseconds one item takes one thread.
-   * @param write Writes the program of a tile that takes `blocks[i]` items along axis `i`.
-   * @param key Says what the programs depend on besides their blocks: boxes with equal keys share them.
-   */
-  add(
+  /** {@linkcode PhaseBuilder.addBox} with axes and pointers by their places. */
+  #add(
     axes: readonly TileAxis[],
     bases: readonly TileBase[],
     itemCost: number,

@@ -6,7 +6,7 @@
 
 import { product } from "../../base/numbers.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { multiplyAddNanoseconds } from "../common/costs.ts";
+import { tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
 
 import { planMatrixVector, termsOf } from "./plan.ts";
@@ -34,7 +34,7 @@ export function matrixVectorCandidate(problem: Problem): Candidate | null {
   if (!applies(g)) return null;
   const products = g.batch * g.outChannels * termsOf(g);
   return {
-    nanoseconds: products / target.lanes * multiplyAddNanoseconds(target),
+    nanoseconds: products / target.lanes * tuned(target, "multiplyAddNanoseconds"),
     plan: () => planMatrixVector(problem),
   };
 }

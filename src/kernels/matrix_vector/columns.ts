@@ -40,7 +40,6 @@ import {
   PARAMETERS,
   SCRATCH,
   WEIGHT,
-  writeBlocks,
 } from "./shape.ts";
 
 /** Items that a weight is loaded for. */
@@ -99,8 +98,8 @@ function columnsProgram(shape: MatrixShape, block: MatrixBlock, tile: ColumnTile
     target.lanes,
     PARAMETERS,
   );
-  writeBlocks(code, groups, 1, groupSteps(shape), () => {
-    writeBlocks(code, items, tile.items, itemSteps(shape), (items) => {
+  code.blocks(groups, 1, groupSteps(shape), () => {
+    code.blocks(items, tile.items, itemSteps(shape), (items) => {
       writeSums(code, shape, outChannels, { ...tile, items });
     });
   });
@@ -216,7 +215,7 @@ function writePass(
   const pointers = [...new Set([weight, ...begin.pointers, ...end.pointers])];
   const along = pointers.map((pointer) => [pointer, vectorBytes] as const);
   const vectors = Math.floor(outChannels / lanes);
-  writeBlocks(code, vectors, VECTORS, along, (count) => {
+  code.blocks(vectors, VECTORS, along, (count) => {
     for (const vector of range(count)) writeVector(vector * vectorBytes, lanes);
   });
   const rest = outChannels % lanes;

@@ -8,6 +8,7 @@
 import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Phase } from "../../engine/work.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { loadPositions } from "../common/positions.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
 
@@ -21,6 +22,8 @@ export interface Planes {
   readonly places: readonly number[];
 }
 
+const PARAMETERS = ["from", "to"] as const;
+
 /** Microseconds of a tile. */
 const TILE_COST = 20;
 
@@ -29,22 +32,25 @@ export function gatherPhase(name: string, planes: Planes, to: number, target: Ta
   const { buffer, count, size, places } = planes;
   const cost = places.length / COPIES_PER_MICROSECOND;
   const phase = new PhaseBuilder(name);
-  phase.add(
-    [{
-      count,
-      block: evenBlock(count, 1, count * cost, TILE_COST),
-      steps: [size * FLOAT_BYTES, places.length * FLOAT_BYTES],
-    }],
-    [{ buffer, offset: 0 }, { buffer: to, offset: 0 }],
-    cost,
-    ([count = 1]) => gatherProgram(name, { ...planes, count }, target),
-  );
+  phase.addBox({
+    parameters: PARAMETERS,
+    axes: {
+      count: {
+        count,
+        block: evenBlock(count, 1, count * cost, TILE_COST),
+        steps: { from: size * FLOAT_BYTES, to: places.length * FLOAT_BYTES },
+      },
+    },
+    bases: { from: { buffer, offset: 0 }, to: { buffer: to, offset: 0 } },
+    itemCost: cost,
+    write: ({ count }) => gatherProgram(name, { ...planes, count }, target),
+  });
   return phase.build();
 }
 
 function gatherProgram(name: string, { count, size, places }: Planes, { lanes }: Target): Program {
-  const [from, to] = [0, 1];
-  const code = new ProgramBuilder(`${name} ${count} x ${places.length}`, lanes, 2);
+  const { from, to } = indicesOf(PARAMETERS);
+  const code = new ProgramBuilder(`${name} ${count} x ${places.length}`, lanes, PARAMETERS);
   const zero = code.register();
   code.zero(zero);
   const steps = [[from, size * FLOAT_BYTES], [to, places.length * FLOAT_BYTES]] as const;

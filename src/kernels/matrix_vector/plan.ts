@@ -17,7 +17,7 @@ import { columnKernel } from "./columns.ts";
 import { gatherPhase } from "./gather.ts";
 import { rowKernel } from "./rows.ts";
 import { countSeen, isInOrder, seenPositions, seenTaps } from "./seen.ts";
-import type { MatrixBlock, MatrixKernel, MatrixShape } from "./shape.ts";
+import { type MatrixBlock, type MatrixKernel, type MatrixShape, PARAMETERS } from "./shape.ts";
 
 /** Terms of a sum: taps that see nothing but padding have none. */
 export function termsOf(g: Geometry): number {
@@ -99,36 +99,45 @@ function addTiles(
   { input, weight }: { readonly input: number; readonly weight: number },
 ): void {
   const { terms, outChannels, inputPitch, outputPitch } = shape;
-  const steps = (input: number, weight: number, bias: number, output: number) => {
-    return [input, weight, bias, output, output];
-  };
   const group = outChannels * FLOAT_BYTES;
-  phase.add(
-    [
-      {
+  const at = (buffer: number) => ({ buffer, offset: 0 });
+  const outputs = (bytes: number) => ({ output: bytes, add: bytes });
+  phase.addBox({
+    parameters: PARAMETERS,
+    axes: {
+      groups: {
         count: g.groups,
         block: block.groups,
-        steps: steps(terms * FLOAT_BYTES, terms * group, group, group),
+        steps: {
+          input: terms * FLOAT_BYTES,
+          weight: terms * group,
+          bias: group,
+          ...outputs(group),
+        },
       },
-      {
+      outChannels: {
         count: outChannels,
         block: block.outChannels,
-        steps: steps(0, kernel.weightStep, FLOAT_BYTES, FLOAT_BYTES),
+        steps: { weight: kernel.weightStep, bias: FLOAT_BYTES, ...outputs(FLOAT_BYTES) },
       },
       // The innermost axis: tiles of the same weights are taken one after the other.
-      { count: g.batch, block: block.items, steps: steps(inputPitch, 0, 0, outputPitch) },
-    ],
-    [
-      { buffer: input, offset: 0 },
-      { buffer: weight, offset: 0 },
-      { buffer: BUFFER.bias, offset: 0 },
-      { buffer: BUFFER.output, offset: 0 },
-      { buffer: BUFFER.add, offset: 0 },
-      { buffer: BUFFER.scratch, offset: 0, threadStep: kernel.scratchBytes(block) },
-    ],
-    outputCost(shape, g.batch),
-    ([groups = 1, outChannels = 1, items = 1]) => kernel.write({ groups, outChannels, items }),
-  );
+      items: {
+        count: g.batch,
+        block: block.items,
+        steps: { input: inputPitch, ...outputs(outputPitch) },
+      },
+    },
+    bases: {
+      input: at(input),
+      weight: at(weight),
+      bias: at(BUFFER.bias),
+      output: at(BUFFER.output),
+      add: at(BUFFER.add),
+      scratch: { ...at(BUFFER.scratch), threadStep: kernel.scratchBytes(block) },
+    },
+    itemCost: outputCost(shape, g.batch),
+    write: kernel.write,
+  });
 }
 
 /** Bytes of weights that a thread reads in a microsecond, where they lie in no cache. */

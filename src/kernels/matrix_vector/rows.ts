@@ -43,7 +43,6 @@ import {
   outputSteps,
   PARAMETERS,
   WEIGHT,
-  writeBlocks,
 } from "./shape.ts";
 
 /** Rows that are read at once: more than hide the latency of a multiply-add gain nothing. */
@@ -91,9 +90,9 @@ function rowsProgram(shape: MatrixShape, block: MatrixBlock, tile: RowTile): Pro
     PARAMETERS,
   );
   const rowSteps = [[WEIGHT, terms * FLOAT_BYTES], ...outputSteps(shape, FLOAT_BYTES)] as const;
-  writeBlocks(code, groups, 1, groupSteps(shape), () => {
-    writeBlocks(code, outChannels, tile.rows, rowSteps, (rows) => {
-      writeBlocks(code, items, tile.items, itemSteps(shape), (items) => {
+  code.blocks(groups, 1, groupSteps(shape), () => {
+    code.blocks(outChannels, tile.rows, rowSteps, (rows) => {
+      code.blocks(items, tile.items, itemSteps(shape), (items) => {
         writeTile(code, shape, { rows, items });
       });
     });
@@ -152,7 +151,7 @@ function writeProducts(
   const vectors = Math.floor(terms / lanes);
   const unroll = Math.max(1, Math.floor(UNROLLED / sums.flat().length));
   const along = [[input, vectorBytes], [weight, vectorBytes]] as const;
-  writeBlocks(code, vectors, unroll, along, (count) => {
+  code.blocks(vectors, unroll, along, (count) => {
     for (const vector of range(count)) writeVector(vector * vectorBytes, lanes);
   });
   const rest = terms % lanes;

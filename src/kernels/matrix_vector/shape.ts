@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  FLOAT_BYTES,
-  type Pointer,
-  type Program,
-  type ProgramBuilder,
-  type Steps,
-} from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Pointer, type Program, type Steps } from "../../codegen/program.ts";
+import { indicesOf } from "../../base/indices.ts";
 import type { Target } from "../../codegen/target.ts";
 import type { Epilogue } from "../../convolution/epilogue.ts";
 
@@ -46,30 +41,16 @@ export interface MatrixKernel {
   write(block: MatrixBlock): Program;
 }
 
-export const INPUT: Pointer = 0;
-export const WEIGHT: Pointer = 1;
-export const BIAS: Pointer = 2;
-export const OUTPUT: Pointer = 3;
-export const ADD: Pointer = 4;
-export const SCRATCH: Pointer = 5;
+/** The pointers that the programs are called with. */
+export const PARAMETERS = ["input", "weight", "bias", "output", "add", "scratch"] as const;
 
-/** How many pointers the programs are called with. */
-export const PARAMETERS = 6;
-
-/** Writes `block` of something at a time, then what is left; the pointers move by `steps` for each. */
-export function writeBlocks(
-  code: ProgramBuilder,
-  count: number,
-  block: number,
-  steps: Steps,
-  write: (size: number) => void,
-): void {
-  const full = Math.floor(count / block);
-  const stepsOfBlock = steps.map(([ptr, bytes]) => [ptr, bytes * block] as const);
-  code.sweep(full, stepsOfBlock, () => write(block));
-  const rest = count % block;
-  if (rest > 0) code.displaced(stepsOfBlock, full, () => write(rest));
-}
+const POINTERS = indicesOf(PARAMETERS);
+export const INPUT: Pointer = POINTERS.input;
+export const WEIGHT: Pointer = POINTERS.weight;
+export const BIAS: Pointer = POINTERS.bias;
+export const OUTPUT: Pointer = POINTERS.output;
+export const ADD: Pointer = POINTERS.add;
+export const SCRATCH: Pointer = POINTERS.scratch;
 
 /** How the pointers move from a group to the next. */
 export function groupSteps(shape: MatrixShape): Steps {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { multiplyAddNanoseconds } from "../common/costs.ts";
+import { tuned } from "../common/tuning.ts";
 import { hasFewPhases } from "../common/stride_phases.ts";
 import type { Candidate, Problem } from "../plan.ts";
 import { cheapestWay } from "./choice.ts";
@@ -24,7 +24,7 @@ export function winogradCandidate(problem: Problem): Candidate | null {
   const isShort = planes.some((plane) => channelTerms(g, plane) < LEAST_TERMS);
   if (algorithm === "auto" && isShort) return null;
   return {
-    nanoseconds: g.batch * g.groups * g.output[0] * cost * multiplyAddNanoseconds(target),
+    nanoseconds: g.batch * g.groups * g.output[0] * cost * tuned(target, "multiplyAddNanoseconds"),
     plan: () => planWinograd(problem, planes.map((plane) => tiling(g, plane, target))),
   };
 }

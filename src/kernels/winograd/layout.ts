@@ -18,7 +18,7 @@ import {
   wholeAxis,
   zeroSpan,
 } from "../common/spans.ts";
-import type { NamedAxis } from "./parameters.ts";
+import type { BoxAxis } from "../phase_builder.ts";
 import { type AxisPart, type Part, termsOf } from "./parts.ts";
 import { channelWeights } from "./product.ts";
 import { originBytes, type TermsBlock, type WinogradChoice, type WinogradShape } from "./shape.ts";
@@ -321,7 +321,7 @@ export interface Places {
   readonly offset: Place;
   readonly axes: <Name extends string>(
     steps: (place: Place) => Readonly<Partial<Record<Name, number>>>,
-  ) => Readonly<Record<"rows" | "columns", NamedAxis<Name>>>;
+  ) => Readonly<Record<"rows" | "columns", BoxAxis<Name>>>;
 }
 
 export function blockPlaces(

@@ -9,7 +9,7 @@
 
 import { FLOAT_BYTES } from "../../codegen/program.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { evenBlock, type PhaseBuilder, type TileBase } from "../phase_builder.ts";
+import { type BoxAxis, evenBlock, type PhaseBuilder, type TileBase } from "../phase_builder.ts";
 import { BUFFER } from "../plan.ts";
 import { multiplyCost, outputCost, productsCost, transformCost } from "./cost.ts";
 import {
@@ -19,7 +19,6 @@ import {
   forEachProductBlock,
   type Layout,
 } from "./layout.ts";
-import { addTiles, type NamedAxis } from "./parameters.ts";
 import { channelWeights } from "./product.ts";
 import {
   FUSED_PARAMETERS,
@@ -70,7 +69,7 @@ export function addFused(
   const channels = g.outChannels / g.groups;
   forEachInputBlock(g, layout, ({ block: terms, place, planes, planeStep }) => {
     const block = outputBlock(terms);
-    addTiles(phase, {
+    phase.addBox({
       parameters: FUSED_PARAMETERS,
       axes: {
         batch: {
@@ -115,7 +114,7 @@ export function addInputs(
   const { channelPitch } = shape.input;
   forEachInputBlock(g, layout, ({ block: terms, place, planes, planeStep }) => {
     for (const { block, input, transformed } of termBlocks(shape, terms)) {
-      addTiles(phase, {
+      phase.addBox({
         parameters: transformParameters(shape),
         axes: {
           batch: {
@@ -171,7 +170,7 @@ export function addMultiply(
   forEachBlock(layout, (part, rows, columns) => {
     const block = outputBlock({ rows: rows.spans, columns: columns.spans });
     const place = blockPlaces(layout, part, rows, columns);
-    addTiles(phase, {
+    phase.addBox({
       parameters: MULTIPLY_PARAMETERS,
       axes: {
         batch: {
@@ -212,7 +211,7 @@ export function addProducts(
 ): void {
   const { shape, products } = layout;
   forEachProductBlock(layout, (tiles, place) => {
-    addTiles(phase, {
+    phase.addBox({
       parameters: productsParameters(shape),
       axes: {
         batch: {
@@ -274,7 +273,7 @@ export function addOutputs(
   forEachBlock(layout, (part, rows, columns) => {
     const block = outputBlock({ rows: rows.spans, columns: columns.spans });
     const place = blockPlaces(layout, part, rows, columns);
-    addTiles(phase, {
+    phase.addBox({
       parameters: outputParameters(shape),
       axes: {
         batch: {
@@ -325,7 +324,7 @@ function channelAxis(
   shape: WinogradShape,
   count: number,
   block: number,
-): NamedAxis<"weight" | "bias" | "output" | "add"> {
+): BoxAxis<"weight" | "bias" | "output" | "add"> {
   const steps = {
     weight: channelWeights(shape),
     bias: FLOAT_BYTES,

@@ -156,10 +156,10 @@ export function writeProducts(
   const rest = vectors % tile.vectors;
   const whole = vectors - rest;
   const overVectors = (body: (count: number) => void) => {
-    sweepBlocks(code, whole, tile.vectors, vectorSteps, body);
+    code.blocks(whole, tile.vectors, vectorSteps, body);
   };
   const overPanels = (panels: number, body: (channels: number) => void) => {
-    sweepBlocks(code, outChannels, panels * tile.panel, channelSteps, body);
+    code.blocks(outChannels, panels * tile.panel, channelSteps, body);
   };
   const resident = shape.inChannels * shape.depthTaps.length * vectors * vectorBytes;
   code.sweep(shape.positions, positionSteps, () => {
@@ -171,24 +171,6 @@ export function writeProducts(
       overPanels(restPanels(target, tile, rest), (channels) => write(channels, rest));
     });
   });
-}
-
-/** `body` for each block of an axis, the last perhaps smaller; `steps` are those of one item. */
-export function sweepBlocks(
-  code: ProgramBuilder,
-  count: number,
-  block: number,
-  steps: Steps,
-  body: (size: number) => void,
-): void {
-  const full = Math.floor(count / block);
-  code.sweep(full, scaled(steps, block), () => body(block));
-  if (count % block === 0) return;
-  code.displaced(scaled(steps, block), full, () => body(count % block));
-}
-
-function scaled(steps: Steps, factor: number): Steps {
-  return steps.map(([ptr, bytes]) => [ptr, bytes * factor] as const);
 }
 
 /**

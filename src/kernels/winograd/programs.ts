@@ -26,7 +26,7 @@
 import { type Program, ProgramBuilder } from "../../codegen/program.ts";
 import { isInputStaged, writeInputTransform } from "./input.ts";
 import { isOutputStaged, writeOutputTransform } from "./output.ts";
-import { pointersOf } from "./parameters.ts";
+import { indicesOf } from "../../base/indices.ts";
 import { partialBytes, writeProducts } from "./product.ts";
 import {
   outputBlock,
@@ -53,9 +53,9 @@ export function transformProgram(
   const code = new ProgramBuilder(
     `winograd input ${channels}ic x ${blockName(shape, block)}`,
     shape.target.lanes,
-    transformParameters(shape).length,
+    transformParameters(shape),
   );
-  writeInputTransform(code, shape, block, channels, pointersOf(TRANSFORM));
+  writeInputTransform(code, shape, block, channels, indicesOf(TRANSFORM));
   return code.build();
 }
 
@@ -75,14 +75,14 @@ export function multiplyProgram(
   block: WinogradBlock,
   outChannels: number,
 ): Program {
-  const code = multiplyBuilder(shape, block, outChannels, MULTIPLY_PARAMETERS.length);
+  const code = multiplyBuilder(shape, block, outChannels, MULTIPLY_PARAMETERS);
   writeOutputs(code, shape, block, outChannels);
   return code.build();
 }
 
 /** The pointer parameters of {@linkcode fusedProgram}. */
 export const FUSED_PARAMETERS = [...MULTIPLY_PARAMETERS, "input"] as const;
-const FUSED = pointersOf(FUSED_PARAMETERS);
+const FUSED = indicesOf(FUSED_PARAMETERS);
 
 /** From the input of a block to the output of some channels of a group. */
 export function fusedProgram(
@@ -91,7 +91,7 @@ export function fusedProgram(
   outChannels: number,
 ): Program {
   const whole = outputBlock(terms);
-  const code = multiplyBuilder(shape, whole, outChannels, FUSED_PARAMETERS.length);
+  const code = multiplyBuilder(shape, whole, outChannels, FUSED_PARAMETERS);
   for (const { block, input, transformed } of termBlocks(shape, terms)) {
     writeInputTransform(code, shape, block, shape.groupChannels, {
       input: code.pointer(FUSED.input, input),
@@ -108,7 +108,7 @@ function multiplyBuilder(
   shape: WinogradShape,
   block: WinogradBlock,
   outChannels: number,
-  parameters: number,
+  parameters: readonly string[],
 ): ProgramBuilder {
   return new ProgramBuilder(
     `winograd ${outChannels}oc x ${blockName(shape, block)}, ${shape.inChannels}ic`,
@@ -148,9 +148,9 @@ export function productsProgram(
     `winograd products ${outChannels}oc x ${tiles} tiles, ${shape.inChannels}ic, ` +
       `${positions} positions`,
     shape.target.lanes,
-    productsParameters(shape).length,
+    productsParameters(shape),
   );
-  writeProducts(code, { ...shape, positions }, pointersOf(PRODUCTS), tiles, outChannels);
+  writeProducts(code, { ...shape, positions }, indicesOf(PRODUCTS), tiles, outChannels);
   return code.build();
 }
 
@@ -170,9 +170,9 @@ export function outputProgram(
   const code = new ProgramBuilder(
     `winograd output ${outChannels}oc x ${blockName(shape, block)}`,
     shape.target.lanes,
-    outputParameters(shape).length,
+    outputParameters(shape),
   );
-  writeOutputTransform(code, shape, block, outChannels, pointersOf(OUTPUT));
+  writeOutputTransform(code, shape, block, outChannels, indicesOf(OUTPUT));
   return code.build();
 }
 

@@ -9,7 +9,6 @@ import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
 import { BUFFER } from "../plan.ts";
 import { evenBlock, type PhaseBuilder } from "../phase_builder.ts";
-import { addTiles } from "./parameters.ts";
 import type { KernelTaps } from "./parts.ts";
 import type { KernelPlan } from "./phases.ts";
 import { channelWeights } from "./product.ts";
@@ -45,7 +44,7 @@ export function addWeights(
   const channels = g.outChannels / g.groups;
   const panelKernel = tile.panel * FLOAT_BYTES;
   termTaps(g, choice.kernel.taps).forEach((taps, term) => {
-    addTiles(phase, {
+    phase.addBox({
       parameters: weightParameters(shape),
       axes: {
         groups: { count: g.groups, steps: { weight: groupPitch, result: groupWeights } },

@@ -7,8 +7,8 @@
 import { FLOAT_BYTES, type Program, ProgramBuilder, type Register } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { range } from "../../base/numbers.ts";
-import { pointersOf } from "./parameters.ts";
-import { type ProductTile, sweepBlocks } from "./product.ts";
+import { indicesOf } from "../../base/indices.ts";
+import type { ProductTile } from "./product.ts";
 import { isStaged, RegisterStage, ScratchStage } from "./stage.ts";
 import {
   type AxisTransform,
@@ -20,7 +20,7 @@ import {
 } from "./transform.ts";
 
 const PARAMETERS = ["weight", "result", "stage"] as const;
-const { weight: WEIGHT, result: RESULT, stage: STAGE } = pointersOf(PARAMETERS);
+const { weight: WEIGHT, result: RESULT, stage: STAGE } = indicesOf(PARAMETERS);
 
 /** The weights of one convolution of one group. Pitches are in bytes. */
 export interface WinogradWeights {
@@ -64,7 +64,7 @@ export function weightProgram(
   const code = new ProgramBuilder(
     `winograd weights ${outChannels}oc x ${kernels} of ${reduction}`,
     lanes,
-    weightParameters(shape).length,
+    weightParameters(shape),
   );
   const constants = constantsOf(code, target, [height, width].flatMap(kernelConstants));
   const channelSteps = [[WEIGHT, channelPitch], [RESULT, reduction * FLOAT_BYTES]] as const;
@@ -78,7 +78,7 @@ export function weightProgram(
       });
     }
   };
-  sweepBlocks(code, outChannels, tile.panel, channelSteps, writePanel);
+  code.blocks(outChannels, tile.panel, channelSteps, writePanel);
   return code.build();
 }
 
