@@ -21,6 +21,7 @@ import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
+import { trainCommand } from "./commands/train.ts";
 import { printLine } from "./standard_streams.ts";
 import { UsageError } from "./usage_error.ts";
 import { enterUserFolder } from "./user_folder.ts";
@@ -37,6 +38,7 @@ const COMMANDS: readonly Command[] = [
   checkCommand,
   infoCommand,
   demoCommand,
+  trainCommand,
 ];
 
 const CONSOLE: Output = {
