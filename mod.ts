@@ -1,5 +1,5 @@
 /**
- * Convolution layers for Deno: the six of `torch.nn` with every option, computed on worker threads by
+ * Convolutions on the CPU for Deno: the six layers of `torch.nn` with every option, computed on all cores by
  * code that is generated for the sizes at hand. No permission is needed: the code is WebAssembly SIMD,
  * and machine code for AVX2 or AVX-512 where `--allow-ffi` was granted on x86-64 Linux.
  *

@@ -28,6 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/depthwise",
     "src/kernels/interleaved",
     "src/kernels/matrix",
+    "src/kernels/matrix_vector",
     "src/kernels/transposed",
     "src/kernels/winograd",
   ],

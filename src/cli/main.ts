@@ -1,6 +1,6 @@
 /**
- * The command line: runs layers over `.npy` files, filters PNG pictures, checks the layers against their
- * definition and shows what the machine offers.
+ * The command line: runs layers over `.npy` files, filters PNG pictures, says how a layer is computed, checks
+ * layers against their definition, and draws a demonstration.
  *
  * ```sh
  * deno run --allow-read --allow-write src/cli/main.ts --help

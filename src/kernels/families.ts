@@ -8,6 +8,7 @@ import { depthwiseCandidate } from "./depthwise/candidate.ts";
 import { directCandidate } from "./direct/candidate.ts";
 import { interleavedCandidate } from "./interleaved/candidate.ts";
 import { matrixCandidate } from "./matrix/candidate.ts";
+import { matrixVectorCandidate } from "./matrix_vector/candidate.ts";
 import type { KernelFamily } from "./plan.ts";
 import { transposedCandidate } from "./transposed/candidate.ts";
 import { winogradCandidate } from "./winograd/candidate.ts";
@@ -16,6 +17,7 @@ import { winogradCandidate } from "./winograd/candidate.ts";
 export const FAMILIES: readonly KernelFamily[] = [
   { name: "depthwise", candidate: depthwiseCandidate },
   { name: "matrix", candidate: matrixCandidate },
+  { name: "matrix-vector", candidate: matrixVectorCandidate },
   { name: "direct", candidate: directCandidate },
   { name: "transposed", candidate: transposedCandidate },
   { name: "interleaved", candidate: interleavedCandidate },

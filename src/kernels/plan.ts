@@ -13,7 +13,7 @@ import type { Epilogue } from "../convolution/epilogue.ts";
 import { product } from "../base/numbers.ts";
 
 /** The kernel families. */
-export type Family = "direct" | "pointwise" | "depthwise" | "winograd";
+export type Family = "direct" | "pointwise" | "matrix-vector" | "depthwise" | "winograd";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [

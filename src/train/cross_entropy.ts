@@ -69,20 +69,25 @@ export function crossEntropy(
   checkReduction(where, reduction);
   const { shape, values: { elements } } = checkTensor(where, "logits", logits);
   const layout = layoutOf(where, shape);
-  const { count, target } = labels instanceof Tensor
+  const { count, fill } = labels instanceof Tensor
     ? probabilityTarget(where, labels, shape, layout, options)
     : indexTarget(where, labels, layout, options);
   const divisor = reduction === "mean" ? count : 1;
   const gradient = new Float32Array(elements.length);
-  const even = labelSmoothing / layout.classes;
+  const scratch = () => new Float64Array(layout.classes);
+  const item = { logits: scratch(), expected: scratch(), gradient: scratch() };
   let sum = 0;
-  for (let item = 0; item < layout.items; item++) {
-    const probability = target(item);
-    if (probability === null) continue;
-    const smoothed = labelSmoothing === 0
-      ? probability
-      : (index: number) => (1 - labelSmoothing) * probability(index) + even;
-    sum += itemLoss(elements, gradient, layout, item, smoothed, divisor);
+  for (let index = 0; index < layout.items; index++) {
+    if (!fill(index, item.expected)) continue;
+    if (labelSmoothing > 0) smooth(item.expected, labelSmoothing);
+    const begin = beginOf(layout, index);
+    for (let i = 0; i < layout.classes; i++) {
+      item.logits[i] = elements[begin + i * layout.stride] ?? 0;
+    }
+    sum += itemLoss(item);
+    for (let i = 0; i < layout.classes; i++) {
+      gradient[begin + i * layout.stride] = (item.gradient[i] ?? 0) / divisor;
+    }
   }
   return { loss: sum / divisor, gradient: new Tensor(gradient, shape) };
 }
@@ -94,14 +99,12 @@ interface Layout {
   readonly stride: number;
 }
 
-/** The true probability of a class. */
-type Probability = (index: number) => number;
-
-/** The true probabilities of the items; `null` where one does not count. */
+/** The true probabilities of the items. */
 interface Target {
   /** How many items count. */
   readonly count: number;
-  readonly target: (item: number) => Probability | null;
+  /** Writes those of an item, and returns whether it counts. */
+  readonly fill: (item: number, expected: Float64Array) => boolean;
 }
 
 function layoutOf(where: string, shape: readonly number[]): Layout {
@@ -137,12 +140,15 @@ function probabilityTarget(
     throw new TypeError(`${where}: ignoreIndex goes with class indices, but labels is a Tensor`);
   }
   const { shape, values: { elements } } = checkTensor(where, "labels", labels);
-  checkSameShape(where, "labels", shape, expected);
-  const target = (item: number) => {
+  checkSameShape(where, "labels, a Tensor of probabilities,", shape, expected);
+  const fill = (item: number, expected: Float64Array) => {
     const begin = beginOf(layout, item);
-    return (index: number) => elements[begin + index * layout.stride] ?? 0;
+    for (let i = 0; i < expected.length; i++) {
+      expected[i] = elements[begin + i * layout.stride] ?? 0;
+    }
+    return true;
   };
-  return { count: layout.items, target };
+  return { count: layout.items, fill };
 }
 
 function indexTarget(
@@ -178,41 +184,52 @@ function indexTarget(
     }
     return label;
   });
-  const target = (item: number) => {
+  const fill = (item: number, expected: Float64Array) => {
     const label = known[item] ?? null;
-    return label === null ? null : (index: number) => index === label ? 1 : 0;
+    if (label === null) return false;
+    expected.fill(0);
+    expected[label] = 1;
+    return true;
   };
-  return { count: known.filter((label) => label !== null).length, target };
+  return { count: known.filter((label) => label !== null).length, fill };
 }
 
-/** Adds up the loss of an item, and writes its gradient. */
-function itemLoss(
-  logits: Float32Array,
-  gradient: Float32Array,
-  layout: Layout,
-  item: number,
-  probability: Probability,
-  divisor: number,
-): number {
-  const { classes, stride } = layout;
-  const begin = beginOf(layout, item);
-  const logit = (index: number) => logits[begin + index * stride] ?? 0;
+/** Spreads a share of the probability evenly over all classes. */
+function smooth(expected: Float64Array, share: number): void {
+  const even = share / expected.length;
+  for (let i = 0; i < expected.length; i++) expected[i] = (1 - share) * (expected[i] ?? 0) + even;
+}
+
+/** One item's numbers, a class each. */
+interface Item {
+  readonly logits: Float64Array;
+  /** The true probabilities. */
+  readonly expected: Float64Array;
+  /** Written by {@linkcode itemLoss}. */
+  readonly gradient: Float64Array;
+}
+
+function itemLoss({ logits, expected, gradient }: Item): number {
   let greatest = -Infinity;
-  for (let index = 0; index < classes; index++) greatest = Math.max(greatest, logit(index));
+  for (let i = 0; i < logits.length; i++) greatest = Math.max(greatest, logits[i] ?? 0);
   let sum = 0;
-  for (let index = 0; index < classes; index++) sum += Math.exp(logit(index) - greatest);
+  for (let i = 0; i < logits.length; i++) {
+    const exponential = Math.exp((logits[i] ?? 0) - greatest);
+    gradient[i] = exponential;
+    sum += exponential;
+  }
   const logSum = greatest + Math.log(sum);
   let loss = 0;
   let total = 0;
-  for (let index = 0; index < classes; index++) {
-    const expected = probability(index);
-    total += expected;
+  for (let i = 0; i < logits.length; i++) {
+    const share = expected[i] ?? 0;
+    total += share;
     // A class that is ruled out may have a logit of -Infinity.
-    if (expected !== 0) loss += expected * (logSum - logit(index));
+    if (share !== 0) loss += share * (logSum - (logits[i] ?? 0));
   }
-  for (let index = 0; index < classes; index++) {
-    const predicted = Math.exp(logit(index) - logSum);
-    gradient[begin + index * stride] = (predicted * total - probability(index)) / divisor;
+  const scale = total / sum;
+  for (let i = 0; i < logits.length; i++) {
+    gradient[i] = scale * (gradient[i] ?? 0) - (expected[i] ?? 0);
   }
   return loss;
 }

@@ -1,4 +1,4 @@
-import { checkOptionNames } from "../base/checks.ts";
+import { checkOptionNames, describe } from "../base/checks.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import type { Size } from "../convolution/settings.ts";
 import { activationGradient, isSeenInOutput } from "../execution/gradients.ts";
@@ -43,11 +43,14 @@ export interface TapeLayer {
 /**
  * Checks what a layer's forward pass is given on a tape.
  *
- * @throws {TypeError} If an option is unknown.
+ * @throws {TypeError} If the layer is none, or an option unknown.
  * @throws {RangeError} If the gradient of what is added could not be told.
  */
 export function checkForward(layer: TapeLayer, options: TapeForwardOptions): void {
   const where = "Tape.forward()";
+  if (typeof layer !== "object" || layer === null || typeof layer.backward !== "function") {
+    throw new TypeError(`${where}: layer must be a layer, but is ${describe(layer)}`);
+  }
   if (typeof options === "object" && options !== null && "out" in options) {
     throw new TypeError(
       `${where}: out cannot be given: the tape keeps the output, so that it needs a tensor of its own`,

@@ -129,59 +129,57 @@ interface Numbers {
 // PyTorch rounds its options to float32 before it multiplies by them, and every result.
 const { fround } = Math;
 
+// Without decay the share is not added: an infinite parameter would make it NaN.
 function descent({ weightDecay, sign }: Numbers): Rule["update"] {
-  const decayed = decay(weightDecay, sign);
+  const share = fround(weightDecay);
   return (values, gradient, _state, learningRate) => {
     const rate = fround(learningRate);
     for (let i = 0; i < values.length; i++) {
       const value = values[i] ?? 0;
-      values[i] = value - rate * decayed(gradient[i] ?? 0, value);
+      const raw = sign * (gradient[i] ?? 0);
+      const slope = share === 0 ? raw : fround(raw + share * value);
+      values[i] = value - rate * slope;
     }
   };
 }
 
 function momentumDescent(numbers: Numbers): Rule["update"] {
-  const decayed = decay(numbers.weightDecay, numbers.sign);
+  const { sign } = numbers;
+  const share = fround(numbers.weightDecay);
   return (values, gradient, { steps, slots: [buffer = new Float32Array()] }, learningRate) => {
     const rate = fround(learningRate);
     const { kept, taken } = shares(numbers, steps);
     for (let i = 0; i < values.length; i++) {
       const value = values[i] ?? 0;
-      const direction = fround(
-        fround(kept * (buffer[i] ?? 0)) + taken * decayed(gradient[i] ?? 0, value),
-      );
-      buffer[i] = direction;
-      values[i] = value - rate * direction;
+      const raw = sign * (gradient[i] ?? 0);
+      const slope = share === 0 ? raw : fround(raw + share * value);
+      const average = fround(fround(kept * (buffer[i] ?? 0)) + taken * slope);
+      buffer[i] = average;
+      values[i] = value - rate * average;
     }
   };
 }
 
 function nesterovDescent(numbers: Numbers): Rule["update"] {
-  const decayed = decay(numbers.weightDecay, numbers.sign);
+  const { sign } = numbers;
+  const share = fround(numbers.weightDecay);
   const momentum = fround(numbers.momentum);
   return (values, gradient, { steps, slots: [buffer = new Float32Array()] }, learningRate) => {
     const rate = fround(learningRate);
     const { kept, taken } = shares(numbers, steps);
     for (let i = 0; i < values.length; i++) {
       const value = values[i] ?? 0;
-      const direction = decayed(gradient[i] ?? 0, value);
-      const average = fround(fround(kept * (buffer[i] ?? 0)) + taken * direction);
+      const raw = sign * (gradient[i] ?? 0);
+      const slope = share === 0 ? raw : fround(raw + share * value);
+      const average = fround(fround(kept * (buffer[i] ?? 0)) + taken * slope);
       buffer[i] = average;
-      values[i] = value - rate * fround(direction + momentum * average);
+      values[i] = value - rate * fround(slope + momentum * average);
     }
   };
 }
 
 /** How much of the buffer and of the gradient make the new buffer: the first one is the gradient itself. */
 function shares({ momentum, dampening }: Numbers, steps: number): { kept: number; taken: number } {
-  return steps === 1
-    ? { kept: 0, taken: 1 }
-    : { kept: fround(momentum), taken: fround(1 - dampening) };
-}
-
-/** The gradient that is descended: an infinite parameter without decay must not make it NaN. */
-function decay(weightDecay: number, sign: 1 | -1): (gradient: number, value: number) => number {
-  if (weightDecay === 0) return (gradient) => sign * gradient;
-  const share = fround(weightDecay);
-  return (gradient, value) => fround(sign * gradient + share * value);
+  if (steps === 1) return { kept: 0, taken: 1 };
+  return { kept: fround(momentum), taken: fround(1 - dampening) };
 }

@@ -28,19 +28,26 @@ type Operations = (Operation | null)[];
  * ```ts
  * import { Conv2d, Tensor } from "@tileconv/conv";
  * import { crossEntropy, SGD, Tape } from "@tileconv/conv/train";
+ * import { assert } from "@std/assert";
  *
  * const body = new Conv2d(1, 8, 3, { stride: 2, activation: "relu", seed: 0 });
  * const head = new Conv2d(8, 2, 3, { seed: 1 });
  * const optimizer = new SGD([...body.parameters(), ...head.parameters()], { learningRate: 0.1 });
  * const images = Tensor.randn([4, 1, 7, 7], { seed: 2 });
- * for (let step = 0; step < 10; step++) {
+ * const labels = [0, 1, 1, 0];
+ *
+ * const losses = [];
+ * for (let step = 0; step < 20; step++) {
  *   using tape = new Tape();
- *   const logits = await tape.forward(head, await tape.forward(body, images));
- *   const { gradient } = crossEntropy(logits.reshape([4, 2]), [0, 1, 1, 0]);
+ *   const features = await tape.forward(body, images);
+ *   const logits = await tape.forward(head, features);
+ *   const { loss, gradient } = crossEntropy(logits, labels);
  *   optimizer.zeroGrad();
- *   await tape.backward(logits.reshape([4, 2]), gradient);
+ *   await tape.backward(logits, gradient);
  *   optimizer.step();
+ *   losses.push(loss);
  * }
+ * assert((losses.at(-1) ?? NaN) < (losses[0] ?? NaN) / 4);
  * ```
  *
  * @example An operation of one's own

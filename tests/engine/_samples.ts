@@ -49,6 +49,11 @@ export const SAMPLES: readonly Sample[] = [
     build: (engine) => new Conv2d(64, 96, 1, { bias: false, seed: 6, engine }),
     shape: [2, 64, 14, 14],
   },
+  {
+    name: "a fully connected Conv2d",
+    build: (engine) => new Conv2d(40, 300, 5, { seed: 7, engine }),
+    shape: [3, 40, 5, 5],
+  },
 ];
 
 /** An input for a sample, always the same for the same seed. */

@@ -108,6 +108,23 @@ export const CHOSEN_CASES: Readonly<Record<string, LayerCase>> = {
     outChannels: 18,
     spatial: [3, 3],
   }),
+  "single positions that see padding": caseOf({
+    rank: 2,
+    batch: 5,
+    inChannels: 6,
+    outChannels: 18,
+    spatial: [2, 3],
+    options: { padding: 1, stride: 9, groups: 2 },
+  }),
+  "outputs of a single position": caseOf({
+    transposed: true,
+    rank: 2,
+    batch: 3,
+    inChannels: 20,
+    outChannels: 9,
+    spatial: [1, 1],
+    kernelSize: 4,
+  }),
   "channels by themselves": caseOf({
     rank: 2,
     inChannels: 20,

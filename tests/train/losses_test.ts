@@ -126,7 +126,7 @@ Deno.test("crossEntropy() says what is wrong with its labels and options", () =>
     [() => crossEntropy(logits, JSON.parse("1")), "labels must be an array of class indices or a"],
     [
       () => crossEntropy(logits, Tensor.zeros([2])),
-      "labels must have shape [2, 3], but has [2]",
+      "labels, a Tensor of probabilities, must have shape [2, 3], but has [2]",
     ],
     [() => crossEntropy(logits, logits, { ignoreIndex: 1 }), "ignoreIndex goes with class indices"],
     [

@@ -375,6 +375,7 @@ Deno.test("Tape refuses operations that it cannot run back through", async () =>
   );
   const out = { add: Tensor.zeros([1, 2]), out: Tensor.zeros([1, 2]) };
   const input = Tensor.zeros([1, 2]);
+  assertThrows(() => tape.forwardSync(JSON.parse("{}"), input), TypeError, "layer must be a layer");
   assertThrows(() => tape.forwardSync(scaling(1), input, out), TypeError, "out cannot be given");
   await assertRejects(() => tape.forward(scaling(1), input, out), TypeError, "out cannot be given");
   await assertRejects(
