@@ -1,5 +1,4 @@
 import { FileError } from "../io/files.ts";
-import { KIND_BYTES, kindOf } from "./file_kind.ts";
 import { onInterrupt } from "./interrupt.ts";
 import {
   checkPath,
@@ -50,23 +49,16 @@ export class InputFile implements Disposable {
   /**
    * Does a part of reading the file.
    *
-   * @param expected What the file must be, such as `a PNG file`.
    * @param step What may throw.
-   * @throws {FileError} What the step throws, the file called as the user does, and a file of another kind by
-   * its kind.
+   * @throws {FileError} What the step throws, the file called as the user does.
    */
-  async read<Result>(expected: string, step: (path: string) => Promise<Result>): Promise<Result> {
+  async read<Result>(step: (path: string) => Promise<Result>): Promise<Result> {
     try {
       return await step(this.path);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      const kind = error.cause instanceof SyntaxError ? await kindAt(this.path) : undefined;
-      throw new FileError(
-        kind === undefined || kind === expected
-          ? error.message.replace(`"${this.path}"`, () => this.quoted)
-          : `Cannot read ${this.quoted}: it is ${kind}, not ${expected}`,
-        { cause: error },
-      );
+      const message = error.message.replace(`"${this.path}"`, () => this.quoted);
+      throw new FileError(message, { cause: error });
     }
   }
 
@@ -95,13 +87,4 @@ function removeIfThere(path: string): void {
   } catch {
     // Whoever has removed it did what was to be done.
   }
-}
-
-/** What kind of file is there; a pipe cannot be read twice. */
-async function kindAt(path: string): Promise<string | undefined> {
-  if (!(await Deno.stat(path)).isFile) return undefined;
-  using file = await Deno.open(path);
-  const start = new Uint8Array(KIND_BYTES);
-  const length = await file.read(start) ?? 0;
-  return kindOf(start.subarray(0, length));
 }

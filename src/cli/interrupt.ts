@@ -1,5 +1,3 @@
-import { removeUnfinished } from "../io/files.ts";
-
 /** What ends a process, and what a shell then reports: 128 and the number of the signal. */
 const SIGNALS: ReadonlyMap<Deno.Signal, number> = new Map(
   Deno.build.os === "windows"
@@ -14,14 +12,13 @@ const HANDLERS: readonly (readonly [Deno.Signal, () => void])[] = [...SIGNALS].m
   [signal, code],
 ) => [signal, () => {
   for (const restore of restores.toReversed()) restore();
-  removeUnfinished();
   Deno.exit(code);
 }]);
 
 /**
- * Lets Ctrl-C and its like end the process with no unfinished file left behind.
+ * Lets Ctrl-C and its like put something right before they end the process.
  *
- * @param restore What else is to be put right.
+ * @param restore What is to be put right.
  * @returns Its disposal leaves Ctrl-C as it was.
  */
 export function onInterrupt(restore: () => void): Disposable {

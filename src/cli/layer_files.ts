@@ -81,13 +81,13 @@ function checkSources({ values, switches }: Arguments, inputs: readonly string[]
 
 async function openArray(path: string, files: DisposableStack): Promise<Source> {
   const file = files.use(await InputFile.open(path));
-  const array = await file.read(NPY.name, peekNpy);
+  const array = await file.read(peekNpy);
   return {
     name: file.name,
     subject: file.quoted,
     shape: array.shape,
     fileBytes: array.fileBytes,
-    read: () => file.read(NPY.name, () => array.read()),
+    read: () => file.read(() => array.read()),
   };
 }
 

@@ -10,6 +10,7 @@
  */
 
 import config from "../../deno.json" with { type: "json" };
+import { didYouMean } from "../base/checks.ts";
 import { END_OF_FLAGS, parseArguments } from "./args.ts";
 import { checkCommand } from "./commands/check.ts";
 import type { Command, Output } from "./command.ts";
@@ -19,6 +20,7 @@ import { filterCommand } from "./commands/filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
 import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
+import { printable } from "./report.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
 import { trainCommand } from "./commands/train.ts";
@@ -65,8 +67,7 @@ async function reported(output: Output, work: () => Promise<number>): Promise<nu
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    // Paths may hold anything, and a terminal obeys what it is sent.
-    output.warn(`error: ${message.replaceAll(/\s*\p{Cc}+\s*/gu, " ")}`);
+    output.warn(`error: ${printable(message)}`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -106,9 +107,14 @@ function helpOf(positionals: readonly string[]): string {
 function findCommand(word: string | undefined): Command {
   const names = COMMANDS.map(({ name }) => name);
   if (word?.startsWith("-")) {
-    throw new UsageError(`Name a command before the option "${word}": ${names.join(", ")}`);
+    const hint = didYouMean(word, ["--help", "--version"]);
+    throw new UsageError(
+      hint === ""
+        ? `Name a command before the option "${word}": ${names.join(", ")}`
+        : `Unknown option "${word}"${hint}`,
+    );
   }
-  const name = chooseWord("command", word, names);
+  const name = chooseWord("command", word, names, ["help", "version"]);
   const command = COMMANDS.find((command) => command.name === name);
   if (command === undefined) throw new Error(`Command "${name}" is not in the list it came from`);
   return command;

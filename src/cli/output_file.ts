@@ -1,5 +1,6 @@
 import { basename, dirname, extname, join } from "node:path";
-import { FileError, writeChunks } from "../io/files.ts";
+import { FileError, removeUnfinished, writeChunks } from "../io/files.ts";
+import { onInterrupt } from "./interrupt.ts";
 import {
   checkPath,
   checkStandardOutput,
@@ -109,7 +110,11 @@ function fileAt(path: string, { name, extension }: Format): OutputFile {
 }
 
 function writerOf(path: string): OutputFile {
-  return { name: path, isStandard: false, write: (chunks) => writeChunks(path, chunks) };
+  const write: OutputFile["write"] = async (chunks) => {
+    using _cleanup = onInterrupt(removeUnfinished);
+    await writeChunks(path, chunks);
+  };
+  return { name: path, isStandard: false, write };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,9 +1,14 @@
 /** Figures as text: rows of a name and a value, tables, and numbers with units. */
 
+/** A text in one line without control characters: paths may hold anything, and a terminal obeys what it is sent. */
+export function printable(text: string): string {
+  return text.replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, " ");
+}
+
 /** Rows of a name and a value, the values aligned. */
 export function formatFields(fields: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length));
-  return fields.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+  return fields.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n");
 }
 
 /** A table with a line under its titles. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FileError } from "../io/files.ts";
+import { failed } from "../io/files.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** What stands for standard input or output where a path is expected. */
@@ -29,7 +29,7 @@ export function printLine(text: string): void {
   try {
     for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw streamError(WRITE, error);
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw failed(WRITE, error);
   }
 }
 
@@ -82,7 +82,7 @@ export function makeFileForInput(): string {
   try {
     return Deno.makeTempFileSync({ prefix: "tileconv-" });
   } catch (error) {
-    throw streamError("put standard input aside in a file", error);
+    throw failed("put standard input aside in a file", error);
   }
 }
 
@@ -105,18 +105,6 @@ async function streaming<Result>(task: string, step: () => Promise<Result>): Pro
   try {
     return await step();
   } catch (error) {
-    throw streamError(task, error);
+    throw failed(task, error);
   }
-}
-
-function streamError(task: string, error: unknown): FileError {
-  return new FileError(`Cannot ${task}: ${reasonOf(error)}`, { cause: error });
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotCapable) {
-    return "Deno was not given the permission; run with --allow-read and --allow-write";
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\).*$/s, "").toLowerCase();
 }

@@ -1,3 +1,5 @@
+import { failed } from "../io/files.ts";
+
 /**
  * Goes to the folder that a task of this checkout was started from: `deno task` runs in the folder of the
  * configuration, and names the user's in `INIT_CWD`. Nothing is asked for: without the permissions to know
@@ -7,8 +9,12 @@ export function enterUserFolder(): void {
   if (!isGranted({ name: "env", variable: INIT_CWD }) || !isGranted({ name: "read" })) return;
   const folder = Deno.env.get(INIT_CWD);
   // Tasks of other projects, and of other programs that set the variable, run elsewhere.
-  if (folder === undefined || !isHere(checkout)) return;
-  Deno.chdir(folder);
+  if (!folder || !isHere(checkout)) return;
+  try {
+    Deno.chdir(folder);
+  } catch (error) {
+    throw failed(`go to the folder "${folder}" of ${INIT_CWD}`, error);
+  }
 }
 
 const INIT_CWD = "INIT_CWD";

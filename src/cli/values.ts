@@ -178,17 +178,21 @@ export function choiceFlag<Choice extends string>(
  * One of a few words that must be there.
  *
  * @param what What the word says, such as `filter`.
+ * @param word The word.
+ * @param choices The words.
+ * @param others What else may have been meant.
  * @throws {UsageError} If the word is missing or another one.
  */
 export function chooseWord<Choice extends string>(
   what: string,
   word: string | undefined,
   choices: readonly Choice[],
+  others: readonly string[] = [],
 ): Choice {
   if (word === undefined) throw new UsageError(`Name a ${what}: ${either(choices)}`);
   const found = choices.find((choice) => choice === word);
   if (found !== undefined) return found;
-  const hint = didYouMean(word, choices) || `, expected ${either(choices)}`;
+  const hint = didYouMean(word, [...choices, ...others]) || `, expected ${either(choices)}`;
   throw new UsageError(`Unknown ${what} "${word}"${hint}`);
 }
 

@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkOptionNames } from "../base/checks.ts";
+import { checkChoice, checkInteger, checkOptionNames, describe } from "../base/checks.ts";
 import { type Backend, compilerFor } from "./backend.ts";
 import { Pool } from "./pool.ts";
 import { Runtime, type StartPool } from "./runtime.ts";
@@ -104,6 +104,27 @@ export class Engine implements Disposable {
   /** {@linkcode Engine.close}, at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * What the engine has.
+   *
+   * @returns One line such as `Engine(backend="native", threads=2, memory=1073741824)`.
+   */
+  toString(): string {
+    return `Engine(backend=${
+      describe(this.backend)
+    }, threads=${this.threads}, memory=${this.memory})`;
+  }
+
+  /** Shows the engine as {@linkcode Engine.toString} writes it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** The same for Node.js and what imitates it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 }
 

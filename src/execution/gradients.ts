@@ -354,3 +354,19 @@ export function activationGradient(
     return at <= 0 ? lowSlope === 0 ? 0 : lowSlope * value : value;
   });
 }
+
+/** How much sums that are added up again may differ, in proportion to the largest. */
+const REPEATED = 1e-3;
+
+/** Whether an output is that of leaky sums, but for rounding. */
+export function isOutputOf(
+  { negativeSlope }: ActivationSettings,
+  { elements: sums }: Values,
+  { elements: output }: Values,
+): boolean {
+  const largest = sums.reduce((most, sum) => Math.max(most, Math.abs(sum)), 0);
+  return sums.every((sum, i) => {
+    const expected = sum > 0 ? sum : negativeSlope * sum;
+    return !(Math.abs((output[i] ?? NaN) - expected) > REPEATED * largest);
+  });
+}

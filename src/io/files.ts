@@ -1,3 +1,5 @@
+import { dirname, join, resolve } from "node:path";
+
 /** What is wrong with a file: cannot be found, opened, understood or written. The message names the file. */
 export class FileError extends Error {
   /** The class name, as in a stack trace. */
@@ -101,11 +103,14 @@ export async function writeChunks(
     await fill(path, path, { create: false }, chunks);
     return;
   }
-  const target = existing === null ? path : await writing(path, () => Deno.realPath(path));
-  const temporary = `${target}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const target = await writing(path, () => targetOf(path));
+  // The target's own name may be as long as one can be.
+  const temporary = join(dirname(target), `tileconv-${crypto.randomUUID().slice(0, 8)}.tmp`);
+  // What only some may read is not for others while it is written.
+  const mode = (existing?.mode ?? 0o666) & 0o777;
   unfinished.add(temporary);
   try {
-    await fill(path, temporary, { createNew: true }, chunks);
+    await fill(path, temporary, { createNew: true, mode }, chunks);
     await writing(path, () => replaceFile(target, temporary, existing?.mode ?? null));
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
@@ -139,7 +144,18 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
   } catch (error) {
-    throw new FileError(`Cannot make the folder "${path}": ${reasonOf(error)}`, { cause: error });
+    throw failed(`make the folder "${path}"`, error);
+  }
+}
+
+/** Where links lead to; what the last of them points at need not be there. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const link = await Deno.readLink(path).catch(() => null);
+    return link === null ? path : await targetOf(resolve(dirname(path), link));
   }
 }
 
@@ -157,7 +173,7 @@ async function reading<Result>(path: string, step: () => Promise<Result>): Promi
   try {
     return await step();
   } catch (error) {
-    throw new FileError(`Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
+    throw failed(`read "${path}"`, error);
   }
 }
 
@@ -166,7 +182,7 @@ async function writing<Result>(path: string, step: () => Promise<Result>): Promi
   try {
     return await step();
   } catch (error) {
-    throw new FileError(`Cannot write "${path}": ${reasonOf(error)}`, { cause: error });
+    throw failed(`write "${path}"`, error);
   }
 }
 
@@ -190,15 +206,22 @@ async function replaceFile(path: string, temporary: string, mode: number | null)
   await Deno.rename(temporary, path);
 }
 
+/** The error of a task, such as `read "a.png"`, that the system or Deno refuses. */
+export function failed(task: string, error: unknown): FileError {
+  return new FileError(`Cannot ${task}: ${reasonOf(error)}`, { cause: error });
+}
+
 /** The reason of a failed file operation without the system call and path that Deno's message adds. */
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
   if (error instanceof Deno.errors.AlreadyExists) return "a file is in its place";
   if (error instanceof Deno.errors.NotADirectory) return "a part of its path is not a folder";
-  if (error instanceof Deno.errors.NotCapable) {
-    return "Deno was not given the permission; run with --allow-read and --allow-write";
-  }
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Deno.errors.NotCapable) {
+    // For devices it wants more than the permission to read or write.
+    const [flag = "--allow-all"] = /--allow-[a-z]+/.exec(message) ?? [];
+    return `Deno was not given the permission; run with ${flag}`;
+  }
   return message.replace(/ \(os error \d+\).*$/s, "").toLowerCase();
 }

@@ -10,6 +10,7 @@ import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   activationGradient,
   inputGradientPass,
+  isOutputOf,
   isSeenInOutput,
   type Pass,
   sumOverOutputs,
@@ -110,7 +111,7 @@ function copied(values: Values): Values {
 }
 
 function resolveRequest(
-  { convolution: { settings, activation }, call, weight, bias }: Subject,
+  { convolution: { settings }, call, weight, bias }: Subject,
   gradOutput: unknown,
   options: BackwardOptions,
 ): Request {
@@ -133,7 +134,7 @@ function resolveRequest(
   }
   return {
     gradient,
-    output: isSeenInOutput(activation) ? given : null,
+    output: given,
     wantsInput: input,
     wantsParameters: parameters,
   };
@@ -198,20 +199,28 @@ function* beforeActivation(
   { gradient, output }: Request,
   keep: (values: Values) => Values,
 ): Passes<Reached> {
-  const { activation, algorithm } = convolution;
+  const { activation, algorithm, settings } = convolution;
   if (activation.activation === null) return { gradient, operands };
   const activated = (gradient: Values, values: Values | undefined) =>
     new ArrayValues(
       activationGradient(activation, gradient.elements, values?.elements ?? new Float32Array()),
     );
-  if (output !== null) return { gradient: activated(gradient, output), operands };
+  if (output !== null && isSeenInOutput(activation)) {
+    return { gradient: activated(gradient, output), operands };
+  }
   const kept = {
     ...operands,
     input: keep(operands.input),
     weight: keep(new ArrayValues(operands.weight)).elements,
   };
-  const keptGradient = keep(gradient);
+  const [keptGradient, keptOutput] = [keep(gradient), output && keep(output)];
   const [sums] = yield [sumsPass(geometry, operands, algorithm)];
+  if (keptOutput !== null && sums !== undefined && !isOutputOf(activation, sums, keptOutput)) {
+    throw new RangeError(
+      `${settings.name}: output is not what the layer makes of the input; where something was added to it, ` +
+        `its gradient cannot be told with a negativeSlope of ${activation.negativeSlope}`,
+    );
+  }
   return { gradient: activated(keptGradient, sums), operands: kept };
 }
 

@@ -12,6 +12,11 @@ Deno.test("formatFields() aligns the values", () => {
   assertEquals(formatFields([["a", "1"], ["long", "2"]]), "a     1\nlong  2");
 });
 
+Deno.test("formatFields() keeps a value in its line, and from commanding the terminal", () => {
+  const value = "a\n b\x1b[31mc\x9bd\u2028e\x7f";
+  assertEquals(formatFields([["file", value]]), "file  a b [31mc d e ");
+});
+
 Deno.test("formatTable() makes every column as wide as its widest cell", () => {
   assertEquals(formatTable(["a", "b"], [["long", "1"]]), "a     b\n----  -\nlong  1");
 });

@@ -68,7 +68,7 @@ Deno.test("Broken streams are one line and exit code 1", UNIX, async () => {
       "TMPDIR=./no tileconv filter blur - o.png < a.png",
       "Cannot put standard input aside in a file",
     ],
-    ["tileconv filter blur - o.png < .", "Cannot read standard input: is a directory"],
+    ["tileconv filter blur - o.png < .", "Cannot read standard input: it is a folder"],
     [
       `{ tileconv filter blur a.png -; echo "code $?" >&2; } | true`,
       "Cannot write standard output: broken pipe",
@@ -128,6 +128,31 @@ async function interruptReading(signal: Deno.Signal, code: number): Promise<void
   await writer.close().catch(() => {});
 }
 
+Deno.test("Ctrl-C leaves nothing of an output that is being written", UNIX, async () => {
+  using folder = new TestFolder();
+  const program = `
+import { outputsOf } from ${
+    JSON.stringify(new URL("../../src/cli/output_file.ts", import.meta.url))
+  };
+const [output] = await outputsOf(["a.npy"], "b.npy", { name: "a .npy file", extension: ".npy" });
+await output.write((async function* () {
+  while (true) {
+    yield new Uint8Array(1);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+})());`;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["eval", program],
+    cwd: folder.path,
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  while (folder.names().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  process.kill("SIGINT");
+  assertEquals((await process.status).code, 130);
+  assertEquals(folder.names(), []);
+});
+
 const ROOT = new URL("../..", import.meta.url).pathname;
 const MAY_KNOW = ["--allow-env=INIT_CWD"];
 
@@ -169,5 +194,10 @@ Deno.test("A task whose folder is gone fails instead of writing elsewhere", asyn
   const env = { INIT_CWD: "/no/such/folder" };
   const { code, out, err } = await spawnMain(["info"], ROOT, MAY_KNOW, env);
   assertEquals([code, out], [1, ""]);
-  assertMatch(err, /^error: [^\n]+\n$/);
+  const reason = "there is no such file or folder";
+  assertEquals(err, `error: Cannot go to the folder "/no/such/folder" of INIT_CWD: ${reason}\n`);
+});
+
+Deno.test("An empty INIT_CWD names no folder", async () => {
+  assertEquals((await spawnMain(["info"], ROOT, MAY_KNOW, { INIT_CWD: "" })).code, 0);
 });

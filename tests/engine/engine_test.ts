@@ -412,3 +412,8 @@ Deno.test("A frozen layer's waiting calls compute with the weights of their time
   for (const output of await Promise.all(later)) assertEquals(output.data, loaded);
   assertEquals(layer.forwardSync(x).data, loaded);
 });
+
+Deno.test("Deno.inspect() shows what an engine has", () => {
+  using engine = new Engine({ threads: 1, memory: 2 ** 21, backend: "wasm" });
+  assertEquals(Deno.inspect(engine), 'Engine(backend="wasm", threads=1, memory=2097152)');
+});

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { FileError, readBytes, writeBytes } from "../../src/io/files.ts";
+import { FileError, readBytes, writeBytes, writeChunks } from "../../src/io/files.ts";
 import { TestFolder } from "../_folder.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -58,4 +58,73 @@ Deno.test({
     await writeBytes("/dev/null", Uint8Array.of(1));
     assertEquals(Deno.statSync("/dev/null").isCharDevice, true);
   },
+});
+
+Deno.test({
+  name: "writeBytes() writes where a link leads to, also if nothing is there yet",
+  ignore: isWindows,
+  async fn() {
+    using folder = new TestFolder();
+    Deno.mkdirSync(folder.file("deep"));
+    Deno.symlinkSync("deep/second", folder.file("first"));
+    Deno.symlinkSync("../a", folder.file("deep/second"));
+    await writeBytes(folder.file("first"), Uint8Array.of(65));
+    assertEquals(folder.names(), ["a", "deep", "first"]);
+    assertEquals(Deno.lstatSync(folder.file("a")).isFile, true);
+    Deno.symlinkSync("loop", folder.file("loop"));
+    await assertRejects(() => writeBytes(folder.file("loop"), Uint8Array.of(1)), FileError);
+    assertEquals(folder.names(), ["a", "deep", "first", "loop"]);
+  },
+});
+
+Deno.test({
+  name: "writeChunks() lets nobody read half of a file who may not read the whole",
+  ignore: isWindows,
+  async fn() {
+    using folder = new TestFolder();
+    Deno.writeTextFileSync(folder.file("a"), "old");
+    Deno.chmodSync(folder.file("a"), 0o600);
+    const modes: number[] = [];
+    await writeChunks(
+      folder.file("a"),
+      (function* () {
+        yield Uint8Array.of(1);
+        for (const name of folder.names()) modes.push(Deno.statSync(folder.file(name)).mode ?? 0);
+      })(),
+    );
+    assertEquals(modes.map((mode) => mode & 0o777), [0o600, 0o600]);
+  },
+});
+
+Deno.test("writeBytes() takes the longest name that a file can have", async () => {
+  using folder = new TestFolder();
+  const name = "n".repeat(255);
+  await writeBytes(folder.file(name), Uint8Array.of(1));
+  assertEquals(folder.names(), [name]);
+});
+
+Deno.test("A permission that is missing is the one that Deno asks for", async () => {
+  const cases = [
+    [
+      new Deno.errors.NotCapable(
+        'Requires read access to "a", run again with the --allow-read flag',
+      ),
+      "--allow-read",
+    ],
+    [
+      new Deno.errors.NotCapable('Requires all access to "a", run again with the --allow-all flag'),
+      "--allow-all",
+    ],
+    [new Deno.errors.NotCapable("No"), "--allow-all"],
+  ] as const;
+  const { readFile } = Deno;
+  try {
+    for (const [error, flag] of cases) {
+      Deno.readFile = () => Promise.reject(error);
+      const message = `Cannot read "a": Deno was not given the permission; run with ${flag}`;
+      assertEquals((await assertRejects(() => readBytes("a"), FileError)).message, message);
+    }
+  } finally {
+    Deno.readFile = readFile;
+  }
 });

@@ -249,3 +249,15 @@ Deno.test("Weight gradients are summed up in parts where memory is short", () =>
     assertClose(actual ?? null, Float64Array.from(expected?.data ?? []), `${shape}, in parts,`);
   }
 });
+
+Deno.test("backward() refuses an output that does not tell where its sums were negative", () => {
+  const { layer, input, sums } = activated("leakyRelu", -0.5);
+  const add = Tensor.randn(sums.shape, { seed: 9 });
+  const output = layer.forwardSync(input, { add });
+  assertThrows(
+    () => layer.backwardSync(input, sums, { output }),
+    RangeError,
+    "output is not what the layer makes of the input",
+  );
+  assertStrictEquals(layer.weight.grad, null);
+});

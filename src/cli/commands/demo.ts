@@ -1,11 +1,12 @@
 import type { Engine } from "../../engine/engine.ts";
-import { makeFolder } from "../../io/files.ts";
+import { makeFolder, removeUnfinished } from "../../io/files.ts";
 import { writePng } from "../../io/pictures/png.ts";
 import type { Layer } from "../../layers/layer.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Arguments } from "../args.ts";
 import type { Command, Output } from "../command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "../engine_options.ts";
+import { onInterrupt } from "../interrupt.ts";
 import { CHART_SIZE, drawChart } from "../pictures/chart.ts";
 import { compareWithPlainLoop, LAYER_CALLS } from "../pictures/comparison.ts";
 import type { Panel } from "../pictures/contact_sheet.ts";
@@ -14,7 +15,7 @@ import { exhibits } from "../pictures/exhibits.ts";
 import type { SpeedRow } from "../pictures/speed_table.ts";
 import { speedRow, speedTable } from "../pictures/speed_table.ts";
 import { startProgress } from "../progress.ts";
-import { formatJson } from "../report.ts";
+import { formatJson, printable } from "../report.ts";
 import { checkNoMore } from "../values.ts";
 
 const DEFAULT_FOLDER = "demo";
@@ -49,6 +50,7 @@ async function runDemo(args: Arguments, output: Output): Promise<number> {
   using engine = await startEngine(args);
   await makeFolder(folder);
   const { sheet, rows } = await drawSheet(engine, output);
+  using _cleanup = onInterrupt(removeUnfinished);
   await writePng(`${folder}/${SHEET_NAME}`, { pixels: sheet, bitDepth: 8 });
   const path = await Deno.realPath(`${folder}/${SHEET_NAME}`);
   output.print(
@@ -100,7 +102,7 @@ function describe(path: string, rows: readonly Row[], engine: Engine): string {
 median of ${LAYER_CALLS} calls.
 Plain JS: the same sums in nested loops over typed arrays, on one thread.
 The results agree to ${difference.toExponential(0)}.`,
-    `The contact sheet:\n${path}`,
+    `The contact sheet:\n${printable(path)}`,
     "Try: deno task cli filter blur photo.png blurred.png",
   ].join("\n\n");
 }

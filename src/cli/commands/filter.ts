@@ -15,7 +15,7 @@ import type { Format, OutputFile } from "../output_file.ts";
 import { outputsOf } from "../output_file.ts";
 import type { Progress } from "../progress.ts";
 import { startProgress } from "../progress.ts";
-import { formatFields, formatJson, formatSeconds } from "../report.ts";
+import { formatFields, formatJson, formatSeconds, printable } from "../report.ts";
 import type { Strip } from "../pictures/strips.ts";
 import { filterStrips, planStrips } from "../pictures/strips.ts";
 import { UsageError } from "../usage_error.ts";
@@ -125,7 +125,7 @@ async function findJobs(args: Arguments, files: DisposableStack): Promise<readon
   const jobs: Job[] = [];
   for (const [index, target] of targets.entries()) {
     const file = files.use(await InputFile.open(paths[index] ?? ""));
-    jobs.push({ file, picture: await file.read(PNG.name, peek), target });
+    jobs.push({ file, picture: await file.read(peek), target });
   }
   return jobs;
 }
@@ -169,8 +169,10 @@ async function filterPicture(
 ): Promise<Outcome> {
   let seconds = 0;
   using progress = startProgress("rows", picture.height, output.terminal);
-  const raster = await file.read(PNG.name, () => picture.read());
-  for (const warning of raster.warnings) output.warn(`warning: ${file.name}: ${warning}`);
+  const raster = await file.read(() => picture.read());
+  for (const warning of raster.warnings) {
+    output.warn(printable(`warning: ${file.name}: ${warning}`));
+  }
   const { width, height, channels, bitDepth } = raster;
   const filter = build(channels);
   const { windowRows } = planStrips(filter, raster);

@@ -1,6 +1,7 @@
 import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { kindOf } from "../file_kind.ts";
 import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
 import { parseNpyHeader } from "./npy_header.ts";
 import type { ElementType } from "./npy_types.ts";
@@ -92,6 +93,8 @@ export function decodeNpy(bytes: Uint8Array): Tensor {
   const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset);
   const tensor = Tensor.zeros(shape);
   const { data } = tensor;
+  // The sizes beside a 0 may be anything, and are not counted through.
+  if (data.length === 0) return tensor;
   // In C order all elements follow one another, in Fortran order those along the first axis.
   const [length = 1, ...others] = fortranOrder ? shape : [data.length];
   const columns = product(others);
@@ -190,7 +193,12 @@ function checkMagic(bytes: Uint8Array): void {
   if (bytes.length === 0) throw new SyntaxError("it is empty; expected a .npy file");
   const present = Math.min(bytes.length, MAGIC.length);
   if (MAGIC.subarray(0, present).some((byte, index) => byte !== bytes[index])) {
-    throw new SyntaxError("it is not a .npy file; NumPy writes one with numpy.save()");
+    const kind = kindOf(bytes);
+    throw new SyntaxError(
+      kind === undefined
+        ? "it is not a .npy file; NumPy writes one with numpy.save()"
+        : `it is ${kind}, not a .npy file`,
+    );
   }
   if (bytes.length < MAGIC.length + 2) throw new SyntaxError("it ends early, inside its header");
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { kindOf } from "../file_kind.ts";
 import { checksum, CHUNK_FRAME, HEADER_LENGTH, SIGNATURE } from "./png_chunks.ts";
 
 /** The colour types of the specification. */
@@ -120,13 +121,6 @@ export function findData(bytes: Uint8Array): number {
   return at;
 }
 
-/** Files that are often given the wrong name. */
-const OTHER_FILES: readonly (readonly [name: string, at: number, start: readonly number[]])[] = [
-  ["JPEG", 0, [0xff, 0xd8, 0xff]],
-  ["GIF", 0, [0x47, 0x49, 0x46, 0x38]],
-  ["WebP", 8, [0x57, 0x45, 0x42, 0x50]],
-];
-
 function checkSignature(bytes: Uint8Array): void {
   if (bytes.length === 0) throw new SyntaxError("it is empty; expected a PNG file");
   const begins = (start: ArrayLike<number>, at: number) =>
@@ -137,9 +131,9 @@ function checkSignature(bytes: Uint8Array): void {
   if (begins(SIGNATURE.subarray(1, 4), 1)) {
     throw damaged("its first bytes were changed, as if it were text");
   }
-  const other = OTHER_FILES.find(([, at, start]) => begins(start, at));
+  const kind = kindOf(bytes);
   throw new SyntaxError(
-    `it is not a PNG file${other === undefined ? "" : ` but a ${other[0]} file`}`,
+    kind === undefined ? "it is not a PNG file" : `it is ${kind}, not a PNG file`,
   );
 }
 
@@ -147,7 +141,9 @@ function readHeader(bytes: Uint8Array): PngHeader {
   checkSignature(bytes);
   const { type, data } = chunkAt(bytes, SIGNATURE.length);
   if (type !== "IHDR" || data.length !== HEADER_LENGTH) {
-    throw damaged("it does not begin with a header");
+    throw damaged(
+      `it begins with a part "${type}" of ${data.length} bytes; expected "IHDR" of ${HEADER_LENGTH}`,
+    );
   }
   const view = viewOf(data);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];

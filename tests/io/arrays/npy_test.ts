@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FileError } from "../../../src/io/files.ts";
 import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../../../src/io/arrays/npy.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { headerOf, makeNpy } from "./_npy.ts";
 import { TestFolder } from "../../_folder.ts";
 import { hasNumpy, runPython } from "../../_numpy.ts";
 
@@ -111,7 +112,7 @@ np.savez(f"{folder}/many.npz", a=np.ones(3), b=np.ones(3))
     const cases = [
       ["object.npy", "it holds Python objects"],
       ["record.npy", "it holds records"],
-      ["many.npz", "it is not a .npy file"],
+      ["many.npz", "it is a ZIP archive, as .npz and .pt files are, not a .npy file"],
     ] as const;
     for (const [name, message] of cases) {
       await assertRejects(() => readNpy(folder.file(name)), FileError, message);
@@ -145,4 +146,12 @@ print("equal", end="")
     );
     assertEquals(printed, "equal");
   },
+});
+
+Deno.test("decodeNpy() does not count through the sizes beside a 0", () => {
+  for (const shape of ["(0, 1099511627776)", "(1099511627776, 0)", "(0, 65536, 65536, 65536)"]) {
+    for (const fortran of ["True", "False"]) {
+      assertEquals(decodeNpy(makeNpy(headerOf("'<f4'", shape, fortran))).size, 0);
+    }
+  }
 });

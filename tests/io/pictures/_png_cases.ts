@@ -389,7 +389,7 @@ function wrongHeaders(): readonly WrongPng[] {
     {
       name: "a header of 14 bytes",
       bytes: pngOf(chunk("IHDR", [...headerOf(RGB).slice(8, 21), 0]), data(RGB), chunk("IEND")),
-      message: `${DAMAGED} (it does not begin with a header)`,
+      message: `${DAMAGED} (it begins with a part "IHDR" of 14 bytes; expected "IHDR" of 13)`,
     },
     {
       name: "a header with a wrong checksum",
@@ -399,7 +399,12 @@ function wrongHeaders(): readonly WrongPng[] {
     {
       name: "a text before the header",
       bytes: pngOf(chunk("tEXt"), headerOf(RGB), data(RGB), chunk("IEND")),
-      message: "it does not begin with a header",
+      message: 'it begins with a part "tEXt" of 0 bytes; expected "IHDR" of 13',
+    },
+    {
+      name: "a file of Apple's own kind",
+      bytes: pngOf(chunk("CgBI", [0x50, 0, 0x20, 2]), headerOf(RGB), data(RGB), chunk("IEND")),
+      message: 'it begins with a part "CgBI" of 4 bytes',
     },
     {
       name: "two headers",
@@ -540,9 +545,9 @@ function wrongFiles(): readonly WrongPng[] {
   const cases: readonly (readonly [string, Uint8Array, string])[] = [
     ["nothing", new Uint8Array(), "it is empty; expected a PNG file"],
     ["a text", latin1("hello, world"), "it is not a PNG file"],
-    ["a JPEG file", Uint8Array.from(jpeg), "it is not a PNG file but a JPEG file"],
-    ["a GIF file", latin1("GIF89a"), "it is not a PNG file but a GIF file"],
-    ["a WebP file", latin1("RIFF\x24\0\0\0WEBPVP8 "), "it is not a PNG file but a WebP file"],
+    ["a JPEG file", Uint8Array.from(jpeg), "it is a JPEG picture, not a PNG file"],
+    ["a GIF file", latin1("GIF89a"), "it is a GIF picture, not a PNG file"],
+    ["a WebP file", latin1("RIFF\x24\0\0\0WEBPVP8 "), "it is a WebP picture, not a PNG file"],
     ["line ends of Unix", latin1(text.replace("\r\n", "\n")), "its first bytes were changed"],
     ["seven bits", right.map((byte) => byte & 127), "its first bytes were changed"],
     ["the signature alone", right.slice(0, 8), "it ends early"],

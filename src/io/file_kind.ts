@@ -32,12 +32,12 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** As many bytes as tell what a file is. */
-export const KIND_BYTES: number = Math.max(
+const KIND_BYTES = Math.max(
   ...KINDS.map(({ offset, bytes }) => offset + bytes.length),
 );
 
 /**
- * What a file is that begins with some bytes.
+ * What a file is that begins with some bytes: what is said of one that has the wrong name.
  *
  * @returns Its kind with an article, such as `a JPEG picture`, or `undefined` if it is none of those known here.
  */
