@@ -14,6 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["bench"],
   ["src/cli/main.ts"],
   ["src/cli/commands"],
+  ["src/cli/training"],
   ["src/cli/pictures"],
   ["src/cli"],
   ["mod.ts"],

@@ -11,11 +11,16 @@ export interface Options {
   };
 }
 
+/** What the format names besides the bar's own figures. */
+export interface Payload {
+  readonly state: string;
+}
+
 /** A bar that is redrawn in place. */
 export class SingleBar {
   constructor(options: Options, preset: Preset);
-  start(total: number, startValue: number): void;
-  increment(by: number): void;
+  start(total: number, startValue: number, payload: Payload): void;
+  increment(by: number, payload: Partial<Payload>): void;
   stop(): void;
 }
 

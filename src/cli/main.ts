@@ -23,6 +23,7 @@ import { consoleTerminal } from "./progress.ts";
 import { printable } from "./report.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
+import { trainCommand } from "./commands/train.ts";
 import { printLine } from "./standard_streams.ts";
 import { UsageError } from "./usage_error.ts";
 import { enterUserFolder } from "./user_folder.ts";
@@ -39,6 +40,7 @@ const COMMANDS: readonly Command[] = [
   checkCommand,
   infoCommand,
   demoCommand,
+  trainCommand,
 ];
 
 const CONSOLE: Output = {

@@ -20,8 +20,12 @@ export function consoleTerminal(): Terminal | undefined {
 
 /** A bar that shows how much of some work is done. */
 export interface Progress extends Disposable {
-  /** One more piece is done, or several. */
-  advance(pieces?: number): void;
+  /**
+   * One more piece is done, or several.
+   *
+   * @param state What is said of it behind the bar.
+   */
+  advance(pieces?: number, state?: string): void;
 }
 
 /**
@@ -40,7 +44,7 @@ export function startProgress(
   const bar = terminal === undefined ? null : new SingleBar({
     format: `{bar} {value} of {total} ${what}, ${
       total === 1 ? "{duration_formatted} so far" : "{eta_formatted} left"
-    }`,
+    }{state}`,
     hideCursor: true,
     clearOnComplete: true,
     // While one piece takes long, the time goes on.
@@ -48,9 +52,10 @@ export function startProgress(
     stream: terminal,
   }, Presets.shades_classic);
   const interrupt = onInterrupt(() => bar?.stop());
-  bar?.start(total, 0);
+  bar?.start(total, 0, { state: "" });
   return {
-    advance: (pieces = 1) => bar?.increment(pieces),
+    advance: (pieces = 1, state) =>
+      bar?.increment(pieces, state === undefined ? {} : { state: `, ${state}` }),
     [Symbol.dispose]: () => {
       interrupt[Symbol.dispose]();
       bar?.stop();

@@ -18,6 +18,8 @@ const GLYPHS: Readonly<Record<string, string>> = {
   A: "03 4d 4d 83|16 76",
   E: "7d 0d 0d 03 03 73|08 68",
   G: "8a 8d 0d 03 83 88 88 58",
+  K: "0d 03|7d 08|2a 73",
+  L: "0d 03 03 73",
   S: "7b 6d 0d 09 77 73 13 05",
   T: "0d 8d|4d 43",
   a: "6a 63|3a 0a 03 63 6a 3a",

@@ -1,0 +1,95 @@
+import { unzipSync, zipSync } from "fflate";
+import { decodeNpy, encodeNpy } from "../../io/arrays/npy.ts";
+import { decodeNamed, FileError, readBytes } from "../../io/files.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { DigitTraining } from "./digit_training.ts";
+
+/** What the names of the optimizer's tensors begin with. */
+const OPTIMIZER = "optimizer.";
+const LOSSES = "losses";
+const SETTINGS = "settings.json";
+
+/** More bytes than a training has are not unpacked. */
+const MOST_BYTES = 2 ** 28;
+
+/**
+ * All of a training in a file that NumPy reads, too: an `.npz` with the parameters by layer, what the optimizer
+ * remembers, the losses of the steps so far, and the settings beside them.
+ */
+export function encodeCheckpoint(training: DigitTraining): Uint8Array {
+  const arrays: Record<string, Tensor> = { [LOSSES]: Tensor.from(training.losses) };
+  training.layers.forEach((layer, index) => {
+    for (const [name, tensor] of Object.entries(layer.stateDict())) {
+      arrays[`${index}.${name}`] = tensor;
+    }
+  });
+  for (const [name, tensor] of Object.entries(training.optimizer.stateDict())) {
+    arrays[OPTIMIZER + name] = tensor;
+  }
+  const files: Record<string, Uint8Array> = {
+    [SETTINGS]: new TextEncoder().encode(JSON.stringify(training.settings)),
+  };
+  for (const [name, tensor] of Object.entries(arrays)) files[`${name}.npy`] = encodeNpy(tensor);
+  return zipSync(files, { level: 0 });
+}
+
+/**
+ * Brings a training to where another one was left.
+ *
+ * @param path A file of what {@linkcode encodeCheckpoint} made.
+ * @throws {FileError} If it cannot be read, or is of a training with other settings.
+ */
+export async function resumeFrom(path: string, training: DigitTraining): Promise<void> {
+  const bytes = await readBytes(path);
+  decodeNamed(path, () => decodeCheckpoint(bytes, training));
+}
+
+function decodeCheckpoint(bytes: Uint8Array, training: DigitTraining): void {
+  const files = unpack(bytes);
+  const settings = files.get(SETTINGS);
+  if (settings === undefined) throw new SyntaxError("it is not a training that was left");
+  const text = new TextDecoder().decode(settings);
+  if (text !== JSON.stringify(training.settings)) {
+    throw new SyntaxError(`it is of a training with other settings: ${text}`);
+  }
+  const tensors = new Map<string, Tensor>();
+  for (const [name, file] of files) {
+    if (name.endsWith(".npy")) tensors.set(name.slice(0, -".npy".length), decodeNpy(file));
+  }
+  const dictOf = (prefix: string) =>
+    Object.fromEntries(
+      [...tensors].filter(([name]) => name.startsWith(prefix))
+        .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+    );
+  training.optimizer.loadStateDict(dictOf(OPTIMIZER));
+  training.layers.forEach((layer, index) => layer.loadStateDict(dictOf(`${index}.`)));
+  training.losses.splice(0, Infinity, ...tensors.get(LOSSES)?.data ?? []);
+}
+
+function unpack(bytes: Uint8Array): Map<string, Uint8Array> {
+  let left = MOST_BYTES;
+  try {
+    const files = unzipSync(bytes, {
+      filter: ({ originalSize }) => {
+        left -= originalSize;
+        if (left < 0) throw new RangeError("it unpacks to more than a training has");
+        return true;
+      },
+    });
+    return new Map(Object.entries(files));
+  } catch (error) {
+    const reason = error instanceof RangeError ? error.message : "it is not a ZIP archive";
+    throw new SyntaxError(reason, { cause: error });
+  }
+}
+
+/** Writes a checkpoint at once, for a process that is about to end. */
+export function writeCheckpointSync(path: string, training: DigitTraining): void {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    Deno.writeFileSync(temporary, encodeCheckpoint(training));
+    Deno.renameSync(temporary, path);
+  } catch (error) {
+    throw new FileError(`Cannot write "${path}": ${error}`, { cause: error });
+  }
+}
