@@ -64,6 +64,11 @@ const KINDS: readonly LayerKind[] = [false, true].flatMap((transposed) =>
   }))
 );
 
+/** Whether a word is what the command line calls a layer. */
+export function isLayerName(word: string): boolean {
+  return KINDS.some(({ name }) => name.toLowerCase() === word.toLowerCase());
+}
+
 /** The flags that describe a layer. */
 export const LAYER_FLAGS: readonly Flag[] = [
   { name: "in-channels", value: "n", description: "channels of the input" },

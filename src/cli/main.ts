@@ -20,6 +20,7 @@ import { filterCommand } from "./commands/filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
 import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
+import { isLayerName } from "./layer_options.ts";
 import { printable } from "./report.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
@@ -113,6 +114,9 @@ function findCommand(word: string | undefined): Command {
         ? `Name a command before the option "${word}": ${names.join(", ")}`
         : `Unknown option "${word}"${hint}`,
     );
+  }
+  if (word !== undefined && isLayerName(word)) {
+    throw new UsageError(`Unknown command "${word}", did you mean "run ${word}"?`);
   }
   const name = chooseWord("command", word, names, ["help", "version"]);
   const command = COMMANDS.find((command) => command.name === name);

@@ -7,7 +7,7 @@ import { TestFolder } from "../_folder.ts";
 import { IS_X64_LINUX } from "../codegen/_native.ts";
 import { runMain, spawnMain } from "./_cli.ts";
 
-const COMMANDS = ["run", "shape", "explain", "filter", "check", "info", "demo"];
+const COMMANDS = ["run", "shape", "explain", "filter", "check", "info", "demo", "train"];
 
 Deno.test("--help of the program and of every command goes through a pipe", async () => {
   const endings = await Promise.all(
@@ -57,7 +57,7 @@ Deno.test("help and version are words and flags", async () => {
 
 Deno.test("A wrong command or flag is one line on standard error and exit code 2", async () => {
   const cases: readonly [string[], string][] = [
-    [[], "Name a command: run, shape, explain, filter, check, info or demo"],
+    [[], "Name a command: run, shape, explain, filter, check, info, demo or train"],
     [["rum"], 'Unknown command "rum", did you mean "run"?'],
     [["--json", "info"], 'Name a command before the option "--json": run, shape,'],
     [["-x"], 'Name a command before the option "-x"'],

@@ -14,7 +14,8 @@ const LAYERS = "expected conv1d, conv2d, conv3d, convtranspose1d, convtranspose2
 
 /** The command line is wrong: exit code 2. */
 const USAGE: readonly Mistake[] = [
-  ["''", 'Unknown command "", expected run, shape, explain, filter, check, info or demo'],
+  ["conv2d --kernel-size 3", 'Unknown command "conv2d", did you mean "run conv2d"?'],
+  ["''", 'Unknown command "", expected run, shape, explain, filter, check, info, demo or train'],
   ["RUN", 'Unknown command "RUN", did you mean "run"?'],
   ["constructor", 'Unknown command "constructor", expected run, shape,'],
   ["--threads 2 info", 'Name a command before the option "--threads": run, shape,'],

@@ -1,5 +1,6 @@
 import { describeShape } from "../../base/checks.ts";
 import type { PeekedPng } from "../../io/pictures/png.ts";
+import { FileError } from "../../io/files.ts";
 import { DEFAULT_MOST_PIXELS, peekPng } from "../../io/pictures/png.ts";
 import type { Lines } from "../../io/pictures/png_chunks.ts";
 import { pngChunks } from "../../io/pictures/png_chunks.ts";
@@ -121,11 +122,19 @@ async function findJobs(args: Arguments, files: DisposableStack): Promise<readon
   if (paths.length === 0) throw new UsageError("Name the PNG file to write");
   const mostPixels = integerFlag(args, "max-pixels", 1) ?? DEFAULT_MOST_PIXELS;
   const targets = await outputsOf(paths, target, PNG);
-  const peek = (path: string) => peekPng(path, { mostPixels });
+  const peek = (path: string) => peekPng(path, { mostPixels: Infinity });
   const jobs: Job[] = [];
   for (const [index, target] of targets.entries()) {
     const file = files.use(await InputFile.open(paths[index] ?? ""));
-    jobs.push({ file, picture: await file.read(peek), target });
+    const picture = await file.read(peek);
+    const { width, height } = picture;
+    if (width * height > mostPixels) {
+      throw new FileError(
+        `Cannot read ${file.quoted}: it has ${width} x ${height} pixels, more than the ${mostPixels} ` +
+          `that may be read; allow more with --max-pixels`,
+      );
+    }
+    jobs.push({ file, picture, target });
   }
   return jobs;
 }
