@@ -56,7 +56,9 @@ Deno.test("The README's command lines do what they say", async () => {
   await writePng(folder.file("photo.png"), { pixels, bitDepth: 8 });
   await writeNpy(folder.file("x.npy"), Tensor.randn([2, 16, 10, 12], { seed: 0 }));
   const [script = ""] = found(/^```sh\n((?:.*deno task cli .*\n)+)```$/gm);
-  const commands = script.replaceAll("deno task cli", "tileconv");
+  // Nobody's tests are to fetch digits and learn them.
+  const commands = script.replaceAll(/.*train digits\n/g, "")
+    .replaceAll("deno task cli", "tileconv");
   const { code, err } = await runShell(`set -e\n${commands}`, folder.path);
   assertEquals(code, 0, err);
   const written = [
