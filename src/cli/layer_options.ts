@@ -10,7 +10,8 @@ import {
   ConvTranspose2d,
   ConvTranspose3d,
 } from "../layers/conv_transpose.ts";
-import type { ForwardOptions, Layer, LayerOptions } from "../layers/layer.ts";
+import type { Layer } from "../layers/layer.ts";
+import type { ForwardOptions, LayerOptions } from "../layers/options.ts";
 import type { ConvSettings, Padding, Size, SizeOptions } from "../convolution/settings.ts";
 import { PADDING_MODES, resolveSettings } from "../convolution/settings.ts";
 import type { Tensor } from "../tensor/tensor.ts";

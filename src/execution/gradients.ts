@@ -18,7 +18,7 @@ import type { Geometry, Triple } from "../convolution/geometry.ts";
 import { padSegments } from "../convolution/padding.ts";
 import { allowsWinograd } from "../kernels/winograd/applies.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
-import type { Operands } from "./convolve.ts";
+import type { Operands } from "./operands.ts";
 
 /** A convolution, and what its output is made into. */
 export interface Pass {

@@ -9,7 +9,7 @@ import type { Algorithm } from "../convolution/algorithm.ts";
 import type { ConvSettings, SizeOptions, Subject } from "../convolution/settings.ts";
 import { resolveSettings } from "../convolution/settings.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
-import type { Operands } from "../execution/convolve.ts";
+import type { Operands } from "../execution/operands.ts";
 import { convolve, convolveSync } from "../execution/convolve.ts";
 import { type Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";

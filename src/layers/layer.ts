@@ -31,8 +31,6 @@ import { Parameter, tensorOfParameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";
 import { checkStateDict } from "./state.ts";
 
-export type { ForwardOptions, LayerOptions } from "./options.ts";
-
 let settingsOfLayer: (layer: Layer) => ConvSettings;
 
 /**
