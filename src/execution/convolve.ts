@@ -149,7 +149,8 @@ function* runWhole(runtime: Runtime, piece: PlannedPiece, operands: StagedOperan
  * Sees to it that there is room, and borrows the operands that the kernels can read where they lie,
  * unless that is in the way of the rest.
  */
-function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperands): Room {
+function borrow(runtime: Runtime, plan: Plan, operands: StagedOperands): Room {
+  const { input, add, weight, frozenKey, call } = operands;
   const loans = new Map<number, Loan>();
   let lent = 0;
   const reaches = call !== "started" && mayReachArrays(runtime, call);
@@ -161,6 +162,13 @@ function borrow(runtime: Runtime, plan: Plan, { input, add, call }: StagedOperan
     if (loan === null) continue;
     loans.set(buffer, loan);
     lent += spec.bytes;
+  }
+  // Weights that are read once, as they are, would be copied in as long as it takes to use them.
+  const spec = plan.buffers[BUFFER.weight];
+  if (reaches && frozenKey === null && plan.preparation.length === 0 && spec !== undefined) {
+    const loan = borrowArray(runtime, weight, spec);
+    if (loan !== null) loans.set(BUFFER.weight, loan);
+    lent += loan === null ? 0 : spec.bytes;
   }
   const threads = makeRoom(runtime, plan, lent);
   if (loans.size === 0 || runtime.makeRoom(planBytes(plan, 1) - lent)) {

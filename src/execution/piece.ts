@@ -50,10 +50,14 @@ export function* runPiece(
     }
     const filling = target && (yield* stageInput(piece, target, input.elements, call));
     // Weights come last: taking memory may cost the copy of them that is kept.
-    const preparation = stageWeights(runtime, { plan, threads }, operands, bases, blocks);
+    const isLent = placed.has(BUFFER.weight);
+    if (isLent) blocks.push(stageBias(runtime, plan, operands, bases));
+    const preparation = isLent
+      ? []
+      : [stageWeights(runtime, { plan, threads }, operands, bases, blocks)];
     const phases = phasesOf(runtime, plan.phases, { bases, threads }, outputCopy);
     // The input is read as the first phase begins: what comes after may run when the call has returned.
-    yield* whileFilling(filling, inTurn(preparation, phases));
+    yield* whileFilling(filling, inTurn(...preparation, phases));
   } finally {
     for (const block of blocks) runtime.release(block);
   }
@@ -132,6 +136,18 @@ function* stageWeights(
   if (owner === null) return;
   blocks.splice(blocks.indexOf(block), 1);
   residents.keep(owner, name, block);
+}
+
+/** Brings the bias to where the kernels read it, beside weights that they find where they are. */
+function stageBias(
+  runtime: Runtime,
+  plan: PlannedPiece["plan"],
+  { bias }: StagedOperands,
+  bases: number[],
+): Block {
+  const block = place(runtime, plan, [BUFFER.bias], 1, bases);
+  if (bias !== null) copyBiases(view(runtime, plan, bases, BUFFER.bias), bias, plan.biasCopies);
+  return block;
 }
 
 /** Whether two arrays are the same to the bit; as fast as the memory. */

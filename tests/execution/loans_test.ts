@@ -1,3 +1,5 @@
+import { stub } from "@std/testing/mock";
+import { Conv2d, Tensor } from "../../mod.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Engine, runtimeOf } from "../../src/engine/engine.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
@@ -49,4 +51,30 @@ Deno.test("An array that programs do not reach is not lent", () => {
   using engine = new Engine({ threads: 1, backend: "wasm" });
   const array = new Float32Array(PAGE_BYTES);
   assertEquals(borrowOutput(runtimeOf(engine), array), null);
+});
+
+Deno.test("Weights that are used as they lie are lent to synchronous calls, and every write to them is seen", async () => {
+  for (const threads of [1, 3]) {
+    using engine = new Engine({ threads });
+    const layer = new Conv2d(64, 128, 3, { engine, seed: 1 });
+    const input = Tensor.randn([2, 64, 3, 3], { seed: 2 });
+    const lent: Float32Array[] = [];
+    const { addressOf } = Runtime.prototype;
+    using _ = stub(Runtime.prototype, "addressOf", function (this: Runtime, array: Float32Array) {
+      lent.push(array);
+      return addressOf.call(this, array);
+    });
+    for (const weight of [0.5, -2, NaN]) {
+      layer.weight.data[64 * 9 + 5] = weight;
+      lent.length = 0;
+      const output = layer.forwardSync(input).data.slice();
+      if (engine.backend === "native") {
+        assert(lent.some(({ buffer }) => buffer === layer.weight.data.buffer));
+      }
+      assertEquals((await layer.forward(input)).data, output);
+      const fresh = new Conv2d(64, 128, 3, { engine });
+      fresh.loadStateDict(layer.stateDict());
+      assertEquals(fresh.freeze().forwardSync(input).data, output);
+    }
+  }
 });

@@ -46,15 +46,18 @@ export function planMatrixVector(request: Problem): PlanBody {
     input: gathered ? BUFFER.padded : BUFFER.input,
     weight: packed ? BUFFER.packedWeight : BUFFER.weight,
   });
+  const buffers = planBuffers(
+    request,
+    gathered ? g.batch * g.groups * terms : 0,
+    packed ? g.outChannels * terms : 0,
+    kernel.scratchBytes(block),
+  );
+  // Nothing is read behind weights that are used as they lie, which may be all that there is of their memory.
+  const weight = { name: "weight", bytes: g.outChannels * terms * FLOAT_BYTES };
   return {
     family: "matrix-vector",
     inputLayout: gathered ? GATHERED_LAYOUT : PLAIN_LAYOUT,
-    buffers: planBuffers(
-      request,
-      gathered ? g.batch * g.groups * terms : 0,
-      packed ? g.outChannels * terms : 0,
-      kernel.scratchBytes(block),
-    ),
+    buffers: packed ? buffers : buffers.with(BUFFER.weight, weight),
     preparation: packed ? [weightPhase(g, target)] : [],
     phases: [...gathered ? [inputPhase(g, target)] : [], tiles.build()],
   };
