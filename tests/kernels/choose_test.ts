@@ -261,9 +261,12 @@ Deno.test("A plan's tiles call programs that exist with as many pointers as they
 });
 
 /** Buffers in which a pointer may point, where not only in the one of its own name. */
-const PACKED: Readonly<Record<string, readonly number[]>> = {
+const PLACES: Readonly<Record<string, readonly number[]>> = {
   input: [BUFFER.input, BUFFER.padded],
   weight: [BUFFER.weight, BUFFER.packedWeight],
+  // What is gathered is of either kind.
+  from: [BUFFER.input, BUFFER.weight],
+  to: [BUFFER.padded, BUFFER.packedWeight],
 };
 
 Deno.test("The pointers of a plan's tiles point where their names say", () => {
@@ -280,7 +283,7 @@ Deno.test("The pointers of a plan's tiles point where their names say", () => {
             programs[program]?.parameterNames?.forEach((name, index) => {
               named.add(name);
               const buffer = args[index]?.buffer;
-              const allowed = PACKED[name] ?? [wants.get(name)];
+              const allowed = PLACES[name] ?? [wants.get(name)];
               assert(allowed.some((one) => one === buffer), `${name} points into buffer ${buffer}`);
             });
           }
@@ -289,7 +292,7 @@ Deno.test("The pointers of a plan's tiles point where their names say", () => {
     ),
     { seed: 47, numRuns: draws(200) },
   );
-  assertEquals(named, new Set(Object.keys(BUFFER)));
+  assertEquals(named, new Set([...Object.keys(BUFFER), ...Object.keys(PLACES)]));
 });
 
 Deno.test("planFor() gives the same plan for equal requests and another for any other", () => {

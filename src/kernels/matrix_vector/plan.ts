@@ -53,7 +53,8 @@ export function planMatrixVector(request: Problem): PlanBody {
     kernel.scratchBytes(block),
   );
   // Nothing is read behind weights that are used as they lie, which may be all that there is of their memory.
-  const weight = { name: "weight", bytes: g.outChannels * terms * FLOAT_BYTES };
+  const weights = g.outChannels * g.inChannels / g.groups * product(g.kernel);
+  const weight = { name: "weight", bytes: weights * FLOAT_BYTES };
   return {
     family: "matrix-vector",
     inputLayout: gathered ? GATHERED_LAYOUT : PLAIN_LAYOUT,
