@@ -69,6 +69,29 @@ export function piecesOf<Plan>(
     })).flat();
 }
 
+/**
+ * What cannot be cut, as a piece.
+ *
+ * @param geometry The whole.
+ * @param planner Plans it.
+ * @param capacity The shared memory that there is.
+ * @throws {RangeError} If it does not fit.
+ */
+export function wholePiece<Plan>(
+  geometry: Geometry,
+  planner: Planner<Plan>,
+  capacity: number,
+): Piece<Plan> {
+  const memory = new Memory(planner, capacity);
+  if (memory.fits(geometry)) return batchPiece(geometry, 0, geometry.batch, memory);
+  throw new RangeError(
+    `A part of a gradient needs ${
+      memory.bytesOf(geometry)
+    } bytes of shared memory, but the engine has ` +
+      `${capacity}; give it more with new Engine({ memory })`,
+  );
+}
+
 /** What equal pieces have in common. */
 type Kind<Plan> = Pick<Piece<Plan>, "geometry" | "plan">;
 

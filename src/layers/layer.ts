@@ -12,7 +12,7 @@ import {
 } from "../execution/explain.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
-import type { Values } from "../tensor/values.ts";
+import { ArrayValues, type Values } from "../tensor/values.ts";
 import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
 import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
@@ -64,7 +64,6 @@ export abstract class Layer {
   readonly #convolution: Convolution;
   readonly #names: OptionNames;
   #frozenKey: object | null = null;
-  readonly #gradientKey: object = {};
   /** The last call and what it was resolved from: networks repeat their shapes. */
   #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
 
@@ -374,7 +373,8 @@ export abstract class Layer {
     const { geometry } = this.#resolve(inputShape, undefined);
     const { activation, algorithm, engine = defaultEngine() } = this.#convolution;
     const epilogue = { ...activation, add: false };
-    return explain(engine, geometry, { hasBias: this.bias !== null, epilogue, algorithm }, options);
+    const form = { pass: "forward", hasBias: this.bias !== null, epilogue, algorithm } as const;
+    return explain(engine, geometry, form, options);
   }
 
   /**
@@ -455,7 +455,9 @@ export abstract class Layer {
     const { name, outChannels } = this.#settings;
     return {
       input,
-      weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
+      weight: new ArrayValues(
+        parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
+      ),
       bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
       frozenKey: this.#frozenKey,
       weightKey: this.weight,
@@ -483,7 +485,6 @@ export abstract class Layer {
       inputShape: shape,
       weight: this.weight,
       bias: this.bias,
-      gradientKey: this.#gradientKey,
     };
   }
 
