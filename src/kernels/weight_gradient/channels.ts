@@ -59,17 +59,25 @@ function mostProducts(target: Target): number {
 /** Products of a register tile in WebAssembly: with two vectors of channels, as many sums as other tiles have. */
 const NARROW_PRODUCTS = 4;
 
+/** What of a group of channels register tiles are cut from. */
+type Group = Pick<GradientShape, "kernel" | "inChannels" | "outChannels">;
+
+/** A full register tile. */
+export function channelLanesTile(group: Group, target: Target): Unit {
+  return {
+    outChannels: Math.min(panelChannels(target), group.outChannels),
+    products: productBox(group, mostProducts(target)),
+  };
+}
+
 /** Sums of panels of output channels. */
 export function channelLanesKernel(shape: GradientShape): GradientKernel {
-  const { target, outChannels, pixels } = shape;
+  const { target, pixels } = shape;
   const panel = panelChannels(target);
   return {
     name: "channels in lanes",
     walk: channelLanesWalk(shape),
-    tile: {
-      outChannels: Math.min(panel, outChannels),
-      products: productBox(shape, mostProducts(target)),
-    },
+    tile: channelLanesTile(shape, target),
     sumChannels: panel,
     gradientStep: countPixels(pixels) * FLOAT_BYTES,
     sum: (code, unit, pixels) => sumUnit(code, shape, unit, pixels),

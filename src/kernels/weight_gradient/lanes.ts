@@ -1,15 +1,77 @@
 /**
- * What fills the lanes of a weight's gradient: output channels or pixels.
+ * What fills the lanes of a weight's gradient: output channels or pixels, whichever takes less.
  *
  * @module
  */
 
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
+import { product } from "../../base/numbers.ts";
+import { COPY_NANOSECONDS, CYCLE_NANOSECONDS, LATENCY, tuned } from "../common/tuning.ts";
+import { panelChannels } from "../direct/channels.ts";
+import { channelLanesTile } from "./channels.ts";
+import { pixelLanesTile } from "./pixels.ts";
+import { countProducts, productsOf, type Unit } from "./shape.ts";
 
 /** What fills the lanes. */
 export type GradientLanes = "channels" | "pixels";
 
+/** The use of the lanes that takes less. */
 export function chooseLanes(g: Geometry, target: Target): GradientLanes {
-  return g.outChannels / g.groups >= target.lanes / 2 ? "channels" : "pixels";
+  return channelNanoseconds(g, target) <= pixelNanoseconds(g, target) ? "channels" : "pixels";
 }
+
+/** What of a group the register tiles are cut from. */
+function groupOf({ kernel, inChannels, outChannels, groups }: Geometry) {
+  return { kernel, inChannels: inChannels / groups, outChannels: outChannels / groups };
+}
+
+/** Sums of panels of channels, and the packing of the gradient. */
+function channelNanoseconds(g: Geometry, target: Target): number {
+  const group = groupOf(g);
+  const tile = channelLanesTile(group, target);
+  const panels = Math.ceil(group.outChannels / panelChannels(target));
+  const vectors = Math.ceil(group.outChannels / target.lanes) / panels;
+  const pixels = g.batch * product(g.output);
+  const packed = g.groups * panels * panelChannels(target) * pixels * COPY_NANOSECONDS;
+  const units = g.groups * panels * productsOf(group) / countProducts(tile.products);
+  return units * pixels * stepNanoseconds(target, vectors, countProducts(tile.products)) + packed;
+}
+
+/** Sums of vectors of pixels, of which the last one of a row may be filled in part, and of their lanes. */
+function pixelNanoseconds(g: Geometry, target: Target): number {
+  const group = groupOf(g);
+  const tile = pixelLanesTile(group, target);
+  const [depth, rows, columns] = g.output;
+  const vectors = g.batch * depth * rows * Math.ceil(columns / target.lanes);
+  const units = g.groups * group.outChannels * productsOf(group) /
+    (tile.outChannels * countProducts(tile.products));
+  const step = stepNanoseconds(target, tile.outChannels, countProducts(tile.products));
+  // What is seen is loaded from anywhere, each vector from two cache lines.
+  const crossing = CROSSING_CYCLES * countProducts(tile.products) * CYCLE_NANOSECONDS;
+  return units * (vectors * (step + crossing) + laneNanoseconds(target, tile));
+}
+
+/** Cycles that a vector which lies in two cache lines takes longer. */
+const CROSSING_CYCLES = 0.5;
+
+/** A step of a register tile: its multiply-adds, but that one waits for the one before it, and their loads. */
+function stepNanoseconds(target: Target, held: number, passing: number): number {
+  if (!target.cheapBroadcast) {
+    return held * passing * tuned(target, "multiplyAddNanoseconds") +
+      passing * MOVE_CYCLES * CYCLE_NANOSECONDS;
+  }
+  return Math.max(held * passing / 2, (held + passing) / 2, LATENCY) * CYCLE_NANOSECONDS;
+}
+
+/** Cycles of what WebAssembly does besides for each product of a step: a lane is broadcast, or a vector loaded. */
+const MOVE_CYCLES = 1;
+
+/** The sums of the lanes of a register tile: two shuffles and an addition to halve two vectors. */
+function laneNanoseconds(target: Target, { outChannels, products }: Unit): number {
+  const halvings = 3 * (target.lanes - 1) / target.lanes + Math.log2(target.lanes);
+  return outChannels * (countProducts(products) * halvings + LANE_SUM_CYCLES) * CYCLE_NANOSECONDS;
+}
+
+/** Cycles until the sums of an output channel are stored. */
+const LANE_SUM_CYCLES = 30;

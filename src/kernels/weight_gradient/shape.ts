@@ -82,7 +82,10 @@ export function countProducts({ inChannels, depth, rows, columns }: ProductBox):
 }
 
 /** The most products, at most so many, that lie side by side in the weights and are cut from them evenly. */
-export function productBox({ kernel, inChannels }: GradientShape, most: number): ProductBox {
+export function productBox(
+  { kernel, inChannels }: Pick<GradientShape, "kernel" | "inChannels">,
+  most: number,
+): ProductBox {
   const [depth, rows, columns] = kernel;
   const part = (count: number, inner: number) =>
     evenParts(count, Math.max(1, Math.floor(most / inner))).size;
