@@ -16,11 +16,11 @@ import {
   type Register,
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
+import type { Triple } from "../../convolution/geometry.ts";
 import { range } from "../../base/numbers.ts";
 import { evenParts, mostRows, usableRegisters } from "../common/register_tile.ts";
 import { transpose, transposeRegisters } from "../common/transpose.ts";
-import { tuned } from "../common/tuning.ts";
-import { panelChannels } from "../direct/channels.ts";
+import { NARROW, tuned } from "../common/tuning.ts";
 import {
   countPixels,
   GRADIENT,
@@ -50,14 +50,41 @@ const UNROLLED = 384;
 /** Pixels of a turn where elements are broadcast from a vector of them. */
 const PIXELS_OF_VECTOR = 4;
 
-/** The most products of a register tile. */
-function mostProducts(target: Target): number {
-  const vectors = tuned(target, "panelVectors");
-  return target.cheapBroadcast ? mostRows(target, vectors) : NARROW_PRODUCTS;
+/** Vectors of output channels of a register tile, and the most products of each. */
+interface TileSize {
+  readonly vectors: number;
+  readonly products: number;
 }
 
-/** Products of a register tile in WebAssembly: with two vectors of channels, as many sums as other tiles have. */
-const NARROW_PRODUCTS = 4;
+/**
+ * The size of register tiles. In WebAssembly neighbouring taps share the elements that are broadcast: of three in a row
+ * a tile has those alone, and more vectors of channels. GFLOP/s of one thread on a busy processor, vectors x products:
+ *
+ * | layer | 2 x 4 | 2 x 6 | 3 x 3 | 4 x 3 |
+ * | --- | --- | --- | --- | --- |
+ * | 3x3 64>64 @56 | 28 to 32 | 29 | 35 | 28 |
+ * | 3x3 256>256 @14 | 28 | 28 | 33 | 27 |
+ * | 1-D k3 80>384 @3000 | 29 | 27 | 35 | 27 |
+ * | 5x5 64>64 @28 | 26 | 29 | 31 | - |
+ * | 2x2 64>64 @28 | 34 | 33 | 25 | - |
+ * | 1x1 64>256 @56 | 30 | 28 | 28 | 25 |
+ * | 1x1 1024>256 @14 | 33 | 25 | 29 | 24 |
+ * | 7x7 stride 2 3>64 @112 | 29 | 29 | 26 | 28 |
+ */
+function tileSize(target: Target, [, , columns]: Triple): TileSize {
+  if (target.cheapBroadcast) {
+    const vectors = tuned(target, "panelVectors");
+    return { vectors, products: mostRows(target, vectors) };
+  }
+  return columns === 3 || columns === 5
+    ? { vectors: 3, products: 3 }
+    : { vectors: 2, products: NARROW.sums / 2 };
+}
+
+/** Output channels of a panel. */
+export function panelChannels(target: Target, kernel: Triple): number {
+  return tileSize(target, kernel).vectors * target.lanes;
+}
 
 /** What of a group of channels register tiles are cut from. */
 type Group = Pick<GradientShape, "kernel" | "inChannels" | "outChannels">;
@@ -65,15 +92,15 @@ type Group = Pick<GradientShape, "kernel" | "inChannels" | "outChannels">;
 /** A full register tile. */
 export function channelLanesTile(group: Group, target: Target): Unit {
   return {
-    outChannels: Math.min(panelChannels(target), group.outChannels),
-    products: productBox(group, mostProducts(target)),
+    outChannels: Math.min(panelChannels(target, group.kernel), group.outChannels),
+    products: productBox(group, tileSize(target, group.kernel).products),
   };
 }
 
 /** Sums of panels of output channels. */
 export function channelLanesKernel(shape: GradientShape): GradientKernel {
   const { target, pixels } = shape;
-  const panel = panelChannels(target);
+  const panel = panelChannels(target, shape.kernel);
   return {
     name: "channels in lanes",
     walk: channelLanesWalk(shape),
@@ -89,8 +116,8 @@ export function channelLanesKernel(shape: GradientShape): GradientKernel {
 }
 
 /** How the pointers move from one pixel to the next. */
-function channelLanesWalk({ target, pixels, input }: GradientShape): PixelWalk {
-  const pixelBytes = panelChannels(target) * FLOAT_BYTES;
+function channelLanesWalk({ target, kernel, pixels, input }: GradientShape): PixelWalk {
+  const pixelBytes = panelChannels(target, kernel) * FLOAT_BYTES;
   const itemBytes = countPixels({ ...pixels, items: 1 }) * pixelBytes;
   return {
     input: inputSteps(input),

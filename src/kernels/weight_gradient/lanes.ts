@@ -8,8 +8,7 @@ import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
 import { COPY_NANOSECONDS, CYCLE_NANOSECONDS, LATENCY, tuned } from "../common/tuning.ts";
-import { panelChannels } from "../direct/channels.ts";
-import { channelLanesTile } from "./channels.ts";
+import { channelLanesTile, panelChannels } from "./channels.ts";
 import { pixelLanesTile } from "./pixels.ts";
 import { countProducts, productsOf, type Unit } from "./shape.ts";
 
@@ -30,10 +29,11 @@ function groupOf({ kernel, inChannels, outChannels, groups }: Geometry) {
 function channelNanoseconds(g: Geometry, target: Target): number {
   const group = groupOf(g);
   const tile = channelLanesTile(group, target);
-  const panels = Math.ceil(group.outChannels / panelChannels(target));
+  const panel = panelChannels(target, g.kernel);
+  const panels = Math.ceil(group.outChannels / panel);
   const vectors = Math.ceil(group.outChannels / target.lanes) / panels;
   const pixels = g.batch * product(g.output);
-  const packed = g.groups * panels * panelChannels(target) * pixels * COPY_NANOSECONDS;
+  const packed = g.groups * panels * panel * pixels * COPY_NANOSECONDS;
   const units = g.groups * panels * productsOf(group) / countProducts(tile.products);
   return units * pixels * stepNanoseconds(target, vectors, countProducts(tile.products)) + packed;
 }
@@ -49,8 +49,12 @@ function pixelNanoseconds(g: Geometry, target: Target): number {
   const step = stepNanoseconds(target, tile.outChannels, countProducts(tile.products));
   // What is seen is loaded from anywhere, each vector from two cache lines.
   const crossing = CROSSING_CYCLES * countProducts(tile.products) * CYCLE_NANOSECONDS;
-  return units * (vectors * (step + crossing) + laneNanoseconds(target, tile));
+  const far = product(g.kernel) === 1 ? FAR_OVERHEAD : 1;
+  return units * (vectors * (step + crossing) * far + laneNanoseconds(target, tile));
 }
+
+/** How much longer a step takes where all that it loads is of other planes, each on a page of its own. */
+const FAR_OVERHEAD = 1.4;
 
 /** Cycles that a vector which lies in two cache lines takes longer. */
 const CROSSING_CYCLES = 0.5;

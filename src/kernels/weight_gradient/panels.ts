@@ -11,7 +11,6 @@ import type { Phase } from "../../engine/work.ts";
 import { range } from "../../base/numbers.ts";
 import { transpose, transposeRegisters } from "../common/transpose.ts";
 import { usableRegisters } from "../common/register_tile.ts";
-import { panelChannels } from "../direct/channels.ts";
 import { FROM, PACK_PARAMETERS, TO } from "../packing/weights.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER } from "../plan.ts";
@@ -24,12 +23,13 @@ export interface GradientPlanes {
   readonly channels: number;
   /** Pixels of a channel. */
   readonly pixels: number;
+  /** Channels of a panel. */
+  readonly panel: number;
 }
 
 /** Elements of the panels. */
-export function panelElements(target: Target, planes: GradientPlanes): number {
-  const { items, groups, channels, pixels } = planes;
-  const panel = panelChannels(target);
+export function panelElements(planes: GradientPlanes): number {
+  const { items, groups, channels, pixels, panel } = planes;
   return groups * Math.ceil(channels / panel) * panel * items * pixels;
 }
 
@@ -38,10 +38,9 @@ const TILE_COST = 20;
 
 /** The phase that packs them. */
 export function panelPhase(target: Target, planes: GradientPlanes): Phase {
-  const { items, groups, channels, pixels } = planes;
-  const panel = panelChannels(target);
+  const { items, groups, channels, pixels, panel } = planes;
   const plane = pixels * FLOAT_BYTES;
-  const elements = panelElements(target, planes);
+  const elements = panelElements(planes);
   const perPixel = elements / groups / channels / items / pixels / COPIES_PER_MICROSECOND;
   const panels = groups * Math.ceil(channels / panel);
   const vectors = Math.ceil(pixels / target.lanes);

@@ -23,7 +23,7 @@ import { channelMajorLayout, type PaddedLayout, rowMajorLayout } from "../packin
 import { type ColumnOrder, packedAxes, packedView, plainView } from "../packing/view.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
-import { channelLanesKernel } from "./channels.ts";
+import { channelLanesKernel, panelChannels } from "./channels.ts";
 import { collectPhase, partElements } from "./collect.ts";
 import { chooseLanes, type GradientLanes } from "./lanes.ts";
 import { panelElements, panelPhase } from "./panels.ts";
@@ -45,8 +45,7 @@ import { type GradientBlock, scratchBytes, type TileMaker, tileProgram } from ".
 /** Plans the gradient of a convolution's weights. */
 export function planWeightGradient(problem: Problem): PlanBody {
   const g = collapse(weightGradientGeometry(problem.geometry));
-  // deno-lint-ignore no-explicit-any
-  return planGradientLanes(problem, (globalThis as any).__lanes ?? chooseLanes(g, problem.target));
+  return planGradientLanes(problem, chooseLanes(g, problem.target));
 }
 
 /** The same with what fills the lanes given. */
@@ -60,6 +59,7 @@ export function planGradientLanes(problem: Problem, lanes: GradientLanes): PlanB
     groups: g.groups,
     channels: shape.outChannels,
     pixels: product(g.output),
+    panel: panelChannels(target, g.kernel),
   };
   const isPacked = lanes === "channels";
   const kernel = isPacked ? channelLanesKernel(shape) : pixelLanesKernel(shape, g.outChannels);
@@ -82,7 +82,7 @@ export function planGradientLanes(problem: Problem, lanes: GradientLanes): PlanB
     inputLayout: layout?.name ?? PLAIN_LAYOUT,
     buffers: planBuffers(problem, {
       padded: layout === null ? 0 : g.batch * layout.itemPitch,
-      packedWeight: isPacked ? panelElements(target, planes) : 0,
+      packedWeight: isPacked ? panelElements(planes) : 0,
       partialSums: tiling.partElements,
     }, scratchBytes(maker, tiling.block)),
     preparation: [],
