@@ -8,6 +8,7 @@ import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
 import { COPY_NANOSECONDS, CYCLE_NANOSECONDS, LATENCY, tuned } from "../common/tuning.ts";
+import type { ColumnOrder } from "../packing/view.ts";
 import { channelLanesTile, panelChannels } from "./channels.ts";
 import { pixelLanesTile } from "./pixels.ts";
 import { countProducts, productsOf, type Unit } from "./shape.ts";
@@ -19,6 +20,16 @@ export type GradientLanes = "channels" | "pixels";
 export function chooseLanes(g: Geometry, target: Target): GradientLanes {
   return channelNanoseconds(g, target) <= pixelNanoseconds(g, target) ? "channels" : "pixels";
 }
+
+/** How columns have to lie: side by side where vectors of pixels are loaded. */
+export function columnOrder(g: Geometry, target: Target, lanes: GradientLanes): ColumnOrder {
+  if (g.stride[2] === 1) return "in order";
+  const isVector = lanes === "pixels" || !target.cheapBroadcast;
+  return isVector && g.kernel[2] <= MOST_SORTED ? "by residue" : "in order";
+}
+
+/** More taps of a row may be more than a register tile has, and are not evenly apart when sorted. */
+const MOST_SORTED = 3;
 
 /** What of a group the register tiles are cut from. */
 function groupOf({ kernel, inChannels, outChannels, groups }: Geometry) {
@@ -48,9 +59,11 @@ function pixelNanoseconds(g: Geometry, target: Target): number {
     (tile.outChannels * countProducts(tile.products));
   const step = stepNanoseconds(target, tile.outChannels, countProducts(tile.products));
   // What is seen is loaded from anywhere, each vector from two cache lines.
-  const crossing = CROSSING_CYCLES * countProducts(tile.products) * CYCLE_NANOSECONDS;
+  const areApart = g.stride[2] > 1 && columnOrder(g, target, "pixels") === "in order";
+  const loadCycles = areApart ? GATHER_CYCLES * target.lanes : CROSSING_CYCLES;
+  const loads = loadCycles * countProducts(tile.products) * CYCLE_NANOSECONDS;
   const far = product(g.kernel) === 1 ? FAR_OVERHEAD : 1;
-  return units * (vectors * (step + crossing) * far + laneNanoseconds(target, tile));
+  return units * (vectors * (step + loads) * far + laneNanoseconds(target, tile));
 }
 
 /** How much longer a step takes where all that it loads is of other planes, each on a page of its own. */
@@ -58,6 +71,9 @@ const FAR_OVERHEAD = 1.4;
 
 /** Cycles that a vector which lies in two cache lines takes longer. */
 const CROSSING_CYCLES = 0.5;
+
+/** Cycles of a lane that is brought from a place of its own. */
+const GATHER_CYCLES = 1.5;
 
 /** A step of a register tile: its multiply-adds, but that one waits for the one before it, and their loads. */
 function stepNanoseconds(target: Target, held: number, passing: number): number {

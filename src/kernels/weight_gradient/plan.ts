@@ -20,12 +20,12 @@ import { listTerms } from "../common/terms.ts";
 import { LEAST_TILE_WORK, tuned } from "../common/tuning.ts";
 import { competesForCache, padInput, PLAIN_LAYOUT } from "../packing/input.ts";
 import { channelMajorLayout, type PaddedLayout, rowMajorLayout } from "../packing/padded.ts";
-import { type ColumnOrder, packedAxes, packedView, plainView } from "../packing/view.ts";
+import { packedAxes, packedView, plainView } from "../packing/view.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { channelLanesKernel, panelChannels } from "./channels.ts";
 import { collectPhase, partElements } from "./collect.ts";
-import { chooseLanes, type GradientLanes } from "./lanes.ts";
+import { chooseLanes, columnOrder, type GradientLanes } from "./lanes.ts";
 import { panelElements, panelPhase } from "./panels.ts";
 import { pixelLanesKernel } from "./pixels.ts";
 import {
@@ -89,16 +89,6 @@ export function planGradientLanes(problem: Problem, lanes: GradientLanes): PlanB
     phases,
   };
 }
-
-/** How columns have to lie: side by side where vectors of pixels are loaded. */
-function columnOrder(g: Geometry, target: Target, lanes: GradientLanes): ColumnOrder {
-  if (g.stride[2] === 1) return "in order";
-  const isVector = lanes === "pixels" || !target.cheapBroadcast;
-  return isVector && g.kernel[2] <= MOST_SORTED ? "by residue" : "in order";
-}
-
-/** More taps of a row may be more than a register tile has, and are not evenly apart when sorted. */
-const MOST_SORTED = 3;
 
 /** The layout of the packed input; `null` where it is read as it lies. */
 function packedLayout(g: Geometry, target: Target, lanes: GradientLanes): PaddedLayout | null {
