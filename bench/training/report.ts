@@ -1,6 +1,6 @@
-import { median } from "../../src/cli/report.ts";
-import { type Backend, type BackendTarget, countThreads, describeTarget } from "../backends.ts";
+import type { Backend, BackendTarget } from "../backends.ts";
 import type { Machine } from "../machine.ts";
+import { formatDisturbance, formatHeading } from "../report/ceilings.ts";
 import { TOLERANCE } from "../report/figures.ts";
 import { formatNumbers } from "../report/table.ts";
 import { PYTORCH, type Timing, type TrainingResult } from "./compare.ts";
@@ -48,6 +48,7 @@ export function formatTrainingReport(report: TrainingReport): string {
         : []
     ),
     ["Figures:", ...trainingFigures(layers, threadCounts).map(formatFigure)].join("\n"),
+    ...formatDisturbance(layers, backends, threadCounts),
     ...formatDifferences(layers),
   ].join("\n\n");
 }
@@ -89,7 +90,7 @@ function formatNative(
     ...(scales ? [formatRatio(stepSpeedup(layer, threads))] : []),
     formatRatio(shareOfCeiling(layer, "native", threads)),
   ]);
-  return [headingOf(layers, target, threads), formatNumbers(titles, rows, 2)].join("\n");
+  return [formatHeading(layers, target, threads), formatNumbers(titles, rows, 2)].join("\n");
 }
 
 function formatWasm({ layers }: TrainingReport, target: BackendTarget): string {
@@ -111,24 +112,12 @@ function formatWasm({ layers }: TrainingReport, target: BackendTarget): string {
     isLarge(layer) ? "yes" : "no",
     formatRatio(shareOfCeiling(layer, "wasm", 1)),
   ]);
-  return [headingOf(layers, target, 1), formatNumbers(titles, rows, 2)].join("\n");
+  return [formatHeading(layers, target, 1), formatNumbers(titles, rows, 2)].join("\n");
 }
 
 function nameCells(layer: TrainingResult, previous: TrainingResult | undefined): readonly string[] {
   const { kind, name, flop } = layer;
   return [kind === previous?.kind ? "" : kind, name, (flop / 1e6).toFixed(0)];
-}
-
-function headingOf(
-  layers: readonly TrainingResult[],
-  target: BackendTarget,
-  threads: number,
-): string {
-  const ceilings = layers.flatMap((layer) => ceilingOf(layer, target.backend, threads) ?? []);
-  const [middle, low, high] = [median(ceilings), Math.min(...ceilings), Math.max(...ceilings)]
-    .map((gigaflops) => gigaflops.toFixed(1));
-  return `${describeTarget(target)}, ${countThreads(threads)}; ceiling ${middle} GFLOP/s ` +
-    `(${low} to ${high} from layer to layer)`;
 }
 
 function ceilingOf(

@@ -112,6 +112,7 @@ Deno.test("the report has a table for each number of threads, and says which gra
   assertStringIncludes(text, "\nnative (avx512), 1 thread; ceiling 70.0 GFLOP/s");
   assertStringIncludes(text, "\nnative (avx512), 2 threads; ceiling");
   assertStringIncludes(text, "\nwasm, 1 thread; ceiling");
+  assertStringIncludes(text, "its ceiling changed by a factor of 2.5 from layer to layer");
   assertStringIncludes(text, "All gradients agree");
   assert(gradientsAgree(REPORT));
   for (const error of [2e-4, NaN, Infinity]) {
