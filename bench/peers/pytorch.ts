@@ -19,8 +19,10 @@ type Answer = Readonly<Record<string, unknown>>;
  * PyTorch in a process of its own, which times itself. It waits for a line from us while others are timed.
  *
  * Its OpenMP threads sleep at once when they have nothing to do (`OMP_WAIT_POLICY=passive`, where the
- * environment does not say something else). By default they spin for up to 8 ms after a step, and where another
- * process wants a core, a 3x3 layer's step on two threads took 24 to 104 ms spinning and 6 to 7 sleeping.
+ * environment does not say something else). By default they spin for up to 8 ms after a step. While another
+ * process wanted a core, a 3x3 layer's step on two threads took, as medians of five runs, 16 to 104 ms spinning
+ * and 6 to 10 sleeping; but the quickest single steps were 3.2 ms and 5.0, so on an idle machine spinning may
+ * be faster: `OMP_WAIT_POLICY=active` tells.
  */
 export class PyTorch implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
