@@ -39,6 +39,11 @@ const FLAGS: readonly Flag[] = [
     value: "path",
     description: `an interpreter that has PyTorch; default ${DEBIAN_PYTHON}`,
   },
+  {
+    name: "changing",
+    description:
+      "change weights before each step of ours, so that what was made of them is made again",
+  },
   { name: "out", value: "folder", description: "for the JSON; default bench/results" },
   { name: "json", description: "print the JSON instead of the tables" },
 ];
@@ -66,7 +71,8 @@ async function compareSteps(args: Arguments): Promise<number> {
   const backends = chosenBackends(args);
   await using stack = new AsyncDisposableStack();
   const pytorch = stack.use(await PyTorch.start(args.values.get("python") ?? DEBIAN_PYTHON));
-  const field = await openField(pytorch, backends, threadCounts, stack);
+  const engines = await openEngines(backends, threadCounts, stack);
+  const field = { pytorch, threadCounts, changing: args.switches.has("changing"), ...engines };
   const results: TrainingResult[] = [];
   {
     using progress = startProgress("layers", layers.length, consoleTerminal());
@@ -79,7 +85,12 @@ async function compareSteps(args: Arguments): Promise<number> {
     date: new Date().toISOString(),
     machine: describeMachine(),
     pytorch: pytorch.version,
-    options: { ...Object.fromEntries(args.values), seconds, threads: threadCounts },
+    options: {
+      ...Object.fromEntries(args.values),
+      seconds,
+      threads: threadCounts,
+      changing: field.changing,
+    },
     backends: backends.map(targetOf),
     threadCounts,
     layers: results,
@@ -91,12 +102,11 @@ async function compareSteps(args: Arguments): Promise<number> {
 }
 
 /** Machine code takes part with each number of threads, WebAssembly with one. */
-async function openField(
-  pytorch: PyTorch,
+async function openEngines(
   backends: readonly Backend[],
   threadCounts: readonly number[],
   stack: AsyncDisposableStack,
-): Promise<TrainingField> {
+): Promise<Pick<TrainingField, "ours" | "ceilings">> {
   const ours: OurEngine[] = [];
   const ceilings: Ceiling[] = [];
   for (const backend of backends) {
@@ -108,7 +118,7 @@ async function openField(
       ceilings.push(stack.use(await Ceiling.open(backend, threads)));
     }
   }
-  return { pytorch, threadCounts, ours, ceilings };
+  return { ours, ceilings };
 }
 
 /** Writes what the run found out, under a name that tells it from other runs. */

@@ -49,9 +49,8 @@ One run of \`deno task bench:train\`, written by \`deno task bench:table\` from 
 - ${machine.processor}, ${machine.cores} cores
 - ${backends.map(describeTarget).join(" and ")}; PyTorch ${pytorch}
 
-Milliseconds a step: forward and backward, with the gradients of input, weight and bias, and weights
-that are others in every step. The last column is the time of a step over that of the direct forward
-pass.
+Milliseconds a step: forward and backward, with the gradients of input, weight and bias. The last
+column is the time of a step over that of the direct forward pass.
 
 ${formatSteps(run)}
 

@@ -64,6 +64,8 @@ export interface TrainingField {
   readonly pytorch: PyTorch;
   readonly threadCounts: readonly number[];
   readonly ours: readonly OurEngine[];
+  /** Whether weights change from step to step, as an optimizer changes them. */
+  readonly changing: boolean;
   readonly ceilings: readonly Ceiling[];
 }
 
@@ -85,7 +87,7 @@ export async function compareTraining(
   seconds: number,
 ): Promise<TrainingResult> {
   const problem = trainingProblemOf(bench);
-  const { pytorch, ours, ceilings, threadCounts } = field;
+  const { pytorch, ours, changing, ceilings, threadCounts } = field;
   const expected = await pytorch.load(problem);
   const differences = ours.map(({ backend, threads, engine }) => ({
     who: ourName(backend),
@@ -94,7 +96,9 @@ export async function compareTraining(
   }));
   const entries = threadCounts.flatMap((threads) => [
     ...pytorchEntries(pytorch, threads),
-    ...ours.filter((our) => our.threads === threads).flatMap((our) => ourEntries(problem, our)),
+    ...ours.filter((our) => our.threads === threads).flatMap((our) =>
+      ourEntries(problem, our, changing)
+    ),
   ]);
   const times = await playTurns([
     ...entries.map(({ player }) => player),
@@ -128,14 +132,19 @@ function pytorchEntries(pytorch: PyTorch, threads: number): readonly Entry[] {
 }
 
 /** Machine code is compared with PyTorch, WebAssembly with its own direct kernels. */
-function ourEntries(problem: TrainingProblem, our: OurEngine): readonly Entry[] {
+function ourEntries(
+  problem: TrainingProblem,
+  our: OurEngine,
+  changing: boolean,
+): readonly Entry[] {
   const { backend, threads, engine } = our;
   const who = ourName(backend);
   const trainee = new Trainee(problem, engine);
   const forward: Entry = backend === "native"
     ? { who, task: "forward", threads, player: playerOf(() => trainee.forward()) }
     : { who, task: "direct forward", threads, player: playerOf(directForward(problem, engine)) };
-  return [forward, { who, task: "step", threads, player: playerOf(() => trainee.step()) }];
+  const step = changing ? () => trainee.changedStep() : () => trainee.step();
+  return [forward, { who, task: "step", threads, player: playerOf(step) }];
 }
 
 function errorsOf(actual: StepValues, expected: StepValues): Difference["errors"] {

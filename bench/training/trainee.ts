@@ -23,11 +23,15 @@ export class Trainee {
   }
 
   /**
-   * A step of training, up to where the output and all gradients are in JavaScript's hands. It begins as an
-   * optimizer leaves the layer: without gradients, and with weights that are not those of the step before, so
-   * that nothing which was made of them can be used again.
+   * A step of training, up to where the output and all gradients are in JavaScript's hands: it begins without
+   * gradients.
    */
   step(): void {
+    this.#pass();
+  }
+
+  /** The same with weights that are not those of the step before: nothing that was made of them is used again. */
+  changedStep(): void {
     this.#steps++;
     this.#layer.weight.data[0] = this.#weight * (this.#steps % 2 === 0 ? 1 : 1.001);
     this.#pass();
