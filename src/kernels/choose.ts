@@ -5,11 +5,9 @@
  */
 
 import type { Geometry } from "../convolution/geometry.ts";
-import { FAMILIES } from "./families.ts";
-import type { Candidate, Pass, Plan, PlanBody, Problem } from "./plan.ts";
+import { FAMILIES, GRADIENTS } from "./families.ts";
+import type { Candidate, Plan, PlanBody, Problem } from "./plan.ts";
 import { singlePosition } from "./single_position.ts";
-import { planBiasGradient } from "./weight_gradient/bias.ts";
-import { planWeightGradient } from "./weight_gradient/plan.ts";
 
 /** Plans that are kept; the one that was longest not asked for makes room for a new one. */
 const MOST_PLANS = 128;
@@ -37,16 +35,10 @@ export function planFor(request: Problem): Plan {
   return plan;
 }
 
-/** Who plans what is not a convolution as it is. */
-const GRADIENTS: Readonly<Record<Pass, ((problem: Problem) => PlanBody) | null>> = {
-  forward: null,
-  "weight gradient": planWeightGradient,
-  "bias gradient": planBiasGradient,
-};
-
 function makePlan(request: Problem, id: string): Plan {
-  const gradient = GRADIENTS[request.pass];
-  if (gradient !== null) return { ...gradient(request), id, biasCopies: 1 };
+  if (request.pass !== "forward") {
+    return { ...GRADIENTS[request.pass](request), id, biasCopies: 1 };
+  }
   const single = request.algorithm === "winograd" ? null : singlePosition(request.geometry);
   if (single === null) return { ...planBody(request), id, biasCopies: 1 };
   const { geometry, biasCopies } = single;
