@@ -1,4 +1,4 @@
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { blankCanvas, magnify, placePicture } from "../pictures/canvas.ts";
 import { CAPTION, MARGIN, PAPER } from "../pictures/contact_sheet.ts";
 import { colorSigned } from "../pictures/gabor.ts";
