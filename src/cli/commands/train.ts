@@ -70,7 +70,7 @@ packed, are fetched at the first time.
 denoise: six convolutions that find Gaussian noise, on patches of PNG pictures of one's own. A fifth
 of them is held out for the test, of a single one a part; there the network is compared with the
 Gaussian blur that is best for the others. Colours count on black where they are transparent; if all
-pictures are grey, so is the network.
+pictures are grey, so is the network. "tileconv filter denoise" then takes noise from any picture.
 
 Each takes some minutes on two cores. The same seed gives the same weights, bit for bit, for any
 number of threads. Ctrl-C writes the weights as they are then; --resume goes on with the same
@@ -84,6 +84,7 @@ Examples:
   tileconv train digits --epochs 12 --out long
   tileconv train digits --epochs 12 --out long --resume
   tileconv train denoise photos
+  tileconv filter denoise noisy.png clean.png --weights denoise/denoise.npz
   tileconv train denoise scans/*.png --noise 40 --out scans/denoise`,
   run: runTrain,
 };

@@ -26,6 +26,8 @@ export interface FilterSettings {
 /** Layers to be applied one after the other, and what is left to do then. */
 export interface Filter {
   readonly layers: readonly Layer[];
+  /** Whether the last layer's output is a change: the pixels are added to it. */
+  readonly isResidual?: true;
   /** What is computed from the last layer's output, such as a magnitude. */
   readonly finish?: (output: Tensor) => Tensor;
 }
@@ -141,13 +143,15 @@ export function gaussianBlur(
  * @param outputs Receive what the layers compute, see {@linkcode layerOutputs}. Default: new tensors.
  */
 export async function applyFilter(
-  { layers, finish }: Filter,
+  { layers, isResidual, finish }: Filter,
   pixels: Tensor,
   outputs: readonly Tensor[] = layerOutputs(layers, pixels.shape),
 ): Promise<Tensor> {
   let result = pixels;
   for (const [index, out] of outputs.entries()) {
-    result = await layers[index]?.forward(result, { out }) ?? result;
+    const isLast = index === layers.length - 1;
+    const options = isResidual && isLast ? { out, add: pixels } : { out };
+    result = await layers[index]?.forward(result, options) ?? result;
   }
   return finish === undefined ? result : finish(result);
 }

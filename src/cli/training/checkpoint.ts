@@ -43,30 +43,58 @@ export function encodeCheckpoint(training: Training): Uint8Array {
  * @throws {FileError} If it cannot be read, or is of a training with other settings.
  */
 export async function resumeFrom(path: string, training: Training): Promise<void> {
-  const bytes = await readBytes(path);
-  decodeNamed(path, () => decodeCheckpoint(bytes, training));
+  await readCheckpoint(path, ({ settings, tensors }) => {
+    if (settings !== JSON.stringify(training.settings)) {
+      throw new SyntaxError(`it is of a training with other settings: ${settings}`);
+    }
+    training.optimizer.loadStateDict(withPrefix(tensors, OPTIMIZER));
+    training.layers.forEach((layer, index) =>
+      layer.loadStateDict(withPrefix(tensors, `${index}.`))
+    );
+    training.losses.splice(0, Infinity, ...tensors.get(LOSSES)?.data ?? []);
+  });
 }
 
-function decodeCheckpoint(bytes: Uint8Array, training: Training): void {
-  const files = unpack(bytes);
-  const settings = files.get(SETTINGS);
-  if (settings === undefined) throw new SyntaxError("it is not a training that was left");
-  const text = new TextDecoder().decode(settings);
-  if (text !== JSON.stringify(training.settings)) {
-    throw new SyntaxError(`it is of a training with other settings: ${text}`);
-  }
-  const tensors = new Map<string, Tensor>();
-  for (const [name, file] of files) {
-    if (name.endsWith(".npy")) tensors.set(name.slice(0, -".npy".length), decodeNpy(file));
-  }
-  const dictOf = (prefix: string) =>
-    Object.fromEntries(
-      [...tensors].filter(([name]) => name.startsWith(prefix))
-        .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
-    );
-  training.optimizer.loadStateDict(dictOf(OPTIMIZER));
-  training.layers.forEach((layer, index) => layer.loadStateDict(dictOf(`${index}.`)));
-  training.losses.splice(0, Infinity, ...tensors.get(LOSSES)?.data ?? []);
+/** What a checkpoint holds. */
+export interface Checkpoint {
+  /** As JSON. */
+  readonly settings: string;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Reads a checkpoint.
+ *
+ * @param path A file of what {@linkcode encodeCheckpoint} made.
+ * @param decode What is made of it; it throws a `SyntaxError` if it is not what it should be.
+ * @throws {FileError} If it cannot be read.
+ */
+export async function readCheckpoint<Result>(
+  path: string,
+  decode: (checkpoint: Checkpoint) => Result,
+): Promise<Result> {
+  const bytes = await readBytes(path);
+  return decodeNamed(path, () => {
+    const files = unpack(bytes);
+    const settings = files.get(SETTINGS);
+    if (settings === undefined) throw new SyntaxError("it is not a training that was left");
+    const tensors = new Map<string, Tensor>();
+    for (const [name, file] of files) {
+      if (name.endsWith(".npy")) tensors.set(name.slice(0, -".npy".length), decodeNpy(file));
+    }
+    return decode({ settings: new TextDecoder().decode(settings), tensors });
+  });
+}
+
+/** The tensors whose names begin with something, by the rest of their names. */
+function withPrefix(
+  tensors: Checkpoint["tensors"],
+  prefix: string,
+): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(
+    [...tensors].filter(([name]) => name.startsWith(prefix))
+      .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  );
 }
 
 function unpack(bytes: Uint8Array): Map<string, Uint8Array> {

@@ -5,8 +5,8 @@ import { kaimingNormal, zeros } from "../../train/init.ts";
 import { applyLayers } from "./training.ts";
 
 /** Convolutions of 3x3, and the channels between them. */
-const DEPTH = 6;
-const WIDTH = 32;
+export const DEPTH = 6;
+export const WIDTH = 32;
 
 /**
  * Layers that tell the noise in a picture, in units of its deviation: what is left when it is subtracted is the

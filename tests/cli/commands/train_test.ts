@@ -34,6 +34,13 @@ Deno.test("train denoise writes its weights and a picture, and prints a line for
     "denoise.png",
   ]);
   assertEquals((await readPng(folder.file("out/denoise.png"))).pixels.shape, [3, 798, 1208]);
+  const [source, target] = [folder.file("photos/0.png"), folder.file("clean.png")];
+  const weights = ["--weights", folder.file("out/denoise.npz")];
+  const filtered = await runMain("filter", "denoise", source, target, ...weights);
+  assertEquals([filtered.code, filtered.err], [0, ""]);
+  const [before, after] = [(await readPng(source)).pixels, (await readPng(target)).pixels];
+  assertEquals(after.shape, before.shape);
+  assert(after.data.some((value, i) => value !== before.data[i]));
 });
 
 Deno.test("train denoise takes the folder that it writes to, and leaves its own picture out", async () => {
@@ -71,7 +78,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     using folder = await pictureFolder(2);
-    const flags = ["--patch", "20", "--batch", "8", "--steps", "120", "--backend", "wasm"];
+    const flags = ["--patch", "20", "--batch", "8", "--steps", "80", "--backend", "wasm"];
     const argsOf = (out: string) => [
       ...["train", "denoise", folder.file("photos"), ...flags, "--out", folder.file(out)],
     ];
@@ -84,7 +91,7 @@ Deno.test({
     const wait = (milliseconds: number) =>
       new Promise((resolve) => setTimeout(resolve, milliseconds));
     while (!folder.names().includes("left")) await wait(5);
-    await wait(200);
+    await wait(100);
     process.kill("SIGINT");
     const { code, stderr } = await process.output();
     assertEquals(code, 130);
