@@ -15,7 +15,7 @@ import {
   type Outcome,
   type Ratios,
 } from "../training/denoise_evaluation.ts";
-import { denoiseLayers, trainingBytes } from "../training/denoise_network.ts";
+import { denoiseBytes, denoiseLayers, stepBytes } from "../training/denoise_network.ts";
 import {
   findPictures,
   fingerprint,
@@ -134,11 +134,8 @@ function checkTraining(
 ): void {
   const values = [...training, ...test].reduce((sum, { pixels }) => sum + pixels.size, 0);
   const largest = test.reduce((most, { pixels }) => Math.max(most, pixels.size / channels), 0);
-  const bytes = Math.max(
-    trainingBytes(batch * patch ** 2, channels),
-    trainingBytes(largest, channels),
-  );
-  const what = `A step of ${batch} patches of ${patch} x ${patch} pixels`;
+  const bytes = Math.max(stepBytes(batch * patch ** 2, channels), denoiseBytes(largest, channels));
+  const what = `Training on ${batch} patches of ${patch} x ${patch} pixels at a time`;
   checkMemory(limit, what, bytes + values * Float32Array.BYTES_PER_ELEMENT);
 }
 

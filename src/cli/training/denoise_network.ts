@@ -57,11 +57,17 @@ export async function denoise(
 }
 
 /**
- * What a step takes, about: all that the layers compute is kept for the way back, where gradients come to it.
+ * The bytes that a step takes, about: all that the layers compute is kept for the way back, where gradients come
+ * to it.
  *
  * @param pixels Of all patches.
  * @param channels Of a patch.
  */
-export function trainingBytes(pixels: number, channels: number): number {
+export function stepBytes(pixels: number, channels: number): number {
   return pixels * ((DEPTH + 2) * WIDTH + 6 * channels) * Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** The bytes that {@linkcode denoise} takes, about: some of what the layers compute waits for the collector. */
+export function denoiseBytes(pixels: number, channels: number): number {
+  return pixels * (3 * WIDTH + 4 * channels) * Float32Array.BYTES_PER_ELEMENT;
 }

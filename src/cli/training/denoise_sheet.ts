@@ -63,7 +63,7 @@ function panelsOf(
   ];
 }
 
-/** The middle of a picture, in colour; a small one magnified. */
+/** The middle of a picture, in colour, down where its caption is; a small one magnified. */
 function panelOf(pixels: Tensor): Tensor {
   const middle = middleOf(pixels, PANEL_SIZE, PANEL_SIZE);
   const [, rows = 1, columns = 1] = middle.shape;
@@ -71,7 +71,7 @@ function panelOf(pixels: Tensor): Tensor {
   const [channels = 0, height = 0, width = 0] = picture.shape;
   const panel = blankCanvas(PANEL_SIZE, PANEL_SIZE, PAPER);
   const colored = channels === 3 ? picture : inColor(picture);
-  placePicture(panel, colored, (PANEL_SIZE - height) >> 1, (PANEL_SIZE - width) >> 1);
+  placePicture(panel, colored, PANEL_SIZE - height, (PANEL_SIZE - width) >> 1);
   return panel;
 }
 
