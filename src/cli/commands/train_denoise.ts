@@ -76,24 +76,24 @@ export async function trainDenoise(args: Arguments, output: Output): Promise<num
   const outcomes = await test(written, pictures.test, blur, output);
   const pixels = drawDenoiseSheet(outcomes, blur.deviation, training.losses);
   await writePng(sheet, { pixels, bitDepth: 8 });
-  if (args.switches.has("json")) {
-    output.print(formatJson({ ...figuresOf(outcomes, blur), ...session }));
-    return 0;
-  }
-  output.print(`${describeOutcomes(outcomes)}\n`);
-  output.print(formatFields([
-    ["pictures", `${images.length} to train on, ${outcomes.length} for the test`],
-    ["noise", `${settings.noise} of 255`],
-    ["blur", `Gaussian of ${blur.deviation.toFixed(2)} pixels, the best for those trained on`],
-    [
-      "steps",
-      `${session.steps} of ${settings.batch} patches, ${settings.patch} x ${settings.patch}`,
-    ],
-    ...sessionFields(session),
-    ["weights", path],
-    ["picture", sheet],
-  ]));
+  const figures = { ...figuresOf(outcomes, blur), ...session };
+  output.print(
+    args.switches.has("json") ? formatJson(figures) : `${describeOutcomes(outcomes)}\n\n` +
+      formatFields([
+        ["pictures", `${images.length} to train on, ${outcomes.length} for the test`],
+        ["noise", `${settings.noise} of 255`],
+        ["blur", `Gaussian of ${blur.deviation.toFixed(2)} pixels, the best for those trained on`],
+        ["steps", `${session.steps} of ${describePatches(settings)}`],
+        ...sessionFields(session),
+        ["weights", path],
+        ["picture", sheet],
+      ]),
+  );
   return 0;
+}
+
+function describePatches({ batch, patch }: Pick<DenoiseSettings, "batch" | "patch">): string {
+  return `${batch} patches of ${patch} x ${patch} pixels`;
 }
 
 function parseSettings(args: Arguments): Omit<DenoiseSettings, "channels" | "pictures"> {
@@ -112,17 +112,14 @@ async function readPictures(
   output: Output,
 ): Promise<PictureSet> {
   const warnings: string[] = [];
-  const warn = (text: string) => void warnings.push(text);
-  using progress = startProgress("pictures", paths.length, output.terminal);
-  const pictures = await loadPictures(paths, {
-    patch,
-    seed,
-    warn,
-    advance: () => progress.advance(),
-  });
-  // Behind the bar, which would take the place of a line that is printed while it is there.
-  progress[Symbol.dispose]();
-  for (const warning of warnings) output.warn(printable(`warning: ${warning}`));
+  const warn = (text: string) => void warnings.push(printable(`warning: ${text}`));
+  const readWithBar = async () => {
+    using progress = startProgress("pictures", paths.length, output.terminal);
+    return await loadPictures(paths, { patch, seed, warn, advance: () => progress.advance() });
+  };
+  const pictures = await readWithBar();
+  // Once the bar is gone: it would take the place of a line.
+  for (const warning of warnings) output.warn(warning);
   return pictures;
 }
 
@@ -135,7 +132,7 @@ function checkTraining(
   const values = [...training, ...test].reduce((sum, { pixels }) => sum + pixels.size, 0);
   const largest = test.reduce((most, { pixels }) => Math.max(most, pixels.size / channels), 0);
   const bytes = Math.max(stepBytes(batch * patch ** 2, channels), denoiseBytes(largest, channels));
-  const what = `Training on ${batch} patches of ${patch} x ${patch} pixels at a time`;
+  const what = `Training on ${describePatches({ batch, patch })} at a time`;
   checkMemory(limit, what, bytes + values * Float32Array.BYTES_PER_ELEMENT);
 }
 

@@ -28,7 +28,7 @@ Deno.test("train denoise writes its weights and a picture, and prints a line for
     out,
     /\npictures +5 to train on, 1 for the test\nnoise +25 of 255\nblur +Gaussian of/,
   );
-  assertMatch(out, /\nsteps +3 of 2 patches, 16 x 16\n/);
+  assertMatch(out, /\nsteps +3 of 2 patches of 16 x 16 pixels\n/);
   assertEquals([...Deno.readDirSync(folder.file("out"))].map(({ name }) => name).sort(), [
     "denoise.npz",
     "denoise.png",
