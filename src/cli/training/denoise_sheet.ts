@@ -56,8 +56,8 @@ function panelsOf(
     { pixels: panelOf(noisy), caption: "Noisy", detail: decibels(ratios.noisy) },
     {
       pixels: panelOf(blurred),
-      caption: `Gaussian blur of ${blurDeviation.toFixed(2)}`,
-      detail: decibels(ratios.blurred),
+      caption: "Gaussian blur",
+      detail: `${decibels(ratios.blurred)}, deviation ${blurDeviation.toFixed(2)}`,
     },
     { pixels: panelOf(network), caption: "Network", detail: decibels(ratios.network) },
   ];

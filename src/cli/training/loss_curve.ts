@@ -10,7 +10,7 @@ const CURVE: Color = [1, 0.78, 0.36];
 export const CURVE_HEIGHT = 280;
 
 /** What the numbers on the left take. */
-const LABELS_WIDTH = 48;
+const LABELS_WIDTH = 68;
 
 /** How much of a mean over steps the next step makes. */
 const SMOOTHING = 0.05;
