@@ -339,14 +339,20 @@ export function activationGradient(
   values: Float32Array,
 ): Float32Array {
   if (activation === null) return gradient;
-  const most = activation === "relu6" ? RELU6_LIMIT : Infinity;
+  // Not a number is on no side: nothing is less than it or more.
+  const most = activation === "relu6" ? RELU6_LIMIT : NaN;
   const lowSlope = activation === "leakyRelu" ? negativeSlope : 0;
-  return gradient.map((value, i) => {
+  const result = new Float32Array(gradient.length);
+  // Signs are as if by chance: a branch would be foreseen wrongly half of the time, and take four times as long.
+  const sides = new Float32Array(2);
+  for (let i = 0; i < result.length; i++) {
     const at = values[i] ?? 0;
-    // Not a number is on no side.
-    if (activation === "relu6" && at >= most) return 0;
-    return at <= 0 ? lowSlope === 0 ? 0 : lowSlope * value : value;
-  });
+    const value = gradient[i] ?? 0;
+    sides[0] = value;
+    sides[1] = lowSlope === 0 ? 0 : lowSlope * value;
+    result[i] = sides[Number(at <= 0) | Number(at >= most)] ?? 0;
+  }
+  return result;
 }
 
 /** How much sums that are added up again may differ, in proportion to the largest. */
