@@ -28,6 +28,14 @@ export {
   ConvTranspose2d,
   ConvTranspose3d,
 } from "./src/layers/conv_transpose.ts";
+export {
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+} from "./src/layers/lazy.ts";
 export { conv, convSync, convTranspose, convTransposeSync } from "./src/layers/functional.ts";
 export type {
   ConvFunctionOptions,

@@ -10,7 +10,7 @@ import type { ConvSettings, SizeOptions, Subject } from "../convolution/settings
 import { resolveSettings } from "../convolution/settings.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
 import type { Operands } from "../execution/operands.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
+import { checkComputable, convolve, convolveSync } from "../execution/convolve.ts";
 import { type Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
 import type { ActivationOptions } from "./activation.ts";
@@ -130,6 +130,16 @@ export function workOf<Buffer extends ArrayBufferLike>(
     operands: { ...operands, ...shaped, activation, algorithm },
     out: options.out,
   };
+}
+
+/**
+ * Checks that work can be done, for those who have to know before it is.
+ *
+ * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
+ * @throws {Error} If the engine is closed.
+ */
+export function checkWork({ engine, geometry, operands }: Work<ArrayBufferLike>): void {
+  checkComputable(engine, geometry, operands);
 }
 
 /** Computes in the background; the operands have been read when the call returns. */
