@@ -37,6 +37,13 @@ export {
   LazyConvTranspose3d,
 } from "./src/layers/lazy.ts";
 export { conv, convSync, convTranspose, convTransposeSync } from "./src/layers/functional.ts";
+export { Unfold, unfold, unfoldSync } from "./src/layers/unfold.ts";
+export { Fold, fold, foldSync } from "./src/layers/fold.ts";
+export type {
+  UnfoldForwardOptions,
+  UnfoldFunctionOptions,
+  UnfoldOptions,
+} from "./src/layers/patches.ts";
 export type {
   ConvFunctionOptions,
   ConvGradOptions,

@@ -210,3 +210,9 @@ function checkOutputPadding({ name, outputPadding, stride, dilation }: ConvSetti
     );
   });
 }
+
+/** A padding as a user would write it. */
+export function shortPadding({ padding }: Pick<ConvSettings, "padding">): Padding {
+  if (padding === "same") return padding;
+  return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
+}

@@ -24,6 +24,8 @@ export interface Operands {
   readonly activation: ActivationSettings;
   /** How to compute. */
   readonly algorithm: Algorithm;
+  /** Where the taps are not multiplied by weights, see {@linkcode Form}. */
+  readonly unfolds?: true;
   /**
    * Where weight and bias will never change again, the identity under which the engine may keep its
    * copy of them and never look again.
@@ -57,8 +59,13 @@ export function mayReachArrays(runtime: Runtime, call: CallKind): boolean {
 const IS_ENDED_BY_OTHERS = canBeEndedByOthers();
 
 /** What a convolution with some operands is besides its sizes. */
-export function formOf({ bias, add, activation, algorithm }: Operands): Form {
-  return { hasBias: bias !== null, epilogue: { ...activation, add: add !== null }, algorithm };
+export function formOf({ bias, add, activation, algorithm, unfolds }: Operands): Form {
+  const form = {
+    hasBias: bias !== null,
+    epilogue: { ...activation, add: add !== null },
+    algorithm,
+  };
+  return unfolds ? { ...form, unfolds } : form;
 }
 
 type Weights = Pick<Operands, "weight" | "bias">;

@@ -63,6 +63,7 @@ function cut(
   const planner = {
     planOf: (part: Geometry) => planFor({ geometry: part, ...form, algorithm, target }),
     bytesOf: (plan: Plan) => planBytes(plan, 1),
+    unfolds: form.unfolds,
   };
   try {
     return piecesOf(geometry, planner, Math.floor(capacity * USABLE_SHARE));
@@ -74,6 +75,7 @@ function cut(
 
 /** All that besides the geometry decides on the pieces and their plans. */
 function keyOf({ target, capacity }: Runtime, form: Form): string {
-  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
-  return `${target.name} ${capacity} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
+  const { hasBias, algorithm, unfolds, epilogue: { add, activation, negativeSlope } } = form;
+  const parts = [hasBias, algorithm, add, activation, negativeSlope, unfolds];
+  return `${target.name} ${capacity} ${parts.join(" ")}`;
 }

@@ -8,6 +8,7 @@ import type { Geometry } from "../convolution/geometry.ts";
 import { FAMILIES } from "./families.ts";
 import type { Candidate, Plan, PlanBody, Problem } from "./plan.ts";
 import { singlePosition } from "./single_position.ts";
+import { planUnfold } from "./unfold/plan.ts";
 
 /** Plans that are kept; the one that was longest not asked for makes room for a new one. */
 const MOST_PLANS = 128;
@@ -36,6 +37,7 @@ export function planFor(request: Problem): Plan {
 }
 
 function makePlan(request: Problem, id: string): Plan {
+  if (request.unfolds) return { ...planUnfold(request), id, biasCopies: 1 };
   const single = request.algorithm === "winograd" ? null : singlePosition(request.geometry);
   if (single === null) return { ...planBody(request), id, biasCopies: 1 };
   const { geometry, biasCopies } = single;

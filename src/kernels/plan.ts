@@ -14,7 +14,13 @@ import { indicesOf } from "../base/indices.ts";
 import { product } from "../base/numbers.ts";
 
 /** The kernel families. */
-export type Family = "direct" | "pointwise" | "matrix-vector" | "depthwise" | "winograd";
+export type Family =
+  | "direct"
+  | "pointwise"
+  | "matrix-vector"
+  | "depthwise"
+  | "winograd"
+  | "unfold";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [
@@ -58,6 +64,8 @@ export interface Form {
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
   readonly algorithm: Algorithm;
+  /** Where nothing is multiplied: the taps of the one channel are channels, and of a transposed geometry back. */
+  readonly unfolds?: true;
 }
 
 /** What is to be computed, and by what instructions. */

@@ -159,7 +159,7 @@ export function computeSync<Buffer extends ArrayBufferLike>(
 }
 
 /** @throws {TypeError} If it is given but not an engine. */
-function checkEngine(where: string, engine: unknown): Engine | undefined {
+export function checkEngine(where: string, engine: unknown): Engine | undefined {
   if (engine === undefined || engine instanceof Engine) return engine;
   throw new TypeError(`${where}: engine must be an Engine, but is ${describe(engine)}`);
 }

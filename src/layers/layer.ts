@@ -3,7 +3,7 @@ import type { Algorithm } from "../convolution/algorithm.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import { weightShape } from "../convolution/geometry.ts";
 import type { ConvSettings, Padding, Size, Subject } from "../convolution/settings.ts";
-import { NOT_YET_KNOWN } from "../convolution/settings.ts";
+import { NOT_YET_KNOWN, shortPadding } from "../convolution/settings.ts";
 import { defaultEngine, type Engine } from "../engine/engine.ts";
 import {
   checkExplainOptions,
@@ -623,12 +623,6 @@ function parameterElements(
 
 function sameSize(a: Size | undefined, b: Size | undefined): boolean {
   return typeof a === "object" && typeof b === "object" ? sameShape(a, b) : a === b;
-}
-
-/** A padding as a user would write it. */
-function shortPadding({ padding }: ConvSettings): Padding {
-  if (padding === "same") return padding;
-  return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
 }
 
 /** What a layer was built with, spelled out. */

@@ -15,11 +15,11 @@ const LATER = 0;
 /**
  * A {@linkcode Conv1d} that takes its input channels from its first input, `(N, C, L)` or `(C, L)`.
  *
- * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a `TypeError`,
- * but an optimizer takes them already. The channels are those of the first input that `forward()` accepts, of the
- * first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded; what is refused
- * fixes nothing. From then on the layer is in everything what `new Conv1d(inChannels, ...)` with the same options is,
- * its values for the same `seed` included.
+ * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a
+ * `TypeError`, but an optimizer takes them already. The channels are those of the first input that `forward()`
+ * accepts, of the first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded;
+ * what is refused fixes nothing. From then on the layer is in everything what `new Conv1d(inChannels, ...)`
+ * with the same options is, its values for the same `seed` included.
  *
  * @example
  * ```ts
@@ -55,11 +55,11 @@ export class LazyConv1d extends Conv1d {
 /**
  * A {@linkcode Conv2d} that takes its input channels from its first input, `(N, C, H, W)` or `(C, H, W)`.
  *
- * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a `TypeError`,
- * but an optimizer takes them already. The channels are those of the first input that `forward()` accepts, of the
- * first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded; what is refused
- * fixes nothing. From then on the layer is in everything what `new Conv2d(inChannels, ...)` with the same options is,
- * its values for the same `seed` included.
+ * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a
+ * `TypeError`, but an optimizer takes them already. The channels are those of the first input that `forward()`
+ * accepts, of the first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded;
+ * what is refused fixes nothing. From then on the layer is in everything what `new Conv2d(inChannels, ...)`
+ * with the same options is, its values for the same `seed` included.
  *
  * @example
  * ```ts
@@ -95,11 +95,11 @@ export class LazyConv2d extends Conv2d {
 /**
  * A {@linkcode Conv3d} that takes its input channels from its first input, `(N, C, D, H, W)` or `(C, D, H, W)`.
  *
- * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a `TypeError`,
- * but an optimizer takes them already. The channels are those of the first input that `forward()` accepts, of the
- * first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded; what is refused
- * fixes nothing. From then on the layer is in everything what `new Conv3d(inChannels, ...)` with the same options is,
- * its values for the same `seed` included.
+ * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a
+ * `TypeError`, but an optimizer takes them already. The channels are those of the first input that `forward()`
+ * accepts, of the first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded;
+ * what is refused fixes nothing. From then on the layer is in everything what `new Conv3d(inChannels, ...)`
+ * with the same options is, its values for the same `seed` included.
  *
  * @example
  * ```ts
@@ -134,11 +134,11 @@ export class LazyConv3d extends Conv3d {
 /**
  * A {@linkcode ConvTranspose1d} that takes its input channels from its first input, `(N, C, L)` or `(C, L)`.
  *
- * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a `TypeError`,
- * but an optimizer takes them already. The channels are those of the first input that `forward()` accepts, of the
- * first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded; what is refused
- * fixes nothing. From then on the layer is in everything what `new ConvTranspose1d(inChannels, ...)` with the same options is,
- * its values for the same `seed` included.
+ * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a
+ * `TypeError`, but an optimizer takes them already. The channels are those of the first input that `forward()`
+ * accepts, of the first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded;
+ * what is refused fixes nothing. From then on the layer is in everything what `new ConvTranspose1d(inChannels,
+ * ...)` with the same options is, its values for the same `seed` included.
  *
  * @example
  * ```ts
@@ -172,13 +172,14 @@ export class LazyConvTranspose1d extends ConvTranspose1d {
 }
 
 /**
- * A {@linkcode ConvTranspose2d} that takes its input channels from its first input, `(N, C, H, W)` or `(C, H, W)`.
+ * A {@linkcode ConvTranspose2d} that takes its input channels from its first input, `(N, C, H, W)` or `(C, H,
+ * W)`.
  *
- * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a `TypeError`,
- * but an optimizer takes them already. The channels are those of the first input that `forward()` accepts, of the
- * first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded; what is refused
- * fixes nothing. From then on the layer is in everything what `new ConvTranspose2d(inChannels, ...)` with the same options is,
- * its values for the same `seed` included.
+ * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a
+ * `TypeError`, but an optimizer takes them already. The channels are those of the first input that `forward()`
+ * accepts, of the first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded;
+ * what is refused fixes nothing. From then on the layer is in everything what `new ConvTranspose2d(inChannels,
+ * ...)` with the same options is, its values for the same `seed` included.
  *
  * @example
  * ```ts
@@ -212,13 +213,14 @@ export class LazyConvTranspose2d extends ConvTranspose2d {
 }
 
 /**
- * A {@linkcode ConvTranspose3d} that takes its input channels from its first input, `(N, C, D, H, W)` or `(C, D, H, W)`.
+ * A {@linkcode ConvTranspose3d} that takes its input channels from its first input, `(N, C, D, H, W)` or `(C,
+ * D, H, W)`.
  *
- * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a `TypeError`,
- * but an optimizer takes them already. The channels are those of the first input that `forward()` accepts, of the
- * first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded; what is refused
- * fixes nothing. From then on the layer is in everything what `new ConvTranspose3d(inChannels, ...)` with the same options is,
- * its values for the same `seed` included.
+ * Until then `inChannels` is 0, and `weight` and `bias` have no shape and no values: to read them is a
+ * `TypeError`, but an optimizer takes them already. The channels are those of the first input that `forward()`
+ * accepts, of the first shape that `outputShape()` or `explain()` does, or of the first weight that is loaded;
+ * what is refused fixes nothing. From then on the layer is in everything what `new ConvTranspose3d(inChannels,
+ * ...)` with the same options is, its values for the same `seed` included.
  *
  * @example
  * ```ts
