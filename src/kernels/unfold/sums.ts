@@ -5,13 +5,7 @@
  * @module
  */
 
-import {
-  FLOAT_BYTES,
-  type Pointer,
-  type Program,
-  ProgramBuilder,
-  type Register,
-} from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Pointer, ProgramBuilder, type Register } from "../../codegen/program.ts";
 import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { tapSteps } from "../../convolution/residues.ts";
@@ -126,6 +120,9 @@ function sumPhase(
   return phase.build();
 }
 
+/** Runs of one program: compilers take more than twice as long for programs of twice the size. */
+const MOST_RUNS = 64;
+
 /** Long runs are cut; the others stay together. */
 function columnParts(runs: readonly SumRun[], taps: number): ColumnPart[] {
   const costOf = (run: SumRun) => sumsOf(run) * taps / COPIES_PER_MICROSECOND;
@@ -135,7 +132,10 @@ function columnParts(runs: readonly SumRun[], taps: number): ColumnPart[] {
     const block = evenBlock(run.count, 1, costOf(run), TILE_COST);
     return { runs: [run], count: run.count, block };
   });
-  return short.length === 0 ? long : [...long, { runs: short, count: 1, block: 1 }];
+  const groups = range(Math.ceil(short.length / MOST_RUNS)).map((group) =>
+    short.slice(group * MOST_RUNS, (group + 1) * MOST_RUNS)
+  );
+  return [...long, ...groups.map((runs) => ({ runs, count: 1, block: 1 }))];
 }
 
 /** What a run adds up. */
