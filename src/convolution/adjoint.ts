@@ -61,10 +61,10 @@ function reachOf(g: Geometry, axis: 0 | 1 | 2, positions: number): number {
 /**
  * The convolution that makes the gradient of a convolution's weights: of the input as
  * `(in / groups, groups * batch, ...)`, with the output's gradient as its weight `(out, batch, ...)`, to
- * `(in / groups, out, kernel...)`.
+ * `(in / groups, out, kernel...)`. The other way round, of such a convolution it makes the one whose weights those are.
  *
- * @param g Not transposed, its padding zeros: of a transposed convolution it is its
- * {@linkcode inputGradientGeometry}, with input and output's gradient exchanged.
+ * @param g Not transposed: of a transposed convolution it is its {@linkcode inputGradientGeometry}, with input and
+ * output's gradient exchanged.
  */
 export function weightGradientGeometry(g: Geometry): Geometry {
   const exchanged = {
@@ -79,4 +79,30 @@ export function weightGradientGeometry(g: Geometry): Geometry {
   // Where outputs do not see all of the input, neither do these.
   const padEnd = eachAxis((axis) => Math.max(0, reachOf(g, axis, g.output[axis]) - g.input[axis]));
   return { ...exchanged, padEnd };
+}
+
+/**
+ * The convolution that makes the gradient of biases: of the output's gradient as `(1, batch * out, ...)`, each channel
+ * with a kernel of ones as large as its plane, to `(1, out, 1...)`.
+ */
+export function biasGradientGeometry(
+  g: Pick<Geometry, "rank" | "batch" | "outChannels" | "output">,
+): Geometry {
+  const ones: Triple = [1, 1, 1];
+  return {
+    rank: g.rank,
+    transposed: false,
+    batch: 1,
+    inChannels: g.batch * g.outChannels,
+    outChannels: g.outChannels,
+    groups: g.outChannels,
+    input: g.output,
+    output: ones,
+    kernel: g.output,
+    stride: ones,
+    dilation: ones,
+    padBegin: NO_PADDING,
+    padEnd: NO_PADDING,
+    paddingMode: "zeros",
+  };
 }

@@ -178,8 +178,9 @@ function borrow(runtime: Runtime, plan: Plan, operands: StagedOperands): Room {
   }
   // Weights that are read once, as they are, would be copied in as long as it takes to use them.
   const spec = plan.buffers[BUFFER.weight];
-  if (reaches && frozenKey === null && plan.preparation.length === 0 && spec !== undefined) {
-    const loan = borrowArray(runtime, weight, spec);
+  if (frozenKey === null && plan.preparation.length === 0 && spec !== undefined) {
+    const loan = borrowResult(runtime, weight) ??
+      (reaches ? borrowArray(runtime, weight.elements, spec) : null);
     if (loan !== null) loans.set(BUFFER.weight, loan);
     lent += loan === null ? 0 : spec.bytes;
   }

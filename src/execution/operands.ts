@@ -6,7 +6,7 @@
 
 import type { Runtime } from "../engine/runtime.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
-import type { Form } from "../kernels/plan.ts";
+import type { Form, Pass } from "../kernels/plan.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
 import { ArrayValues, copyOf, mayShare, type Values } from "../tensor/values.ts";
 import { canBeEndedByOthers } from "../platform/threads.ts";
@@ -14,7 +14,7 @@ import { canBeEndedByOthers } from "../platform/threads.ts";
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
 export interface Operands {
   readonly input: Values;
-  readonly weight: Float32Array;
+  readonly weight: Values;
   readonly bias: Float32Array | null;
   /** What is added to the output, of its shape. */
   readonly add: Values | null;
@@ -24,8 +24,8 @@ export interface Operands {
   readonly activation: ActivationSettings;
   /** How to compute. */
   readonly algorithm: Algorithm;
-  /** Where the taps are not multiplied by weights, see {@linkcode Form}. */
-  readonly unfolds?: true;
+  /** What of: a gradient's arrays lie as those of the convolution that it is for. */
+  readonly pass: Pass;
   /**
    * Where weight and bias will never change again, the identity under which the engine may keep its
    * copy of them and never look again.
@@ -59,13 +59,9 @@ export function mayReachArrays(runtime: Runtime, call: CallKind): boolean {
 const IS_ENDED_BY_OTHERS = canBeEndedByOthers();
 
 /** What a convolution with some operands is besides its sizes. */
-export function formOf({ bias, add, activation, algorithm, unfolds }: Operands): Form {
-  const form = {
-    hasBias: bias !== null,
-    epilogue: { ...activation, add: add !== null },
-    algorithm,
-  };
-  return unfolds ? { ...form, unfolds } : form;
+export function formOf({ bias, add, activation, algorithm, pass }: Operands): Form {
+  const epilogue = { ...activation, add: add !== null };
+  return { pass, hasBias: bias !== null, epilogue, algorithm };
 }
 
 type Weights = Pick<Operands, "weight" | "bias">;
@@ -80,7 +76,7 @@ export function snapshot(operands: Operands): StagedOperands {
 }
 
 function copyWeights({ weight, bias }: Weights): Weights {
-  return { weight: copyOf(weight), bias: bias && copyOf(bias) };
+  return { weight: new ArrayValues(weight.copy()), bias: bias && copyOf(bias) };
 }
 
 /** Copies of weights that do not change: all calls that wait share one. */
@@ -94,6 +90,6 @@ function frozenWeights(key: object, operands: Weights): Weights {
 
 /** Whether some of the operands may lie in a buffer. */
 export function isRead(buffer: ArrayBufferLike, { input, add, weight, bias }: Operands): boolean {
-  return input.liesIn(buffer) || add?.liesIn(buffer) === true ||
-    [weight, bias].some((array) => array !== null && mayShare(array.buffer, buffer));
+  return [input, weight, add].some((values) => values?.liesIn(buffer)) ||
+    bias !== null && mayShare(bias.buffer, buffer);
 }

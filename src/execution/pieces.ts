@@ -29,8 +29,8 @@ export interface Planner<Plan> {
   readonly planOf: (geometry: Geometry) => Plan;
   /** What one that is computed so takes of the shared memory. */
   readonly bytesOf: (plan: Plan) => number;
-  /** Said if there are no weights to be multiplied by. */
-  readonly unfolds?: true | undefined;
+  /** Whether there are weights. Default: there are. */
+  readonly isWeighted?: boolean;
 }
 
 /** More pieces than this are not worth beginning with. */
@@ -71,6 +71,29 @@ export function piecesOf<Plan>(
     })).flat();
 }
 
+/**
+ * What cannot be cut, as a piece.
+ *
+ * @param geometry The whole.
+ * @param planner Plans it.
+ * @param capacity The shared memory that there is.
+ * @throws {RangeError} If it does not fit.
+ */
+export function wholePiece<Plan>(
+  geometry: Geometry,
+  planner: Planner<Plan>,
+  capacity: number,
+): Piece<Plan> {
+  const memory = new Memory(planner, capacity);
+  if (memory.fits(geometry)) return batchPiece(geometry, 0, geometry.batch, memory);
+  throw new RangeError(
+    `A part of a gradient needs ${
+      memory.bytesOf(geometry)
+    } bytes of shared memory, but the engine has ` +
+      `${capacity}; give it more with new Engine({ memory })`,
+  );
+}
+
 /** What equal pieces have in common. */
 type Kind<Plan> = Pick<Piece<Plan>, "geometry" | "plan">;
 
@@ -89,7 +112,7 @@ function doesNotFit(position: Geometry, memory: Sizes): RangeError {
     } bytes of shared memory, but the engine has ` +
       `${memory.capacity}; give it more with new Engine({ memory }). The position sees ` +
       `${inChannels * product(input)} elements of the padded input` +
-      (memory.unfolds ? "" : `, and the weights alone take ${weightBytes} bytes`),
+      (memory.isWeighted ? `, and the weights alone take ${weightBytes} bytes` : ""),
   );
 }
 
@@ -102,7 +125,7 @@ function tooManyPieces({ capacity }: Sizes): RangeError {
 }
 
 /** Sizes, whatever the plans behind them are. */
-type Sizes = Pick<Memory<unknown>, "capacity" | "unfolds" | "bytesOf" | "fits" | "largest">;
+type Sizes = Pick<Memory<unknown>, "capacity" | "isWeighted" | "bytesOf" | "fits" | "largest">;
 
 /** What convolutions take of the shared memory, each planned once. */
 class Memory<Plan> {
@@ -115,8 +138,8 @@ class Memory<Plan> {
     this.capacity = capacity;
   }
 
-  get unfolds(): boolean {
-    return this.#planner.unfolds ?? false;
+  get isWeighted(): boolean {
+    return this.#planner.isWeighted ?? true;
   }
 
   planOf(geometry: Geometry): Plan {

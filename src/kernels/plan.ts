@@ -20,6 +20,7 @@ export type Family =
   | "matrix-vector"
   | "depthwise"
   | "winograd"
+  | "weight-gradient"
   | "unfold";
 
 /** The buffers of every plan, in their order. */
@@ -32,6 +33,7 @@ const BUFFER_NAMES = [
   "packedWeight",
   "scratch",
   "add",
+  "partialSums",
 ] as const;
 
 type BufferName = typeof BUFFER_NAMES[number];
@@ -59,13 +61,18 @@ export interface Plan extends Work {
 /** What a planner makes. */
 export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
+/**
+ * What is computed: a convolution; one that is the gradient of weights or biases, whose arrays lie otherwise; or what
+ * the taps of one channel see, each for an output channel, and with a transposed geometry back to that channel.
+ */
+export type Pass = "forward" | "weight gradient" | "bias gradient" | "unfold";
+
 /** What a convolution is besides its sizes. */
 export interface Form {
+  readonly pass: Pass;
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
   readonly algorithm: Algorithm;
-  /** Where nothing is multiplied: the taps of the one channel are channels, and of a transposed geometry back. */
-  readonly unfolds?: true;
 }
 
 /** What is to be computed, and by what instructions. */
@@ -94,20 +101,24 @@ export function planBytes({ buffers }: Pick<Plan, "buffers">, threads: number): 
   return buffers.reduce((sum, buffer) => sum + bufferBytes(buffer, threads), 0);
 }
 
+/** Elements of what a plan makes on its way. */
+export type Intermediates = Readonly<
+  Partial<Record<"padded" | "packedWeight" | "partialSums", number>>
+>;
+
 /**
  * The buffers of a plan. Each is larger than its contents by one vector,
  * which the last vector load of a row or of a kernel's weights may reach into.
  *
  * @param request What is planned.
- * @param paddedElements Elements of the packed input, 0 if the input is used where it lies.
- * @param packedElements Elements of the packed weights, 0 if they are used as they are.
+ * @param elements Of the packed input and weights, 0 or nothing if they are used where they lie; of sums that are taken
+ * in parts.
  * @param scratchBytes Scratch memory of one tile.
  */
 export function planBuffers(
   { geometry: g, hasBias, epilogue, target }: Problem,
-  paddedElements: number,
-  packedElements: number,
-  scratchBytes: number,
+  { padded = 0, packedWeight = 0, partialSums = 0 }: Intermediates,
+  scratchBytes = 0,
 ): BufferSpec[] {
   const slack = target.lanes;
   const bytesOf = (elements: number) => elements === 0 ? 0 : (elements + slack) * FLOAT_BYTES;
@@ -117,10 +128,11 @@ export function planBuffers(
     weight: bytesOf(g.outChannels * g.inChannels / g.groups * product(g.kernel)),
     bias: bytesOf(hasBias ? g.outChannels : 0),
     output: bytesOf(outputs),
-    padded: bytesOf(paddedElements),
-    packedWeight: bytesOf(packedElements),
+    padded: bytesOf(padded),
+    packedWeight: bytesOf(packedWeight),
     scratch: scratchBytes,
     add: bytesOf(epilogue.add ? outputs : 0),
+    partialSums: bytesOf(partialSums),
   };
   return BUFFER_NAMES.map((name) => ({
     name,

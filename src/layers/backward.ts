@@ -9,11 +9,11 @@ import { type Engine, runtimeOf } from "../engine/engine.ts";
 import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   activationGradient,
+  biasGradientPasses,
   inputGradientPass,
   isOutputOf,
   isSeenInOutput,
   type Pass,
-  sumOverOutputs,
   sumsPass,
   weightGradientPasses,
 } from "../execution/gradients.ts";
@@ -71,8 +71,6 @@ export interface Subject {
   readonly inputShape: readonly number[];
   readonly weight: Parameter;
   readonly bias: Parameter | null;
-  /** An identity under which the engine may keep what it makes of gradients. */
-  readonly gradientKey: object;
 }
 
 /** What is wanted, checked. */
@@ -190,18 +188,16 @@ function* gradients(
   const weights = { weight: elements, frozenKey, weightKey };
   const inputPass = wantsInput ? [inputGradientPass(geometry, gradient, weights, algorithm)] : [];
   const weightPasses = wantsParameters && geometry.batch > 0
-    ? weightGradientPasses(geometry, input, gradient, algorithm, subject.gradientKey, memoryBytes)
+    ? weightGradientPasses(geometry, input, gradient, memoryBytes)
     : [];
-  const { batch, outChannels, output } = geometry;
-  const biasSums = wantsParameters && bias !== null
-    ? sumOverOutputs(gradient.elements, batch, outChannels, output)
-    : null;
-  const outputs = yield [...inputPass, ...weightPasses];
-  const [inputGradient, weightGradients] = wantsInput
-    ? [outputs[0], outputs.slice(1)]
-    : [undefined, outputs];
-  if (wantsParameters) addGradients(weight, weightGradients.map(({ elements }) => elements));
-  if (bias !== null && biasSums !== null) addGradients(bias, [biasSums]);
+  const biasPasses = wantsParameters && bias !== null && geometry.batch > 0
+    ? biasGradientPasses(geometry, gradient, memoryBytes)
+    : [];
+  const outputs = yield [...inputPass, ...weightPasses, ...biasPasses];
+  const [inputEnd, weightEnd] = [inputPass.length, inputPass.length + weightPasses.length];
+  if (wantsParameters) addGradients(weight, outputs.slice(inputEnd, weightEnd));
+  if (wantsParameters && bias !== null) addGradients(bias, outputs.slice(weightEnd));
+  const [inputGradient] = outputs.slice(0, inputEnd);
   return inputGradient === undefined ? null : tensorOf(inputGradient, inputShape);
 }
 
@@ -229,7 +225,7 @@ function* beforeActivation(
   const kept = {
     ...operands,
     input: keep(operands.input),
-    weight: keep(new ArrayValues(operands.weight)).elements,
+    weight: keep(operands.weight),
   };
   const [keptGradient, keptOutput] = [keep(gradient), output && keep(output)];
   const [sums] = yield [sumsPass(geometry, operands, algorithm)];
@@ -242,11 +238,15 @@ function* beforeActivation(
   return { gradient: activated(keptGradient, sums), operands: kept };
 }
 
-/** Adds to what a parameter has of its gradient, one after the other. */
-function addGradients(parameter: Parameter, gradients: readonly Float32Array[]): void {
-  parameter.grad ??= Tensor.zeros(parameter.shape);
-  const { data } = parameter.grad;
-  for (const gradient of gradients) {
-    for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) + (gradient[i] ?? 0);
+/** Adds to what a parameter has of its gradient, one after the other; the first is what it has. */
+function addGradients(parameter: Parameter, gradients: readonly Values[]): void {
+  const [first, ...others] = gradients;
+  const isFirst = parameter.grad === null && first !== undefined;
+  parameter.grad ??= first === undefined
+    ? Tensor.zeros(parameter.shape)
+    : tensorOf(first, parameter.shape);
+  for (const { elements } of isFirst ? others : gradients) {
+    const { data } = parameter.grad;
+    for (let i = 0; i < data.length; i++) data[i] = (data[i] ?? 0) + (elements[i] ?? 0);
   }
 }

@@ -127,7 +127,7 @@ export function workOf<Buffer extends ArrayBufferLike>(
   return {
     ...call,
     engine: engine ?? defaultEngine(),
-    operands: { ...operands, ...shaped, activation, algorithm },
+    operands: { ...operands, ...shaped, activation, algorithm, pass: "forward" },
     out: options.out,
   };
 }

@@ -14,7 +14,7 @@ import {
 import { createRandom } from "../tensor/random.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
-import type { Values } from "../tensor/values.ts";
+import { ArrayValues, type Values } from "../tensor/values.ts";
 import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
 import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
@@ -85,7 +85,6 @@ export abstract class Layer {
   #late: Late | null = null;
   readonly #names: OptionNames;
   #frozenKey: object | null = null;
-  readonly #gradientKey: object = {};
   /** The last call and what it was resolved from: networks repeat their shapes. */
   #last: { inputShape: readonly number[]; outputSize: Size | undefined; call: Call } | null = null;
 
@@ -424,7 +423,7 @@ export abstract class Layer {
       const { geometry } = this.#resolve(inputShape, undefined);
       const { activation, algorithm } = this.#convolution;
       const epilogue = { ...activation, add: false };
-      const form = { hasBias: this.bias !== null, epilogue, algorithm };
+      const form = { pass: "forward", hasBias: this.bias !== null, epilogue, algorithm } as const;
       return explain(this.#engine, geometry, form, options);
     });
   }
@@ -550,7 +549,9 @@ export abstract class Layer {
     const { name, outChannels } = this.#settings;
     return {
       input,
-      weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
+      weight: new ArrayValues(
+        parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
+      ),
       bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
       frozenKey: this.#frozenKey,
       weightKey: this.weight,
@@ -580,7 +581,6 @@ export abstract class Layer {
       inputShape: shape,
       weight: this.weight,
       bias: this.bias,
-      gradientKey: this.#gradientKey,
     };
   }
 

@@ -14,7 +14,7 @@ import { resolveSettings, resolveSize, shortPadding } from "../convolution/setti
 import { defaultEngine, type Engine } from "../engine/engine.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { AnyTensor, Tensor, TensorParts } from "../tensor/tensor.ts";
-import type { Values } from "../tensor/values.ts";
+import { ArrayValues, type Values } from "../tensor/values.ts";
 import { type BackwardOptions, checkSameShape, resolveWanted } from "./backward.ts";
 import { checkInputShape, checkOutputOperands, checkTensor } from "./call.ts";
 import { checkEngine, type Work } from "./compute.ts";
@@ -71,8 +71,8 @@ interface PatchCall {
   readonly outputShape: readonly number[];
 }
 
-/** An array of no weights. */
-const NO_WEIGHT = new Float32Array();
+/** There are none. */
+const NO_WEIGHT = new ArrayValues(new Float32Array());
 
 /** The spatial axes if no size says how many there are: those of PyTorch. */
 const USUAL_RANK = 2;
@@ -244,7 +244,7 @@ function workOf(
     out,
     activation: { activation: null, negativeSlope: 0 },
     algorithm: "direct",
-    unfolds: true,
+    pass: "unfold",
     frozenKey: null,
     weightKey: patches,
   } as const;

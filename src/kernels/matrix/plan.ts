@@ -52,7 +52,7 @@ export function planPointwise(request: Problem): PlanBody {
   return {
     family: "pointwise",
     inputLayout: PLAIN_LAYOUT,
-    buffers: planBuffers(request, 0, g.outChannels * steps, scratchBytes),
+    buffers: planBuffers(request, { packedWeight: g.outChannels * steps }, scratchBytes),
     preparation: [preparation.build()],
     phases: [tiles.build()],
   };

@@ -35,7 +35,7 @@ export function planSums(problem: Problem): PlanBody {
   return {
     family: "unfold",
     inputLayout: PLAIN_LAYOUT,
-    buffers: planBuffers(problem, 0, 0, 0),
+    buffers: planBuffers(problem, {}),
     preparation: [],
     phases: isCovered ? sums : [zeroPhase(g, lanes), ...sums],
   };

@@ -59,7 +59,7 @@ export function planWindows(problem: Problem): PlanBody {
   return {
     family: "unfold",
     inputLayout: layout?.name ?? PLAIN_LAYOUT,
-    buffers: planBuffers(problem, layout === null ? 0 : g.batch * layout.itemPitch, 0, 0),
+    buffers: planBuffers(problem, { padded: layout === null ? 0 : g.batch * layout.itemPitch }),
     preparation: [],
     phases: layout === null ? [copied] : [padPhase(layout, input, target.lanes, buffers), copied],
   };

@@ -38,7 +38,7 @@ function planOf(geometry: Geometry, target: Target): Plan {
     hasBias: false,
     epilogue: NO_EPILOGUE,
     algorithm: "direct",
-    unfolds: true,
+    pass: "unfold",
   } as const;
   return planFor({ geometry, target, ...form });
 }
