@@ -31,6 +31,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/matrix_vector",
     "src/kernels/transposed",
     "src/kernels/unfold",
+    "src/kernels/weight_gradient",
     "src/kernels/winograd",
   ],
   // The kernels of rows that stride phases are computed by, too.

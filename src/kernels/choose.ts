@@ -5,12 +5,9 @@
  */
 
 import type { Geometry } from "../convolution/geometry.ts";
-import { FAMILIES } from "./families.ts";
-import type { Candidate, Pass, Plan, PlanBody, Problem } from "./plan.ts";
+import { FAMILIES, WITHOUT_RIVALS } from "./families.ts";
+import type { Candidate, Plan, PlanBody, Problem } from "./plan.ts";
 import { singlePosition } from "./single_position.ts";
-import { planUnfold } from "./unfold/plan.ts";
-import { planBiasGradient } from "./weight_gradient/bias.ts";
-import { planWeightGradient } from "./weight_gradient/plan.ts";
 
 /** Plans that are kept; the one that was longest not asked for makes room for a new one. */
 const MOST_PLANS = 128;
@@ -38,17 +35,10 @@ export function planFor(request: Problem): Plan {
   return plan;
 }
 
-/** Who plans what is not a convolution as it is. */
-const OTHERS: Readonly<Record<Pass, ((problem: Problem) => PlanBody) | null>> = {
-  forward: null,
-  "weight gradient": planWeightGradient,
-  "bias gradient": planBiasGradient,
-  unfold: planUnfold,
-};
-
 function makePlan(request: Problem, id: string): Plan {
-  const other = OTHERS[request.pass];
-  if (other !== null) return { ...other(request), id, biasCopies: 1 };
+  if (request.pass !== "forward") {
+    return { ...WITHOUT_RIVALS[request.pass](request), id, biasCopies: 1 };
+  }
   const single = request.algorithm === "winograd" ? null : singlePosition(request.geometry);
   if (single === null) return { ...planBody(request), id, biasCopies: 1 };
   const { geometry, biasCopies } = single;

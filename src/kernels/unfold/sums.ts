@@ -22,8 +22,8 @@ const SUM_VECTORS = 8;
 /** Microseconds of a tile. */
 const TILE_COST = 20;
 
-const PARAMETERS = ["from", "to"] as const;
-const { from: FROM, to: TO } = indicesOf(PARAMETERS);
+const PARAMETERS = ["input", "output"] as const;
+const { input: INPUT, output: OUTPUT } = indicesOf(PARAMETERS);
 
 /** Plans the folding of the batch items, each into one channel. */
 export function planSums(problem: Problem): PlanBody {
@@ -46,18 +46,18 @@ function zeroPhase(g: Geometry, lanes: number): Phase {
   const count = g.batch * g.outChannels * product(g.output);
   const phase = new PhaseBuilder("zero");
   phase.addBox({
-    parameters: ["to"],
+    parameters: ["output"],
     axes: {
       outputs: {
         count,
         block: evenBlock(count, 1, count / COPIES_PER_MICROSECOND, TILE_COST),
-        steps: { to: FLOAT_BYTES },
+        steps: { output: FLOAT_BYTES },
       },
     },
-    bases: { to: { buffer: BUFFER.output, offset: 0 } },
+    bases: { output: { buffer: BUFFER.output, offset: 0 } },
     itemCost: 1 / COPIES_PER_MICROSECOND,
     write: ({ outputs }) => {
-      const code = new ProgramBuilder(`zero ${outputs}`, lanes, ["to"]);
+      const code = new ProgramBuilder(`zero ${outputs}`, lanes, ["output"]);
       const zero = code.register();
       code.zero(zero);
       code.blocks(outputs, lanes, [[0, FLOAT_BYTES]], (n) => code.store(zero, 0, 0, n));
@@ -88,7 +88,7 @@ function axisSteps(g: Geometry, axis: 0 | 1 | 2): AxisSteps {
   const tap = inner(g.kernel) * product(g.input);
   const { kernel, input: down } = tapSteps(g, axis);
   return {
-    output: { from: input, to: g.stride[axis] * output },
+    output: { input, output: g.stride[axis] * output },
     residue: output,
     tap,
     sum: kernel * tap - down * input,
@@ -160,8 +160,8 @@ function addSums(
   const rows = clamp(most, 1, row.count);
   const items = clamp(Math.floor(most / rows), 1, g.batch);
   const item = {
-    from: g.inChannels * product(g.input) * FLOAT_BYTES,
-    to: g.outChannels * product(g.output) * FLOAT_BYTES,
+    input: g.inChannels * product(g.input) * FLOAT_BYTES,
+    output: g.outChannels * product(g.output) * FLOAT_BYTES,
   };
   phase.addBox({
     parameters: PARAMETERS,
@@ -174,11 +174,11 @@ function addSums(
       columns: { count, block, steps: columnSteps.output },
     },
     bases: {
-      from: {
+      input: {
         buffer: BUFFER.input,
         offset: sourceOf(depth, depthSteps) + sourceOf(row, rowSteps),
       },
-      to: {
+      output: {
         buffer: BUFFER.output,
         offset: depth.start * depthSteps.residue + row.start * rowSteps.residue,
       },
@@ -188,8 +188,8 @@ function addSums(
       const name = `fold ${items}x${rows}, ${depth.taps}x${row.taps} taps`;
       const code = new ProgramBuilder(name, lanes, PARAMETERS);
       const turns = [[depth.taps, depthSteps.sum], [row.taps, rowSteps.sum]] as const;
-      code.sweep(items, moving(FROM, TO, item), () => {
-        code.sweep(rows, moving(FROM, TO, rowSteps.output), () => {
+      code.sweep(items, moving(INPUT, OUTPUT, item), () => {
+        code.sweep(rows, moving(INPUT, OUTPUT, rowSteps.output), () => {
           for (const run of runs) {
             const part = count === 1 ? run : { ...run, count: columns };
             writeRun(code, part, columnSteps, turns);
@@ -203,31 +203,31 @@ function addSums(
 }
 
 function residueSteps({ residueTaps }: SumRun, { tap, residue }: AxisSteps): Steps {
-  return { from: residueTaps * tap, to: residue };
+  return { input: residueTaps * tap, output: residue };
 }
 
 /** Where the first output of a run finds what its first tap saw. */
 function sourceOf({ firstTap, input }: SumRun, { tap, output }: AxisSteps): number {
-  return firstTap * tap + input * output.from;
+  return firstTap * tap + input * output.input;
 }
 
 function moving(from: Pointer, to: Pointer, steps: Steps) {
-  return [[from, steps.from], [to, steps.to]] as const;
+  return [[from, steps.input], [to, steps.output]] as const;
 }
 
 /** Taps of an outer axis: how many, and bytes from one to the next. */
 type Turns = readonly (readonly [count: number, bytes: number])[];
 
 function writeRun(code: ProgramBuilder, run: SumRun, steps: AxisSteps, outer: Turns): void {
-  const from = code.pointer(FROM, sourceOf(run, steps));
-  const to = code.pointer(TO, run.start * steps.residue);
+  const from = code.pointer(INPUT, sourceOf(run, steps));
+  const to = code.pointer(OUTPUT, run.start * steps.residue);
   const turns = [...outer, [run.taps, steps.sum] as const];
   code.sweep(run.residues, moving(from, to, residueSteps(run, steps)), () => {
     code.blocks(
       run.count,
       SUM_VECTORS * code.lanes,
       moving(from, to, steps.output),
-      (outputs) => writeSums(code, { from, to, outputs, pitch: steps.output.to }, turns),
+      (outputs) => writeSums(code, { from, to, outputs, pitch: steps.output.output }, turns),
     );
   });
 }

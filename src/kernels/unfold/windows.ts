@@ -7,17 +7,16 @@
 
 import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import type { Phase } from "../../engine/work.ts";
+import { indicesOf } from "../../base/indices.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import type { PadAxis } from "../../convolution/padding.ts";
 import { tapSteps } from "../../convolution/residues.ts";
 import { clamp, product, range } from "../../base/numbers.ts";
 import {
   channelMajorLayout,
-  PAD_PARAMETERS,
   PAD_TILE_BYTES,
   type PaddedLayout,
   padPhase,
-  sweepCopies,
   writeSegment,
 } from "../packing/padded.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
@@ -110,12 +109,15 @@ function seenAxis(g: Geometry, axis: 0 | 1 | 2): PadAxis {
 /** The axes of what is copied, outermost first. */
 const AXES = ["items", "depthTaps", "rowTaps", "columnTaps", "depth", "rows", "columns"] as const;
 type Axis = typeof AXES[number];
-type Steps = Readonly<Record<typeof PAD_PARAMETERS[number], number>>;
+
+/** In the order of those of packing, since copies are written alike. */
+const PARAMETERS = ["input", "output"] as const;
+const { input: INPUT, output: OUTPUT } = indicesOf(PARAMETERS);
 
 /** An axis of what is copied: how much there is along it, and bytes from one to the next. */
 interface CopyAxis {
   readonly count: number;
-  readonly steps: Steps;
+  readonly steps: Readonly<Record<typeof PARAMETERS[number], number>>;
 }
 
 function windowPhase(g: Geometry, source: Source, lanes: number): Phase {
@@ -126,7 +128,7 @@ function windowPhase(g: Geometry, source: Source, lanes: number): Phase {
     const blocks = blocksOf(axes);
     const boxAxis = (axis: Axis) => ({ ...axes[axis], block: blocks[axis] });
     phase.addBox({
-      parameters: PAD_PARAMETERS,
+      parameters: PARAMETERS,
       axes: {
         items: boxAxis("items"),
         depthTaps: boxAxis("depthTaps"),
@@ -141,7 +143,7 @@ function windowPhase(g: Geometry, source: Source, lanes: number): Phase {
           buffer: layout === null ? BUFFER.input : BUFFER.padded,
           offset: taps.start * FLOAT_BYTES,
         },
-        padded: { buffer: BUFFER.output, offset: taps.first * product(g.output) * FLOAT_BYTES },
+        output: { buffer: BUFFER.output, offset: taps.first * product(g.output) * FLOAT_BYTES },
       },
       itemCost: 1 / COPIES_PER_MICROSECOND,
       write: (counts) => copyProgram(axes, counts, columnStep, lanes),
@@ -156,7 +158,7 @@ function copyAxes(g: Geometry, { pitches, columnStep }: Source, taps: ColumnTaps
   const window = product(g.output);
   const axisOf = (count: number, input: number, output: number): CopyAxis => ({
     count,
-    steps: { input: input * FLOAT_BYTES, padded: output * FLOAT_BYTES },
+    steps: { input: input * FLOAT_BYTES, output: output * FLOAT_BYTES },
   });
   return {
     items: axisOf(g.batch, pitches.itemPitch, g.outChannels * window),
@@ -199,12 +201,13 @@ function copyProgram(
   lanes: number,
 ): Program {
   const name = `unfold ${AXES.map((axis) => counts[axis]).join("x")}`;
-  const code = new ProgramBuilder(name, lanes, PAD_PARAMETERS);
+  const code = new ProgramBuilder(name, lanes, PARAMETERS);
   const copy = ([axis, ...others]: readonly Axis[]): void => {
     if (axis === undefined || others.length === 0) {
       return writeSegment(code, { count: counts.columns, start: 0, source: 0, step });
     }
-    sweepCopies(code, counts[axis], axes[axis].steps, () => copy(others));
+    const { input, output } = axes[axis].steps;
+    code.sweep(counts[axis], [[INPUT, input], [OUTPUT, output]], () => copy(others));
   };
   copy(AXES);
   return code.build();

@@ -22,7 +22,6 @@ import {
   INPUT,
   inputSteps,
   loadSums,
-  type PixelBox,
   productBox,
   productOffsets,
   productsOf,

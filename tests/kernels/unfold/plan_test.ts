@@ -10,7 +10,7 @@ import { inputGradientGeometry } from "../../../src/convolution/adjoint.ts";
 import { NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
 import type { Geometry, Triple } from "../../../src/convolution/geometry.ts";
 import { planFor } from "../../../src/kernels/choose.ts";
-import type { Plan } from "../../../src/kernels/plan.ts";
+import { BUFFER, type Plan } from "../../../src/kernels/plan.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { geometryOf, layerCases } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
@@ -51,6 +51,13 @@ function run(geometry: Geometry, input: Float32Array, target: Target): Float32Ar
   return outputOf(backwards, geometry);
 }
 
+/** The buffers that a pointer may point into. */
+const PLACES: Readonly<Record<string, readonly number[]>> = {
+  input: [BUFFER.input, BUFFER.padded],
+  padded: [BUFFER.padded],
+  output: [BUFFER.output],
+};
+
 /** Zeros of either sign and infinities tell apart what is only nearly a copy. */
 function assertSameBits(actual: Float32Array, expected: Float32Array, message: string): void {
   const bitsOf = (values: Float32Array) => new Uint32Array(values.slice().buffer);
@@ -66,6 +73,14 @@ function assertBoth(g: Geometry, target: Target): void {
   const adjoint = inputGradientGeometry(g);
   for (const { phases } of [planOf(g, target), planOf(adjoint, target)]) {
     assert(phases.every(({ grids }) => grids.length > 0), "A phase has tiles");
+    for (const { grids, programs } of phases) {
+      for (const { program, args } of grids) {
+        args.forEach(({ buffer }, index) => {
+          const name = programs[program]?.parameterNames?.[index] ?? "";
+          assert(PLACES[name]?.includes(buffer), `${name} points into buffer ${buffer}`);
+        });
+      }
+    }
   }
   assertSameBits(run(adjoint, blocks, target), folded(g, blocks), `Folding ${JSON.stringify(g)}`);
 }
