@@ -177,6 +177,33 @@ for (const backend of ["wasm", "auto"] as const) {
     );
   });
 
+  Deno.test(`Unfold and Fold are each other's adjoint with kernels of many taps, ${backend}`, async () => {
+    for (
+      const { shape, kernelSize, options } of [
+        { shape: [1, 2500], kernelSize: [1100], options: { padding: 7 } },
+        {
+          shape: [2, 1, 80, 90],
+          kernelSize: [50, 45],
+          options: { dilation: [1, 2], padding: [3, 1] },
+        },
+      ]
+    ) {
+      const results: Uint32Array[] = [];
+      for (const threads of [1, 3]) {
+        using engine = new Engine({ threads, backend });
+        await engine.ready;
+        const unfolding = new Unfold(kernelSize, { ...options, engine });
+        const image = wholeNumbers(shape, 1);
+        const blocks = wholeNumbers(unfolding.outputShape(shape), 2);
+        const folded = await unfolding.backward(image, blocks);
+        assert(folded);
+        assertStrictEquals(dot(unfolding.forwardSync(image), blocks), dot(image, folded));
+        results.push(bitsOf(folded));
+      }
+      assertEquals(results[1], results[0]);
+    }
+  });
+
   Deno.test(`Unfold keeps every bit of its input, and padding is zero, ${backend}`, () => {
     using engine = new Engine({ threads: 2, backend });
     const special = [NaN, Infinity, -Infinity, -0, 1e-45, -3.4e38, 1, 0];

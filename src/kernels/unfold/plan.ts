@@ -5,6 +5,7 @@
  */
 
 import { BUFFER, type PlanBody, type Problem } from "../plan.ts";
+import { hasManyRuns, planAccumulated } from "./accumulate.ts";
 import { planSums } from "./sums.ts";
 import { planWindows } from "./windows.ts";
 
@@ -13,6 +14,12 @@ import { planWindows } from "./windows.ts";
  * weights.
  */
 export function planUnfold(problem: Problem): PlanBody {
-  const body = problem.geometry.transposed ? planSums(problem) : planWindows(problem);
+  const body = planBody(problem);
   return { ...body, buffers: body.buffers.with(BUFFER.weight, { name: "weight", bytes: 0 }) };
+}
+
+function planBody(problem: Problem): PlanBody {
+  const { geometry } = problem;
+  if (!geometry.transposed) return planWindows(problem);
+  return hasManyRuns(geometry) ? planAccumulated(problem) : planSums(problem);
 }

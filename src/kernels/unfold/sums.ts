@@ -14,6 +14,7 @@ import { clamp, product, range } from "../../base/numbers.ts";
 import { PLAIN_LAYOUT } from "../packing/input.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
+import { zeroPhase } from "./zero.ts";
 import { coversAxis, type SumRun, sumRuns } from "./runs.ts";
 
 /** Vectors of sums that are taken at once, so that a turn of the loop over the taps is worth it. */
@@ -32,39 +33,14 @@ export function planSums(problem: Problem): PlanBody {
   const isCovered = ([0, 1, 2] as const).every((axis) => coversAxis(g, axis, runs[axis]));
   // All of it may lie in the padding.
   const sums = runs.some((axis) => axis.length === 0) ? [] : [sumPhase(g, runs, lanes)];
+  const outputs = g.batch * g.outChannels * product(g.output);
   return {
     family: "unfold",
     inputLayout: PLAIN_LAYOUT,
     buffers: planBuffers(problem, {}),
     preparation: [],
-    phases: isCovered ? sums : [zeroPhase(g, lanes), ...sums],
+    phases: isCovered ? sums : [zeroPhase(BUFFER.output, outputs, lanes), ...sums],
   };
-}
-
-/** Sets the output to zero: some of it no tap may reach. */
-function zeroPhase(g: Geometry, lanes: number): Phase {
-  const count = g.batch * g.outChannels * product(g.output);
-  const phase = new PhaseBuilder("zero");
-  phase.addBox({
-    parameters: ["output"],
-    axes: {
-      outputs: {
-        count,
-        block: evenBlock(count, 1, count / COPIES_PER_MICROSECOND, TILE_COST),
-        steps: { output: FLOAT_BYTES },
-      },
-    },
-    bases: { output: { buffer: BUFFER.output, offset: 0 } },
-    itemCost: 1 / COPIES_PER_MICROSECOND,
-    write: ({ outputs }) => {
-      const code = new ProgramBuilder(`zero ${outputs}`, lanes, ["output"]);
-      const zero = code.register();
-      code.zero(zero);
-      code.blocks(outputs, lanes, [[0, FLOAT_BYTES]], (n) => code.store(zero, 0, 0, n));
-      return code.build();
-    },
-  });
-  return phase.build();
 }
 
 /** How an axis lies in memory, in bytes. */

@@ -15,7 +15,16 @@ import { Tensor } from "../../../src/tensor/tensor.ts";
 import { geometryOf, layerCases } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
 import { outputOf, runPlan } from "../../_interpret_plan.ts";
+import { encodeWasm } from "../../../src/codegen/wasm/encode.ts";
+import { planAccumulated } from "../../../src/kernels/unfold/accumulate.ts";
 import { folded, unfolded } from "./_formula.ts";
+
+const FORM = {
+  pass: "unfold",
+  hasBias: false,
+  epilogue: NO_EPILOGUE,
+  algorithm: "direct",
+} as const;
 
 const TARGETS = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
 
@@ -34,13 +43,7 @@ function geometries(): fc.Arbitrary<Geometry> {
 }
 
 function planOf(geometry: Geometry, target: Target): Plan {
-  const form = {
-    hasBias: false,
-    epilogue: NO_EPILOGUE,
-    algorithm: "direct",
-    pass: "unfold",
-  } as const;
-  return planFor({ geometry, target, ...form });
+  return planFor({ geometry, target, ...FORM });
 }
 
 /** What the programs make of an input, every access checked. */
@@ -56,6 +59,8 @@ const PLACES: Readonly<Record<string, readonly number[]>> = {
   input: [BUFFER.input, BUFFER.padded],
   padded: [BUFFER.padded],
   output: [BUFFER.output],
+  zeroed: [BUFFER.output],
+  scratch: [BUFFER.scratch],
 };
 
 /** Zeros of either sign and infinities tell apart what is only nearly a copy. */
@@ -158,6 +163,40 @@ Deno.test("Programs unfold and fold what is cut into several tiles along each ax
       geometry([40, 30, 20], [2, 2, 2], [1, 1, 1], [1, 1, 1], [1, 0, 1]),
     ]
   ) assertBoth(g, AVX2_TARGET);
+});
+
+Deno.test("Programs that accumulate tap after tap give the same bits", () => {
+  fc.assert(
+    fc.property(geometries(), fc.constantFrom(...TARGETS), (g, target) => {
+      const blocks = Tensor.randn([g.batch, g.outChannels, ...g.output], { seed: 2 }).data;
+      blocks.set([-0, Infinity].slice(0, blocks.length));
+      const geometry = inputGradientGeometry(g);
+      const body = planAccumulated({ ...FORM, geometry, target });
+      const plan = { ...body, id: "accumulated", biasCopies: 1 };
+      const memory = runPlan(plan, { input: blocks, weight: new Float32Array(), bias: null });
+      assertSameBits(outputOf(memory, geometry), folded(g, blocks), `Folding ${JSON.stringify(g)}`);
+    }),
+    { seed: 72, numRuns: draws(200) },
+  );
+});
+
+Deno.test("Kernels of thousands of taps take little code", () => {
+  for (
+    const g of [
+      geometry([1, 1, 40_000], [1, 1, 20_000]),
+      geometry([1, 40_000, 3], [1, 20_000, 3], [1, 3, 1]),
+      geometry([1, 256, 256], [1, 128, 128]),
+      geometry([1, 1, 100_000], [1, 1, 10_000], [1, 1, 10_000]),
+      geometry([1, 1, 100_000], [1, 1, 10_000], [1, 1, 5000], [1, 1, 1], [0, 0, 99]),
+      geometry([64, 64, 64], [32, 32, 32]),
+    ]
+  ) {
+    for (const each of [g, inputGradientGeometry(g)]) {
+      const { phases } = planOf(each, WASM_TARGET);
+      const bytes = phases.map(({ programs }) => encodeWasm(programs, 2 ** 14).length);
+      assert(Math.max(...bytes) < 200_000, `${bytes} bytes of code for ${JSON.stringify(each)}`);
+    }
+  }
 });
 
 Deno.test("Taps that are alike share their programs", () => {
