@@ -13,34 +13,31 @@ import type { Target } from "../../codegen/target.ts";
 import type { Phase } from "../../engine/work.ts";
 import { weightGradientGeometry } from "../../convolution/adjoint.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { clamp, product } from "../../base/numbers.ts";
+import { product } from "../../base/numbers.ts";
 import { collapse } from "../collapse.ts";
-import { evenParts } from "../common/register_tile.ts";
 import { listTerms } from "../common/terms.ts";
-import { LEAST_TILE_WORK, tuned } from "../common/tuning.ts";
+import { tuned } from "../common/tuning.ts";
 import { competesForCache, padInput, PLAIN_LAYOUT } from "../packing/input.ts";
 import { channelMajorLayout, type PaddedLayout, rowMajorLayout } from "../packing/padded.ts";
 import { packedAxes, packedView, plainView } from "../packing/view.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { channelLanesKernel, panelChannels } from "./channels.ts";
-import { collectPhase, partElements } from "./collect.ts";
+import { collectPhase } from "./collect.ts";
 import { chooseLanes, columnOrder, type GradientLanes } from "./lanes.ts";
 import { panelElements, panelPhase } from "./panels.ts";
 import { pixelLanesKernel } from "./pixels.ts";
 import {
-  countPixels,
-  type GradientKernel,
   type GradientShape,
   MOST_COLUMNS,
   PARAMETERS,
-  type Parts,
   PIXEL_AXES,
   type PixelBox,
   productsOf,
   tapsOf,
 } from "./shape.ts";
-import { type GradientBlock, scratchBytes, type TileMaker, tileProgram } from "./tile.ts";
+import { groupSteps, scratchBytes, type TileMaker, tileProgram } from "./tile.ts";
+import { type Tiling, tilingOf } from "./tiling.ts";
 
 /** Plans the gradient of a convolution's weights. */
 export function planWeightGradient(problem: Problem): PlanBody {
@@ -126,103 +123,6 @@ function shapeOf(
   };
 }
 
-/** How the work is cut. */
-interface Tiling {
-  readonly block: GradientBlock;
-  readonly chunk: PixelBox;
-  readonly result: TileMaker["result"];
-  /** Parts of the pixels along each axis. */
-  readonly parts: Readonly<Record<keyof PixelBox, Parts>>;
-  /** Elements of all parts together, 0 if there is one. */
-  readonly partElements: number;
-}
-
-/** Pixels whose gradient, of a panel of channels, stays in a second-level cache. */
-const CHUNK_PIXELS = 2048;
-
-/** Tiles that balance threads. */
-const ENOUGH_TILES = 48;
-
-/** Parts at most: each has sums of its own. */
-const MOST_PARTS = 64;
-
-function tilingOf(shape: GradientShape, kernel: GradientKernel, groups: number): Tiling {
-  const { pixels, inChannels, outChannels } = shape;
-  const { tile } = kernel;
-  const all = countPixels(pixels);
-  const channelTiles = groups * Math.ceil(outChannels / tile.outChannels);
-  const productTiles = Math.ceil(inChannels / tile.products.inChannels);
-  const units = channelTiles * productTiles;
-  const work = groups * outChannels * productsOf(shape) * all;
-  const wanted = clamp(Math.floor(work / LEAST_TILE_WORK), 1, ENOUGH_TILES);
-  const partCount = clamp(
-    Math.ceil(wanted / units),
-    1,
-    Math.min(MOST_PARTS, Math.ceil(all / LEAST_PIXELS)),
-  );
-  const part = partCount === 1 ? pixels : pixelBox(pixels, Math.ceil(all / partCount));
-  const isPart = PIXEL_AXES.some((axis) => part[axis] < pixels[axis]);
-  const elements = partElements(shape, kernel, groups);
-  const { parts, end } = layParts(pixels, part, elements);
-  const perUnit = work / units * countPixels(part) / all;
-  const unitsOfTile = clamp(Math.floor(units * (all / countPixels(part)) / wanted), 1, units);
-  const enough = Math.max(unitsOfTile, Math.ceil(LEAST_TILE_WORK / perUnit));
-  const productUnits = clamp(enough, 1, productTiles);
-  const channelUnits = clamp(
-    Math.floor(enough / productTiles),
-    1,
-    Math.ceil(outChannels / tile.outChannels),
-  );
-  return {
-    block: {
-      outChannels: Math.min(outChannels, channelUnits * tile.outChannels),
-      inChannels: Math.min(
-        inChannels,
-        evenParts(inChannels, productUnits * tile.products.inChannels).size,
-      ),
-      pixels: part,
-    },
-    chunk: pixelBox(part, CHUNK_PIXELS),
-    result: isPart ? "part" : "whole",
-    parts,
-    partElements: isPart ? end : 0,
-  };
-}
-
-/** Fewer pixels are no part of their own. */
-const LEAST_PIXELS = 256;
-
-/** At most so many pixels, if a pixel is not more: inner axes whole, one cut evenly. */
-function pixelBox({ items, depth, rows, columns }: PixelBox, most: number): PixelBox {
-  const part = (count: number, inner: number) =>
-    evenParts(count, Math.max(1, Math.floor(most / inner))).size;
-  const box = { items: 1, depth: 1, rows: 1, columns };
-  if (columns > most) return { ...box, columns: part(columns, 1) };
-  if (rows * columns > most) return { ...box, rows: part(rows, columns) };
-  if (depth * rows * columns > most) return { ...box, rows, depth: part(depth, rows * columns) };
-  return { items: part(items, depth * rows * columns), depth, rows, columns };
-}
-
-/** Where the parts lie: from one to the next is a whole number of elements for each pixel. */
-function layParts(
-  pixels: PixelBox,
-  part: PixelBox,
-  elements: number,
-): { readonly parts: Tiling["parts"]; readonly end: number } {
-  let end = elements;
-  const along = (axis: keyof PixelBox): Parts => {
-    const pitch = Math.ceil(end / part[axis]) * part[axis];
-    const count = Math.ceil(pixels[axis] / part[axis]);
-    end = pitch * count;
-    return { count, step: pitch * FLOAT_BYTES };
-  };
-  const columns = along("columns");
-  const rows = along("rows");
-  const depth = along("depth");
-  const items = along("items");
-  return { parts: { items, depth, rows, columns }, end };
-}
-
 /** What the tiles read. */
 interface Sources {
   readonly input: number;
@@ -236,7 +136,6 @@ function tilePhase(maker: TileMaker, tiling: Tiling, groups: number, sources: So
   const { walk, sumChannels, gradientStep } = kernel;
   const isPart = result === "part";
   const products = productsOf(shape);
-  const groupChannels = Math.ceil(outChannels / sumChannels) * sumChannels;
   const scratch = scratchBytes(maker, block);
   const phase = new PhaseBuilder("weight gradient");
   const axis = (name: keyof PixelBox) => ({
@@ -248,18 +147,10 @@ function tilePhase(maker: TileMaker, tiling: Tiling, groups: number, sources: So
       result: isPart ? parts[name].step / block.pixels[name] : 0,
     },
   });
-  const perGroup = isPart ? groupChannels : outChannels;
   phase.addBox({
     parameters: PARAMETERS,
     axes: {
-      groups: {
-        count: groups,
-        steps: {
-          input: inChannels * input.channelPitch,
-          gradient: gradientGroupStep(shape, kernel),
-          result: perGroup * products * FLOAT_BYTES,
-        },
-      },
+      groups: { count: groups, block: block.groups, steps: groupSteps(shape, kernel, result) },
       outChannels: {
         count: outChannels,
         block: block.outChannels,
@@ -285,16 +176,10 @@ function tilePhase(maker: TileMaker, tiling: Tiling, groups: number, sources: So
       scratch: { buffer: BUFFER.scratch, offset: 0, threadStep: scratch },
     },
     itemCost: tapsOf(shape) / tuned(target, "multiplyAddsPerMicrosecond"),
-    write: ({ outChannels, inChannels, items, depth, rows, columns }) =>
-      tileProgram(maker, { outChannels, inChannels, pixels: { items, depth, rows, columns } }),
+    write: ({ groups, outChannels, inChannels, items, depth, rows, columns }) => {
+      const pixels = { items, depth, rows, columns };
+      return tileProgram(maker, { groups, outChannels, inChannels, pixels });
+    },
   });
   return phase.build();
-}
-
-/** Bytes of the gradient from one group to the next: packed panels are full ones. */
-function gradientGroupStep(
-  { outChannels }: GradientShape,
-  { sumChannels, gradientStep }: GradientKernel,
-): number {
-  return Math.ceil(outChannels / sumChannels) * sumChannels * gradientStep;
 }

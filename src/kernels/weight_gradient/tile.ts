@@ -15,6 +15,7 @@ import {
   GRADIENT,
   type GradientKernel,
   type GradientShape,
+  INPUT,
   PARAMETERS,
   type PixelBox,
   productsOf,
@@ -28,6 +29,7 @@ import {
 
 /** What one tile of work covers. */
 export interface GradientBlock {
+  readonly groups: number;
   readonly outChannels: number;
   readonly inChannels: number;
   readonly pixels: PixelBox;
@@ -62,18 +64,43 @@ function scratchSums({ shape, kernel: { sumChannels } }: TileMaker, block: Gradi
   return channels * block.inChannels * tapsOf(shape);
 }
 
+/** How the pointers move from one group to the next: panels and parts are of whole blocks of channels. */
+export function groupSteps(
+  { inChannels, outChannels, input, ...shape }: GradientShape,
+  { sumChannels, gradientStep }: GradientKernel,
+  result: ResultKind,
+): Readonly<Record<"input" | "gradient" | "result", number>> {
+  const blocks = Math.ceil(outChannels / sumChannels) * sumChannels;
+  const channelBytes = productsOf({ ...shape, inChannels }) * FLOAT_BYTES;
+  return {
+    input: inChannels * input.channelPitch,
+    gradient: blocks * gradientStep,
+    result: (result === "part" ? blocks : outChannels) * channelBytes,
+  };
+}
+
 /** Writes the program of a tile. */
 export function tileProgram(maker: TileMaker, block: GradientBlock): Program {
-  const { shape, kernel } = maker;
-  const { outChannels, inChannels, pixels } = block;
+  const { shape, kernel, result } = maker;
+  const { groups, outChannels, inChannels, pixels } = block;
   const code = new ProgramBuilder(
-    `weight gradient, ${kernel.name}, ${outChannels}oc x ${inChannels}ic x ${
+    `weight gradient, ${kernel.name}, ${groups}x${outChannels}oc x ${inChannels}ic x ${
       tapsOf(shape)
     } taps, ` +
       `${Object.values(pixels).join("x")}px, tile ${nameOf(kernel.tile)}`,
     shape.target.lanes,
     PARAMETERS,
   );
+  const steps = groupSteps(shape, kernel, result);
+  const along = [[INPUT, steps.input], [GRADIENT, steps.gradient], [RESULT, steps.result]] as const;
+  code.sweep(groups, along, () => writeGroup(code, maker, block));
+  return code.build();
+}
+
+/** What a tile takes of a group. */
+function writeGroup(code: ProgramBuilder, maker: TileMaker, block: GradientBlock): void {
+  const { shape, kernel } = maker;
+  const { inChannels, pixels } = block;
   if (isDirect(maker, block)) {
     const perChannel = productsOf(shape) * FLOAT_BYTES;
     sweepUnits(
@@ -85,7 +112,7 @@ export function tileProgram(maker: TileMaker, block: GradientBlock): Program {
         kernel.store(code, unit, kernel.sum(code, unit, pixels));
       },
     );
-    return code.build();
+    return;
   }
   const products = inChannels * tapsOf(shape);
   const scratch = {
@@ -100,7 +127,6 @@ export function tileProgram(maker: TileMaker, block: GradientBlock): Program {
     });
   });
   finish(code, maker, block);
-  return code.build();
 }
 
 function nameOf({ outChannels, products: { inChannels, depth, rows, columns } }: Unit): string {
