@@ -30,6 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/matrix",
     "src/kernels/matrix_vector",
     "src/kernels/transposed",
+    "src/kernels/unfold",
     "src/kernels/weight_gradient",
     "src/kernels/winograd",
   ],

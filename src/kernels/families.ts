@@ -11,6 +11,7 @@ import { matrixCandidate } from "./matrix/candidate.ts";
 import { matrixVectorCandidate } from "./matrix_vector/candidate.ts";
 import type { KernelFamily, Pass, PlanBody, Problem } from "./plan.ts";
 import { transposedCandidate } from "./transposed/candidate.ts";
+import { planUnfold } from "./unfold/plan.ts";
 import { planBiasGradient } from "./weight_gradient/bias.ts";
 import { planWeightGradient } from "./weight_gradient/plan.ts";
 import { winogradCandidate } from "./winograd/candidate.ts";
@@ -26,10 +27,11 @@ export const FAMILIES: readonly KernelFamily[] = [
   { name: "winograd", candidate: winogradCandidate },
 ];
 
-/** Who plans gradients, whose arrays lie otherwise: none has a rival. */
-export const GRADIENTS: Readonly<
+/** Who plans what is no convolution as it is: none has a rival. */
+export const WITHOUT_RIVALS: Readonly<
   Record<Exclude<Pass, "forward">, (problem: Problem) => PlanBody>
 > = {
   "weight gradient": planWeightGradient,
   "bias gradient": planBiasGradient,
+  unfold: planUnfold,
 };

@@ -20,7 +20,8 @@ export type Family =
   | "matrix-vector"
   | "depthwise"
   | "winograd"
-  | "weight-gradient";
+  | "weight-gradient"
+  | "unfold";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [
@@ -60,8 +61,11 @@ export interface Plan extends Work {
 /** What a planner makes. */
 export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
-/** What is computed: a convolution, or one that is the gradient of weights or biases, whose arrays lie otherwise. */
-export type Pass = "forward" | "weight gradient" | "bias gradient";
+/**
+ * What is computed: a convolution; one that is the gradient of weights or biases, whose arrays lie otherwise; or what
+ * the taps of one channel see, each for an output channel, and with a transposed geometry back to that channel.
+ */
+export type Pass = "forward" | "weight gradient" | "bias gradient" | "unfold";
 
 /** What a convolution is besides its sizes. */
 export interface Form {

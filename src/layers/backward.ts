@@ -43,6 +43,25 @@ const NAMES: Readonly<Record<keyof BackwardOptions, true>> = {
   parameters: true,
 };
 
+/** What is wanted of a backward pass. */
+interface Wanted {
+  readonly input: boolean;
+  readonly parameters: boolean;
+}
+
+/**
+ * Checks the options of a backward pass, but for the output.
+ *
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ */
+export function resolveWanted(where: string, options: BackwardOptions): Wanted {
+  checkOptionNames(where, options, Object.keys(NAMES));
+  const { input = true, parameters = true } = options;
+  checkBoolean(where, "input", input);
+  checkBoolean(where, "parameters", parameters);
+  return { input, parameters };
+}
+
 /** A layer and its call, as far as its gradients depend on them. */
 export interface Subject {
   readonly convolution: Convolution;
@@ -114,10 +133,8 @@ function resolveRequest(
   options: BackwardOptions,
 ): Request {
   const { name } = settings;
-  checkOptionNames(name, options, Object.keys(NAMES));
-  const { output, input = true, parameters = true } = options;
-  checkBoolean(name, "input", input);
-  checkBoolean(name, "parameters", parameters);
+  const { input, parameters } = resolveWanted(name, options);
+  const { output } = options;
   const valuesOf = (what: string, value: unknown) => {
     const { shape, values } = checkTensor(name, what, value);
     checkSameShape(name, what, shape, call.outputShape);
@@ -138,7 +155,8 @@ function resolveRequest(
   };
 }
 
-function checkSameShape(
+/** @throws {RangeError} If a shape is not the expected one. */
+export function checkSameShape(
   where: string,
   what: string,
   shape: readonly number[],
