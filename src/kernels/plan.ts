@@ -32,8 +32,8 @@ const BUFFER_NAMES = [
   "padded",
   "packedWeight",
   "scratch",
-  "add",
   "partialSums",
+  "add",
 ] as const;
 
 type BufferName = typeof BUFFER_NAMES[number];
