@@ -81,6 +81,28 @@ export function weightGradientGeometry(g: Geometry): Geometry {
   return { ...exchanged, padEnd };
 }
 
+/** What is done to so many elements one by one, as a convolution of one tap. */
+export function elementsGeometry(elements: number): Geometry {
+  const one: Triple = [1, 1, 1];
+  const line: Triple = [1, 1, elements];
+  return {
+    rank: 1,
+    transposed: false,
+    batch: 1,
+    inChannels: 1,
+    outChannels: 1,
+    groups: 1,
+    input: line,
+    output: line,
+    kernel: one,
+    stride: one,
+    dilation: one,
+    padBegin: NO_PADDING,
+    padEnd: NO_PADDING,
+    paddingMode: "zeros",
+  };
+}
+
 /**
  * The convolution that makes the gradient of biases: of the output's gradient as `(1, batch * out, ...)`, each channel
  * with a kernel of ones as large as its plane, to `(1, out, 1...)`.

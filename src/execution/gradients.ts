@@ -8,6 +8,7 @@
 import { product, range } from "../base/numbers.ts";
 import {
   biasGradientGeometry,
+  elementsGeometry,
   hasMirroredPadding,
   inputGradientGeometry,
   paddedSizes,
@@ -43,6 +44,24 @@ const PLAIN: Pick<Operands, "bias" | "add" | "out" | "activation"> = {
 /** How a gradient is computed where the convolution's algorithm was asked for. */
 function algorithmFor(geometry: Geometry, algorithm: Algorithm): Algorithm {
   return algorithm === "winograd" && !allowsWinograd(geometry) ? "auto" : algorithm;
+}
+
+/** A pass whose operands nobody changes any more: it needs no copies of them. */
+export function onKept(pass: Pass): Pass {
+  return { ...pass, operands: { ...pass.operands, areKept: true } };
+}
+
+/** The arrays that passes have made, one behind the other. */
+export function joined(parts: readonly Values[]): Values {
+  const [first, ...others] = parts;
+  if (first !== undefined && others.length === 0) return first;
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const { elements } of parts) {
+    all.set(elements, end);
+    end += elements.length;
+  }
+  return new ArrayValues(all);
 }
 
 /** The sums of a convolution in front of its activation. */
@@ -169,7 +188,7 @@ export function biasGradientPasses(
   gradient: Values,
   memoryBytes: number,
 ): Pass[] {
-  const most = Math.floor(memoryBytes / MEMORY_SHARE / Float32Array.BYTES_PER_ELEMENT);
+  const most = mostElements(memoryBytes);
   if (gradient.length <= most) return [biasGradientPass(g, gradient, (sums) => sums)];
   const pixels = product(g.output);
   const { elements } = gradient;
@@ -207,8 +226,16 @@ const GRADIENT: Omit<Operands, "input" | "weight" | "pass"> = {
   weightKey: {},
 };
 
+/** Gradients in front of activations are read where they are made, as other gradients are not. */
+const BEFORE_ACTIVATION = {};
+
 /** What the operands of a part may take of the memory: they are packed, too, and so is what they make. */
 const MEMORY_SHARE = 8;
+
+/** The largest array that is an operand of a part. */
+function mostElements(memoryBytes: number): number {
+  return Math.floor(memoryBytes / MEMORY_SHARE / Float32Array.BYTES_PER_ELEMENT);
+}
 
 /** Some of the products that a weight's gradient is the sum of. */
 interface WeightPart {
@@ -319,34 +346,44 @@ function rowsAlong(
   return new ArrayValues(rows);
 }
 
-/** The limit of `"relu6"`, from which on nothing changes. */
-const RELU6_LIMIT = 6;
-
 /** Whether the output alone says where the activation was steep. */
 export function isSeenInOutput({ activation, negativeSlope }: ActivationSettings): boolean {
   return activation !== "leakyRelu" || negativeSlope >= 0;
 }
 
 /**
- * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side.
+ * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side. Its elements are
+ * what the passes make, one after the other.
  *
- * @param gradient That behind it.
+ * @param gradient That behind it, with at least one element.
  * @param values What the activation was applied to, or its output where {@linkcode isSeenInOutput}.
+ * @param memoryBytes What the engine has.
  */
-export function activationGradient(
-  { activation, negativeSlope }: ActivationSettings,
-  gradient: Float32Array,
-  values: Float32Array,
-): Float32Array {
-  if (activation === null) return gradient;
-  const most = activation === "relu6" ? RELU6_LIMIT : Infinity;
-  const lowSlope = activation === "leakyRelu" ? negativeSlope : 0;
-  return gradient.map((value, i) => {
-    const at = values[i] ?? 0;
-    // Not a number is on no side.
-    if (activation === "relu6" && at >= most) return 0;
-    return at <= 0 ? lowSlope === 0 ? 0 : lowSlope * value : value;
+export function activationGradientPasses(
+  activation: ActivationSettings,
+  gradient: Values,
+  values: Values,
+  memoryBytes: number,
+): Pass[] {
+  const most = mostElements(memoryBytes);
+  const pass = (input: Values, add: Values): Pass => ({
+    geometry: elementsGeometry(input.length),
+    operands: {
+      ...GRADIENT,
+      pass: "activation gradient",
+      input,
+      weight: NOTHING,
+      add,
+      activation,
+      weightKey: BEFORE_ACTIVATION,
+    },
+    finish: (output) => output,
   });
+  if (gradient.length <= most) return [pass(gradient, values)];
+  const [behind, at] = [gradient.elements, values.elements];
+  const partOf = (all: Float32Array, i: number) =>
+    new ArrayValues(all.subarray(i * most, (i + 1) * most));
+  return range(Math.ceil(behind.length / most)).map((i) => pass(partOf(behind, i), partOf(at, i)));
 }
 
 /** How much sums that are added up again may differ, in proportion to the largest. */

@@ -5,6 +5,7 @@
  */
 
 import type { Geometry } from "../convolution/geometry.ts";
+import { planActivationGradient } from "./activation_gradient/plan.ts";
 import { FAMILIES } from "./families.ts";
 import type { Candidate, Pass, Plan, PlanBody, Problem } from "./plan.ts";
 import { singlePosition } from "./single_position.ts";
@@ -42,6 +43,7 @@ const GRADIENTS: Readonly<Record<Pass, ((problem: Problem) => PlanBody) | null>>
   forward: null,
   "weight gradient": planWeightGradient,
   "bias gradient": planBiasGradient,
+  "activation gradient": planActivationGradient,
 };
 
 function makePlan(request: Problem, id: string): Plan {

@@ -20,7 +20,8 @@ export type Family =
   | "matrix-vector"
   | "depthwise"
   | "winograd"
-  | "weight-gradient";
+  | "weight-gradient"
+  | "activation-gradient";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [
@@ -60,8 +61,11 @@ export interface Plan extends Work {
 /** What a planner makes. */
 export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
-/** What is computed: a convolution, or one that is the gradient of weights or biases, whose arrays lie otherwise. */
-export type Pass = "forward" | "weight gradient" | "bias gradient";
+/**
+ * What is computed: a convolution, or one that is the gradient of weights or biases, whose arrays lie otherwise; or
+ * the gradient in front of its activation.
+ */
+export type Pass = "forward" | "weight gradient" | "bias gradient" | "activation gradient";
 
 /** What a convolution is besides its sizes. */
 export interface Form {

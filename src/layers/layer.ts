@@ -32,6 +32,7 @@ import type { StateDict } from "./state.ts";
 import { checkStateDict } from "./state.ts";
 
 let settingsOfLayer: (layer: Layer) => ConvSettings;
+let engineOfLayer: (layer: Layer) => Engine;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -54,6 +55,7 @@ let settingsOfLayer: (layer: Layer) => ConvSettings;
 export abstract class Layer {
   static {
     settingsOfLayer = (layer) => layer.#settings;
+    engineOfLayer = (layer) => layer.#engine;
   }
 
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
@@ -532,4 +534,9 @@ function shortPadding({ padding }: ConvSettings): Padding {
 /** What a layer was built with, spelled out. */
 export function settingsOf(layer: Layer): ConvSettings {
   return settingsOfLayer(layer);
+}
+
+/** The engine that a layer computes on. */
+export function engineOf(layer: Layer): Engine {
+  return engineOfLayer(layer);
 }
