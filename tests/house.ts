@@ -30,6 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/interleaved",
     "src/kernels/matrix",
     "src/kernels/matrix_vector",
+    "src/kernels/padding_gradient",
     "src/kernels/transposed",
     "src/kernels/weight_gradient",
     "src/kernels/winograd",

@@ -81,6 +81,27 @@ export function weightGradientGeometry(g: Geometry): Geometry {
   return { ...exchanged, padEnd };
 }
 
+/**
+ * The adjoint of the padding of so many planes of a convolution's input, as the transposed convolution of one tap
+ * that it is: the only one with a padding mode.
+ */
+export function paddingGradientGeometry(g: Geometry, planes: number): Geometry {
+  const one: Triple = [1, 1, 1];
+  return {
+    ...g,
+    transposed: true,
+    batch: planes,
+    inChannels: 1,
+    outChannels: 1,
+    groups: 1,
+    input: paddedSizes(g),
+    output: g.input,
+    kernel: one,
+    stride: one,
+    dilation: one,
+  };
+}
+
 /** What is done to so many elements one by one, as a convolution of one tap. */
 export function elementsGeometry(elements: number): Geometry {
   const one: Triple = [1, 1, 1];

@@ -12,6 +12,7 @@ import {
   hasMirroredPadding,
   inputGradientGeometry,
   paddedSizes,
+  paddingGradientGeometry,
   weightGradientGeometry,
 } from "../convolution/adjoint.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
@@ -21,14 +22,7 @@ import { padSegments } from "../convolution/padding.ts";
 import { allowsWinograd } from "../kernels/winograd/applies.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
 import type { Operands } from "./operands.ts";
-
-/** A convolution, and what its output is made into. */
-export interface Pass {
-  readonly geometry: Geometry;
-  readonly operands: Operands;
-  /** Makes the result, row-major. */
-  readonly finish: (output: Values) => Values;
-}
+import type { Pass } from "./passes.ts";
 
 /** The weights of a convolution, by which the engine may know what it has made of them. */
 export type Weights = Pick<Operands, "weight" | "frozenKey" | "weightKey">;
@@ -44,24 +38,6 @@ const PLAIN: Pick<Operands, "bias" | "add" | "out" | "activation"> = {
 /** How a gradient is computed where the convolution's algorithm was asked for. */
 function algorithmFor(geometry: Geometry, algorithm: Algorithm): Algorithm {
   return algorithm === "winograd" && !allowsWinograd(geometry) ? "auto" : algorithm;
-}
-
-/** A pass whose operands nobody changes any more: it needs no copies of them. */
-export function onKept(pass: Pass): Pass {
-  return { ...pass, operands: { ...pass.operands, areKept: true } };
-}
-
-/** The arrays that passes have made, one behind the other. */
-export function joined(parts: readonly Values[]): Values {
-  const [first, ...others] = parts;
-  if (first !== undefined && others.length === 0) return first;
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let end = 0;
-  for (const { elements } of parts) {
-    all.set(elements, end);
-    end += elements.length;
-  }
-  return new ArrayValues(all);
 }
 
 /** The sums of a convolution in front of its activation. */
@@ -82,12 +58,14 @@ export function sumsPass(
  *
  * @param g The convolution, or transposed convolution.
  * @param gradient That of the output.
+ * @param memoryBytes What the engine has.
  */
 export function inputGradientPass(
   g: Geometry,
   gradient: Values,
   weights: Weights,
   algorithm: Algorithm,
+  memoryBytes: number,
 ): Pass {
   const geometry = inputGradientGeometry(g);
   const operands = {
@@ -97,12 +75,36 @@ export function inputGradientPass(
     algorithm: algorithmFor(geometry, algorithm),
     pass: "forward",
   } as const;
-  const finish = (output: Values) =>
-    hasMirroredPadding(g) ? new ArrayValues(foldPadding(g, output.elements)) : output;
-  return { geometry, operands, finish };
+  const plain = { geometry, operands, finish: (output: Values) => output };
+  if (!hasMirroredPadding(g) || g.batch === 0) return plain;
+  const planeBytes = product(geometry.output) * Float32Array.BYTES_PER_ELEMENT;
+  // A plane is not cut: one that the memory does not hold twice, with something else in it, is read here.
+  if (2 * planeBytes > memoryBytes / 2) {
+    const finish = (output: Values) => new ArrayValues(foldPadding(g, output.elements));
+    return { ...plain, finish };
+  }
+  const most = Math.max(1, Math.floor(memoryBytes / MEMORY_SHARE / planeBytes));
+  return { ...plain, next: (padded) => paddingGradientPasses(g, padded, most) };
 }
 
-/** Adds the gradient of what the padding holds to where it came from. */
+/** Passes that add the gradient of what the padding holds to where it came from, some planes each. */
+function paddingGradientPasses(g: Geometry, padded: Values, most: number): Pass[] {
+  const planes = g.batch * g.inChannels;
+  const pass = (input: Values, count: number): Pass => ({
+    geometry: paddingGradientGeometry(g, count),
+    operands: { ...GRADIENT, pass: "padding gradient", input, weight: NOTHING },
+    finish: (output) => output,
+  });
+  if (planes <= most) return [pass(padded, planes)];
+  const { elements } = padded;
+  const plane = elements.length / planes;
+  return range(Math.ceil(planes / most)).map((i) => {
+    const some = elements.subarray(i * most * plane, (i + 1) * most * plane);
+    return pass(new ArrayValues(some), some.length / plane);
+  });
+}
+
+/** Adds the gradient of what the padding holds to where it came from, where memory is short. */
 function foldPadding(g: Geometry, padded: Float32Array): Float32Array {
   const gradient = new Float32Array(g.batch * g.inChannels * product(g.input));
   eachPaddedRow(g, (to, from, columns) => {

@@ -7,6 +7,7 @@
 import type { Geometry } from "../convolution/geometry.ts";
 import { planActivationGradient } from "./activation_gradient/plan.ts";
 import { FAMILIES } from "./families.ts";
+import { planPaddingGradient } from "./padding_gradient/plan.ts";
 import type { Candidate, Pass, Plan, PlanBody, Problem } from "./plan.ts";
 import { singlePosition } from "./single_position.ts";
 import { planBiasGradient } from "./weight_gradient/bias.ts";
@@ -44,6 +45,7 @@ const GRADIENTS: Readonly<Record<Pass, ((problem: Problem) => PlanBody) | null>>
   "weight gradient": planWeightGradient,
   "bias gradient": planBiasGradient,
   "activation gradient": planActivationGradient,
+  "padding gradient": planPaddingGradient,
 };
 
 function makePlan(request: Problem, id: string): Plan {

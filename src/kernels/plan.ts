@@ -21,7 +21,8 @@ export type Family =
   | "depthwise"
   | "winograd"
   | "weight-gradient"
-  | "activation-gradient";
+  | "activation-gradient"
+  | "padding-gradient";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [
@@ -63,9 +64,14 @@ export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
 /**
  * What is computed: a convolution, or one that is the gradient of weights or biases, whose arrays lie otherwise; or
- * the gradient in front of its activation.
+ * the gradient in front of its activation, or of what its padding is made of.
  */
-export type Pass = "forward" | "weight gradient" | "bias gradient" | "activation gradient";
+export type Pass =
+  | "forward"
+  | "weight gradient"
+  | "bias gradient"
+  | "activation gradient"
+  | "padding gradient";
 
 /** What a convolution is besides its sizes. */
 export interface Form {

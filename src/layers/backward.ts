@@ -6,19 +6,16 @@
 
 import { checkBoolean, checkOptionNames, describeShape } from "../base/checks.ts";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   activationGradientPasses,
   biasGradientPasses,
   inputGradientPass,
   isOutputOf,
   isSeenInOutput,
-  joined,
-  onKept,
-  type Pass,
   sumsPass,
   weightGradientPasses,
 } from "../execution/gradients.ts";
+import { joined, onKept, type Pass, runPass, runPassSync } from "../execution/passes.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
@@ -125,19 +122,15 @@ export function addendGradientSync(
 async function run<Result>(engine: Engine, passes: Passes<Result>): Promise<Result> {
   for (let step = passes.next();;) {
     if (step.done) return step.value;
-    const outputs = step.value.map(async (pass) =>
-      pass.finish(await convolve(engine, pass.geometry, pass.operands))
-    );
-    step = passes.next(await Promise.all(outputs));
+    const results = step.value.map((pass) => runPass(engine, pass));
+    step = passes.next(await Promise.all(results));
   }
 }
 
 function runSync<Result>(engine: Engine, passes: Passes<Result>): Result {
   for (let step = passes.next();;) {
     if (step.done) return step.value;
-    step = passes.next(
-      step.value.map((pass) => pass.finish(convolveSync(engine, pass.geometry, pass.operands))),
-    );
+    step = passes.next(step.value.map((pass) => runPassSync(engine, pass)));
   }
 }
 
@@ -206,7 +199,9 @@ function* gradients(
   const { gradient, operands, areKept } = reached;
   const { input, weight: elements, frozenKey, weightKey } = operands;
   const weights = { weight: elements, frozenKey, weightKey };
-  const inputPass = wantsInput ? [inputGradientPass(geometry, gradient, weights, algorithm)] : [];
+  const inputPass = wantsInput
+    ? [inputGradientPass(geometry, gradient, weights, algorithm, memoryBytes)]
+    : [];
   const weightPasses = wantsParameters && geometry.batch > 0
     ? weightGradientPasses(geometry, input, gradient, memoryBytes)
     : [];

@@ -3,12 +3,8 @@ import { Engine, Tensor } from "../../mod.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { SharedResult } from "../../src/engine/results.ts";
 import { convolve, convolveSync } from "../../src/execution/convolve.ts";
-import {
-  activationGradientPasses,
-  joined,
-  onKept,
-  type Pass,
-} from "../../src/execution/gradients.ts";
+import { activationGradientPasses } from "../../src/execution/gradients.ts";
+import { joined, onKept, type Pass } from "../../src/execution/passes.ts";
 import { formOf, snapshot } from "../../src/execution/operands.ts";
 import { plannedPieces } from "../../src/execution/plans.ts";
 import { ArrayValues } from "../../src/tensor/values.ts";

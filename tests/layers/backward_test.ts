@@ -283,6 +283,26 @@ Deno.test("Weight gradients are summed up in parts where memory is short", () =>
   }
 });
 
+Deno.test("Gradients of padded inputs are added up in runs of planes where memory is short, or where no plane fits", async () => {
+  using small = new Engine({ memory: 2 ** 20 });
+  using large = new Engine();
+  for (const shape of [[3, 2, 40_000], [1, 1, 150_000]]) {
+    const [expected, sync, async] = await Promise.all([large, small, small].map((engine, i) => {
+      const [, channels = 1] = shape;
+      const options = { padding: 2, paddingMode: "reflect", seed: 1, engine } as const;
+      const layer = new Conv1d(channels, 4, 5, options);
+      const gradOutput = Tensor.randn(layer.outputShape(shape), { seed: 3 });
+      const input = Tensor.zeros(shape);
+      return i === 2
+        ? layer.backward(input, gradOutput, { parameters: false })
+        : layer.backwardSync(input, gradOutput, { parameters: false });
+    }));
+    const values = Float64Array.from(expected?.data ?? []);
+    assertClose(sync ?? null, values, `${shape}, in parts,`);
+    assertEquals(async?.data, sync?.data);
+  }
+});
+
 Deno.test("backward() refuses an output that does not tell where its sums were negative", () => {
   const { layer, input, sums } = activated("leakyRelu", -0.5);
   const add = Tensor.randn(sums.shape, { seed: 9 });
