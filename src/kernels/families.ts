@@ -4,11 +4,13 @@
  * @module
  */
 
+import { planActivationGradient } from "./activation_gradient/plan.ts";
 import { depthwiseCandidate } from "./depthwise/candidate.ts";
 import { directCandidate } from "./direct/candidate.ts";
 import { interleavedCandidate } from "./interleaved/candidate.ts";
 import { matrixCandidate } from "./matrix/candidate.ts";
 import { matrixVectorCandidate } from "./matrix_vector/candidate.ts";
+import { planPaddingGradient } from "./padding_gradient/plan.ts";
 import type { KernelFamily, Pass, PlanBody, Problem } from "./plan.ts";
 import { transposedCandidate } from "./transposed/candidate.ts";
 import { planUnfold } from "./unfold/plan.ts";
@@ -33,5 +35,7 @@ export const WITHOUT_RIVALS: Readonly<
 > = {
   "weight gradient": planWeightGradient,
   "bias gradient": planBiasGradient,
+  "activation gradient": planActivationGradient,
+  "padding gradient": planPaddingGradient,
   unfold: planUnfold,
 };

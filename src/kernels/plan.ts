@@ -21,6 +21,8 @@ export type Family =
   | "depthwise"
   | "winograd"
   | "weight-gradient"
+  | "activation-gradient"
+  | "padding-gradient"
   | "unfold";
 
 /** The buffers of every plan, in their order. */
@@ -62,10 +64,17 @@ export interface Plan extends Work {
 export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
 /**
- * What is computed: a convolution; one that is the gradient of weights or biases, whose arrays lie otherwise; or what
- * the taps of one channel see, each for an output channel, and with a transposed geometry back to that channel.
+ * What is computed: a convolution; one that is the gradient of weights or biases, whose arrays lie otherwise; the
+ * gradient in front of its activation, or of what its padding is made of; or what the taps of one channel see, each for
+ * an output channel, and with a transposed geometry back to that channel.
  */
-export type Pass = "forward" | "weight gradient" | "bias gradient" | "unfold";
+export type Pass =
+  | "forward"
+  | "weight gradient"
+  | "bias gradient"
+  | "activation gradient"
+  | "padding gradient"
+  | "unfold";
 
 /** What a convolution is besides its sizes. */
 export interface Form {

@@ -51,6 +51,7 @@ interface Late {
 }
 
 let settingsOfLayer: (layer: Layer) => ConvSettings;
+let engineOfLayer: (layer: Layer) => Engine;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -73,6 +74,7 @@ let settingsOfLayer: (layer: Layer) => ConvSettings;
 export abstract class Layer {
   static {
     settingsOfLayer = (layer) => layer.#settings;
+    engineOfLayer = (layer) => layer.#engine;
   }
 
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
@@ -628,4 +630,9 @@ function sameSize(a: Size | undefined, b: Size | undefined): boolean {
 /** What a layer was built with, spelled out. */
 export function settingsOf(layer: Layer): ConvSettings {
   return settingsOfLayer(layer);
+}
+
+/** The engine that a layer computes on. */
+export function engineOf(layer: Layer): Engine {
+  return engineOfLayer(layer);
 }
