@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/cli/pictures"],
   ["src/cli"],
   ["mod.ts"],
-  ["src/io/arrays", "src/io/pictures"],
+  ["src/io/arrays", "src/io/models/onnx", "src/io/pictures"],
   ["src/io", "src/train"],
   ["src/layers"],
   ["src/execution"],
