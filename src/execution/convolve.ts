@@ -95,7 +95,8 @@ function* planned(
   return yield* convolution(runtime, geometry, pieces, operands);
 }
 
-function* convolution(
+/** A convolution as a task. */
+export function* convolution(
   runtime: Runtime,
   geometry: Geometry,
   pieces: readonly PlannedPiece[],

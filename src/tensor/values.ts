@@ -62,6 +62,6 @@ function plainView(data: Float32Array): Float32Array {
  * A copy in an array of its own. Up to three times as fast as an empty array that is then set, which is
  * filled with zeros first, or as `slice()`, which copies shared memory element by element.
  */
-export function copyOf(source: Float32Array): Float32Array {
+export function copyOf(source: Float32Array): Float32Array<ArrayBuffer> {
   return new Float32Array(source);
 }

@@ -1,0 +1,223 @@
+/**
+ * Operators that resample.
+ *
+ * Source: the operators' specifications, https://onnx.ai/onnx/operators/onnx__Resize.html.
+ *
+ * @module
+ */
+
+import { clamp, product, range } from "../../base/numbers.ts";
+import type { Operator, Site } from "../site.ts";
+import { allOf, type AxisSource, gather } from "../strides.ts";
+import type { Numbers, Value } from "../values.ts";
+
+/** An axis that gets another size. */
+interface Axis {
+  readonly size: number;
+  readonly outputs: number;
+  /** Outputs for each element, in 32 bits, as others compute them. */
+  readonly scale: number;
+}
+
+/** Where an output lies among the elements. */
+type Position = (output: number, axis: Axis) => number;
+
+const POSITIONS: Readonly<Record<string, Position>> = {
+  asymmetric: (output, { scale }) => Math.fround(output / scale),
+  half_pixel: (output, { scale }) => Math.fround(Math.fround((output + 0.5) / scale) - 0.5),
+  pytorch_half_pixel: (output, { outputs, scale }) =>
+    outputs > 1 ? Math.fround(Math.fround((output + 0.5) / scale) - 0.5) : 0,
+  align_corners: (output, { size, outputs }) =>
+    outputs > 1 ? Math.fround(output * (size - 1) / (outputs - 1)) : 0,
+  tf_half_pixel_for_nn: (output, { scale }) => Math.fround((output + 0.5) / scale),
+  half_pixel_symmetric: (output, { size, outputs, scale }) => {
+    const adjustment = outputs / (scale * size);
+    const offset = size / 2 * (1 - adjustment);
+    return Math.fround(offset + (output + 0.5) / scale - 0.5);
+  },
+};
+
+/** The whole number that a position is nearest to. */
+const ROUNDINGS: Readonly<Record<string, (position: number) => number>> = {
+  round_prefer_floor: (position) => Math.ceil(position - 0.5),
+  round_prefer_ceil: (position) => Math.floor(position + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+};
+
+function choice<Choice>(
+  site: Site,
+  name: string,
+  standard: string,
+  choices: Readonly<Record<string, Choice>>,
+): Choice {
+  const stated = site.text(name, standard);
+  const found = Object.hasOwn(choices, stated) ? choices[stated] : undefined;
+  if (found !== undefined) return found;
+  return site.fail(`${name} must be one of ${Object.keys(choices).join(", ")}, but is ${stated}`);
+}
+
+/** Every axis of the input, with the sizes that are said by scales. */
+function scaledAxes(site: Site, shape: readonly number[], scales: readonly number[]): Axis[] {
+  if (scales.length !== shape.length) {
+    site.fail(`there must be ${shape.length} scales, but there are ${scales.length}`);
+  }
+  return shape.map((size, axis) => {
+    const scale = Math.fround(scales[axis] ?? 1);
+    if (!(scale > 0)) site.fail(`scales must be positive, but are [${scales.join(", ")}]`);
+    return { size, scale, outputs: site.count(Math.floor(size * scale)) };
+  });
+}
+
+/** The same with sizes that are said. */
+function sizedAxes(site: Site, shape: readonly number[], sizes: readonly number[]): Axis[] {
+  if (sizes.length !== shape.length) {
+    site.fail(`there must be ${shape.length} sizes, but there are ${sizes.length}`);
+  }
+  const policy = site.text("keep_aspect_ratio_policy", "stretch");
+  if (policy !== "stretch") site.fail(`keep_aspect_ratio_policy must be stretch, but is ${policy}`);
+  return shape.map((size, axis) => {
+    const outputs = site.count(sizes[axis] ?? 0);
+    return { size, outputs, scale: Math.fround(outputs / size) };
+  });
+}
+
+/** Numbers for some of the axes, spread over all of them. */
+function overAll(
+  site: Site,
+  numbers: readonly number[],
+  axes: readonly number[] | null,
+  standard: readonly number[],
+): readonly number[] {
+  if (axes === null) return numbers;
+  const stated = axes.map((axis) => site.axis(axis, standard.length));
+  return standard.map((value, axis) => {
+    const at = stated.indexOf(axis);
+    return at === -1 ? value : numbers[at] ?? value;
+  });
+}
+
+function resize(site: Site): Value {
+  const { shape } = site.input(0);
+  // Version 10 has no region, and no choice of positions.
+  const isOld = site.opset < 11;
+  const scales = site.optionalConstant(isOld ? 1 : 2)?.data ?? [];
+  const sizes = isOld ? [] : site.optionalConstant(3)?.data ?? [];
+  const axes = site.numbers("axes");
+  if (site.number("antialias", 0) !== 0) site.fail("antialias must be 0");
+  const resized = sizes.length > 0
+    ? sizedAxes(site, shape, overAll(site, [...sizes], axes, shape))
+    : scaledAxes(site, shape, overAll(site, [...scales], axes, shape.map(() => 1)));
+  const standard = isOld ? "asymmetric" : "half_pixel";
+  const position = choice(site, "coordinate_transformation_mode", standard, POSITIONS);
+  const rounding = choice(
+    site,
+    "nearest_mode",
+    isOld ? "floor" : "round_prefer_floor",
+    ROUNDINGS,
+  );
+  return resampled(site, resized, position, rounding);
+}
+
+function upsample(site: Site): Value {
+  const scales = site.list("scales", 1) ?? site.fail("there are no scales");
+  const axes = scaledAxes(site, site.input(0).shape, scales);
+  return resampled(site, axes, (output, { scale }) => Math.fround(output / scale), Math.floor);
+}
+
+function resampled(
+  site: Site,
+  axes: readonly Axis[],
+  position: Position,
+  rounding: (position: number) => number,
+): Value {
+  const mode = site.text("mode", "nearest");
+  if (mode === "nearest") {
+    const sources = axes.map((axis) => nearest(axis, (output) => rounding(position(output, axis))));
+    return taken(site, sources);
+  }
+  if (mode === "linear") return interpolated(site, axes, position);
+  return site.fail(`mode must be nearest or linear, but is ${mode}`);
+}
+
+function nearest({ size, outputs }: Axis, indexOf: (output: number) => number): AxisSource {
+  if (size === outputs) return allOf(size);
+  return Int32Array.from(range(outputs), (output) => clamp(indexOf(output), 0, size - 1));
+}
+
+function taken(site: Site, sources: readonly AxisSource[]): Value {
+  const input = site.input(0);
+  return site.map({
+    inputs: [input],
+    shape: sources.map(({ length }) => length),
+    compute: ([x], y) => x && gather(x, input.shape, sources, y, 0),
+  });
+}
+
+/** The two elements that an output lies between, and how much of it comes from the second. */
+interface Between {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly share: Float32Array;
+}
+
+function between(axis: Axis, position: Position): Between {
+  const { size, outputs } = axis;
+  const places = range(outputs).map((output) => clamp(position(output, axis), 0, size - 1));
+  return {
+    first: Int32Array.from(places, Math.floor),
+    second: Int32Array.from(places, (place) => Math.min(size - 1, Math.floor(place) + 1)),
+    share: Float32Array.from(places, (place) => place - Math.floor(place)),
+  };
+}
+
+/** Axis by axis: those that keep their size stay. */
+function interpolated(site: Site, axes: readonly Axis[], position: Position): Value {
+  let value = site.input(0);
+  for (const [i, axis] of axes.entries()) {
+    if (axis.size !== axis.outputs) {
+      value = interpolatedAlong(site, value, i, between(axis, position));
+    }
+  }
+  return value;
+}
+
+function interpolatedAlong(site: Site, value: Value, axis: number, pairs: Between): Value {
+  const { shape } = value;
+  const inner = product(shape.slice(axis + 1));
+  const size = shape[axis] ?? 1;
+  const outputs = pairs.share.length;
+  return site.map({
+    inputs: [value],
+    shape: shape.with(axis, outputs),
+    compute: ([x], y) => {
+      if (x === undefined) return;
+      let to = 0;
+      for (let from = 0; to < y.length; from += size * inner) {
+        for (let output = 0; output < outputs; output++, to += inner) {
+          blend(x, from, inner, pairs, output, y, to);
+        }
+      }
+    },
+  });
+}
+
+function blend(
+  x: Numbers,
+  from: number,
+  inner: number,
+  { first, second, share }: Between,
+  output: number,
+  y: Numbers,
+  to: number,
+): void {
+  const a = from + (first[output] ?? 0) * inner;
+  const b = from + (second[output] ?? 0) * inner;
+  const part = share[output] ?? 0;
+  for (let i = 0; i < inner; i++) {
+    y[to + i] = (x[a + i] ?? 0) * (1 - part) + (x[b + i] ?? 0) * part;
+  }
+}
+
+/** The operators. */
+export const RESIZES: Readonly<Record<string, Operator>> = { Resize: resize, Upsample: upsample };

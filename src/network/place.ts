@@ -1,0 +1,164 @@
+/**
+ * Decides where the values of a network lie: those that are put one behind the other are made where they will be, and
+ * places are given back when the last step that reads them is done.
+ *
+ * @module
+ */
+
+import type { Sequence, Step } from "../execution/sequence.ts";
+import type { Slot } from "../execution/places.ts";
+import { NO_EPILOGUE } from "../convolution/epilogue.ts";
+import type { Convolution, Elementwise, Lowered, NetworkStep } from "./steps.ts";
+import type { Storage } from "./values.ts";
+
+/** Where a value lies in another one. */
+interface Part {
+  readonly whole: Storage;
+  readonly offset: number;
+}
+
+/** Lays out what steps make. */
+export function placed(lowered: Lowered): Sequence {
+  const parts = partsOf(lowered);
+  const places: number[] = [];
+  const indices = new Map<Storage, number>();
+  const slotOf = (storage: Storage): Slot => {
+    const { whole, offset } = locate(storage, parts);
+    const place = indices.get(whole) ?? places.push(whole.length) - 1;
+    indices.set(whole, place);
+    return { place, offset, length: storage.length };
+  };
+  const inputs = lowered.inputs.map(slotOf);
+  const works = lowered.steps.flatMap((step) => workOf(step, slotOf));
+  const outputs = lowered.outputs.map(({ storage }) => slotOf(storage));
+  return { places, inputs, outputs, steps: withEnds(works, outputs) };
+}
+
+function locate(storage: Storage, parts: ReadonlyMap<Storage, Part>): Part {
+  let at: Part = { whole: storage, offset: 0 };
+  for (let part = parts.get(storage); part !== undefined; part = parts.get(part.whole)) {
+    at = { whole: part.whole, offset: at.offset + part.offset };
+  }
+  return at;
+}
+
+/** What is made as a part of a concatenation. The largest come last, and parts of them may be others. */
+function partsOf({ steps, inputs }: Lowered): Map<Storage, Part> {
+  const parts = new Map<Storage, Part>();
+  const given = new Set(inputs);
+  for (const step of steps.toReversed()) {
+    if (step.kind !== "concatenation") continue;
+    if (isRun(step.inputs, parts)) {
+      const [first] = step.inputs;
+      const part = first && parts.get(first);
+      // It is there already, in a larger one; if itself is a part of yet another, that has to be copied.
+      if (part !== undefined && !parts.has(step.output)) parts.set(step.output, part);
+      continue;
+    }
+    let offset = 0;
+    for (const input of step.inputs) {
+      const isFree = !parts.has(input) && !given.has(input) && input !== step.output;
+      if (isFree) parts.set(input, { whole: step.output, offset });
+      offset += input.length;
+    }
+  }
+  return parts;
+}
+
+/** Whether values lie one behind the other already. */
+function isRun(values: readonly Storage[], parts: ReadonlyMap<Storage, Part>): boolean {
+  const [first] = values;
+  const start = first && parts.get(first);
+  if (start === undefined) return false;
+  let { offset } = start;
+  return values.every((value) => {
+    const part = parts.get(value);
+    const isNext = part?.whole === start.whole && part.offset === offset;
+    offset += value.length;
+    return isNext;
+  });
+}
+
+type Work = Step["work"];
+
+function workOf(step: NetworkStep, slotOf: (storage: Storage) => Slot): Work[] {
+  switch (step.kind) {
+    case "convolution":
+      return [convolutionOf(step, slotOf)];
+    case "map":
+      return [arraysOf(step, slotOf)];
+    case "concatenation": {
+      const whole = slotOf(step.output);
+      let { offset } = whole;
+      return step.inputs.flatMap((storage) => {
+        const from = slotOf(storage);
+        const to = { ...whole, offset, length: storage.length };
+        offset += storage.length;
+        return from.place === to.place && from.offset === to.offset ? [] : [copyOf(from, to)];
+      });
+    }
+  }
+}
+
+function convolutionOf(step: Convolution, slotOf: (storage: Storage) => Slot): Work {
+  const { geometry, weights, activation } = step;
+  return {
+    kind: "convolution",
+    geometry,
+    operands: {
+      weight: weights.values,
+      bias: weights.bias,
+      activation: activation.activation === null ? NO_EPILOGUE : activation,
+      algorithm: "auto",
+      pass: "forward",
+      frozenKey: weights,
+      weightKey: weights,
+      areKept: true,
+    },
+    input: slotOf(step.input),
+    add: step.add && slotOf(step.add),
+    output: slotOf(step.output),
+  };
+}
+
+function arraysOf(step: Elementwise, slotOf: (storage: Storage) => Slot): Work {
+  const { compute } = step;
+  return {
+    kind: "arrays",
+    inputs: step.inputs.map(slotOf),
+    output: slotOf(step.output),
+    *compute(inputs, output) {
+      yield compute(inputs, output);
+    },
+  };
+}
+
+function copyOf(from: Slot, to: Slot): Work {
+  return {
+    kind: "arrays",
+    inputs: [from],
+    output: to,
+    *compute([source], target) {
+      yield source && target.set(source);
+    },
+  };
+}
+
+/** Has each place given back after the last step that reads it. */
+function withEnds(works: readonly Work[], outputs: readonly Slot[]): Step[] {
+  const last = new Map<number, number>();
+  for (const [time, work] of works.entries()) {
+    for (const { place } of slotsOf(work)) last.set(place, time);
+  }
+  for (const { place } of outputs) last.delete(place);
+  return works.map((work, time) => ({
+    work,
+    closes: [...last].filter(([, end]) => end === time).map(([place]) => place),
+  }));
+}
+
+function slotsOf(work: Work): readonly Slot[] {
+  if (work.kind === "arrays") return [...work.inputs, work.output];
+  const { input, add, output } = work;
+  return add === null ? [input, output] : [input, add, output];
+}
