@@ -4,77 +4,10 @@
  * @module
  */
 
-import protobuf from "protobufjs";
 import type { Geometry } from "../src/convolution/geometry.ts";
 import { outputShape, weightShape } from "../src/convolution/geometry.ts";
-
-/** The part of `onnx.proto` (onnx/onnx, IR version 8) that a model of one node needs. */
-const root = protobuf.Root.fromJSON({
-  nested: {
-    ModelProto: {
-      fields: {
-        irVersion: { type: "int64", id: 1 },
-        graph: { type: "GraphProto", id: 7 },
-        opsetImport: { rule: "repeated", type: "OperatorSetIdProto", id: 8 },
-      },
-    },
-    OperatorSetIdProto: {
-      fields: { domain: { type: "string", id: 1 }, version: { type: "int64", id: 2 } },
-    },
-    GraphProto: {
-      fields: {
-        node: { rule: "repeated", type: "NodeProto", id: 1 },
-        name: { type: "string", id: 2 },
-        initializer: { rule: "repeated", type: "TensorProto", id: 5 },
-        input: { rule: "repeated", type: "ValueInfoProto", id: 11 },
-        output: { rule: "repeated", type: "ValueInfoProto", id: 12 },
-      },
-    },
-    NodeProto: {
-      fields: {
-        input: { rule: "repeated", type: "string", id: 1 },
-        output: { rule: "repeated", type: "string", id: 2 },
-        opType: { type: "string", id: 4 },
-        attribute: { rule: "repeated", type: "AttributeProto", id: 5 },
-      },
-    },
-    TensorProto: {
-      fields: {
-        dims: { rule: "repeated", type: "int64", id: 1 },
-        dataType: { type: "int32", id: 2 },
-        name: { type: "string", id: 8 },
-        rawData: { type: "bytes", id: 9 },
-      },
-    },
-    AttributeProto: {
-      fields: {
-        name: { type: "string", id: 1 },
-        i: { type: "int64", id: 3 },
-        ints: { rule: "repeated", type: "int64", id: 8, options: { packed: false } },
-        type: { type: "int32", id: 20 },
-      },
-    },
-    ValueInfoProto: {
-      fields: { name: { type: "string", id: 1 }, type: { type: "TypeProto", id: 2 } },
-    },
-    TypeProto: { fields: { tensorType: { type: "TypeProtoTensor", id: 1 } } },
-    TypeProtoTensor: {
-      fields: {
-        elemType: { type: "int32", id: 1 },
-        shape: { type: "TensorShapeProto", id: 2 },
-      },
-    },
-    TensorShapeProto: {
-      fields: { dim: { rule: "repeated", type: "Dimension", id: 1 } },
-    },
-    Dimension: { fields: { dimValue: { type: "int64", id: 1 } } },
-  },
-});
-
-/** `AttributeProto.AttributeType` and `TensorProto.DataType`. */
-const INT = 2;
-const INTS = 7;
-const FLOAT = 1;
+import { encodeOnnx } from "../src/io/models/onnx/encode.ts";
+import type { OnnxAttribute, OnnxTensor, OnnxValueInfo } from "../src/io/models/onnx/model.ts";
 
 /** The weights of a convolution. */
 export interface Weights {
@@ -98,51 +31,49 @@ export function isExpressible(geometry: Geometry): boolean {
  */
 export function encodeModel(geometry: Geometry, { weight, bias }: Weights): Uint8Array {
   const { rank, batch, inChannels, outChannels, input, kernel } = geometry;
-  const model = root.lookupType("ModelProto");
-  const weightDims = weightShape({ ...geometry, kernel: kernel.slice(3 - rank) });
-  const initializer = [constant("w", weightDims, weight)];
-  if (bias) initializer.push(constant("b", [outChannels], bias));
-  return model.encode(model.fromObject({
-    irVersion: 8,
-    opsetImport: [{ domain: "", version: 13 }],
+  const weightSizes = weightShape({ ...geometry, kernel: kernel.slice(3 - rank) });
+  const initializers = new Map([["w", constant(weightSizes, weight)]]);
+  if (bias) initializers.set("b", constant([outChannels], bias));
+  return encodeOnnx({
+    opsets: new Map([["", 13]]),
     graph: {
       name: "one convolution",
-      node: [{
-        opType: geometry.transposed ? "ConvTranspose" : "Conv",
-        input: bias ? ["x", "w", "b"] : ["x", "w"],
-        output: ["y"],
-        attribute: attributes(geometry),
+      nodes: [{
+        name: "",
+        operator: geometry.transposed ? "ConvTranspose" : "Conv",
+        domain: "",
+        inputs: ["x", ...initializers.keys()],
+        outputs: ["y"],
+        attributes: attributes(geometry),
       }],
-      initializer,
-      input: [valueInfo("x", [batch, inChannels, ...input.slice(3 - rank)])],
-      output: [valueInfo("y", outputShape(geometry))],
+      initializers,
+      inputs: [valueInfo("x", [batch, inChannels, ...input.slice(3 - rank)])],
+      outputs: [valueInfo("y", outputShape(geometry))],
     },
-  })).finish();
+  });
 }
 
-function constant(name: string, dims: readonly number[], values: Float32Array): object {
-  const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, dims, dataType: FLOAT, rawData };
+function constant(shape: readonly number[], data: Float32Array): OnnxTensor {
+  return { kind: "float", shape, data };
 }
 
-function attributes(geometry: Geometry): object[] {
+function attributes(geometry: Geometry): ReadonlyMap<string, OnnxAttribute> {
   const { transposed, rank, groups, kernel, stride, dilation, padBegin, padEnd } = geometry;
   const spatial = (sizes: readonly number[]) => sizes.slice(3 - rank);
-  const ints = (name: string, values: readonly number[]) => ({ name, ints: values, type: INTS });
-  const common = [
-    ints("kernel_shape", spatial(kernel)),
-    ints("strides", spatial(stride)),
-    ints("dilations", spatial(dilation)),
-    ints("pads", [...spatial(padBegin), ...spatial(padEnd)]),
-    { name: "group", i: groups, type: INT },
-  ];
-  if (!transposed) return common;
-  return [...common, ints("output_padding", spatial(outputPaddingOf(geometry)))];
+  const lists: Record<string, readonly number[]> = {
+    kernel_shape: spatial(kernel),
+    strides: spatial(stride),
+    dilations: spatial(dilation),
+    pads: [...spatial(padBegin), ...spatial(padEnd)],
+  };
+  if (transposed) lists["output_padding"] = spatial(outputPaddingOf(geometry));
+  const named = new Map<string, OnnxAttribute>([["group", { kind: "int", value: groups }]]);
+  for (const [name, value] of Object.entries(lists)) named.set(name, { kind: "ints", value });
+  return named;
 }
 
-function valueInfo(name: string, shape: readonly number[]): object {
-  const dim = shape.map((size) => ({ dimValue: size }));
-  return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } };
+function valueInfo(name: string, shape: readonly number[]): OnnxValueInfo {
+  return { name, kind: "float", shape };
 }
 
 /** How much further a transposed output reaches than the formula without output padding. */
