@@ -1,0 +1,9 @@
+/**
+ * Convolutional networks from ONNX files: `fromOnnx()` reads one, and what it gives computes it on the same threads as
+ * layers do.
+ *
+ * @module
+ */
+
+export { fromOnnx } from "./from_onnx.ts";
+export { Network, type NetworkOptions, type NetworkTensors, type NetworkValue } from "./network.ts";
