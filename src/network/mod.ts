@@ -6,4 +6,11 @@
  */
 
 export { fromOnnx } from "./from_onnx.ts";
-export { Network, type NetworkOptions, type NetworkTensors, type NetworkValue } from "./network.ts";
+export type { ExplainedStep, NetworkExplanation } from "./explain.ts";
+export {
+  Network,
+  type NetworkOptions,
+  type NetworkShapes,
+  type NetworkTensors,
+  type NetworkValue,
+} from "./network.ts";

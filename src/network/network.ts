@@ -7,11 +7,14 @@
 import { checkOptionNames, describe, describeShape, didYouMean } from "../base/checks.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
 import { runSequence, runSequenceSync, type Sequence } from "../execution/sequence.ts";
+import { checkTensor } from "../layers/call.ts";
 import type { OnnxModel, OnnxValueInfo } from "../io/models/onnx/model.ts";
-import { type AnyTensor, partsOf, Tensor, type TensorParts } from "../tensor/tensor.ts";
+import { checkShape } from "../tensor/shape.ts";
+import { type AnyTensor, Tensor, type TensorParts } from "../tensor/tensor.ts";
+import { explainSteps, type NetworkExplanation } from "./explain.ts";
 import { fuse } from "./fuse.ts";
 import { checkOperators, knownValues, lower } from "./lower.ts";
-import { placed } from "./place.ts";
+import { mostBytes, placed } from "./place.ts";
 import type { Lowered } from "./steps.ts";
 import type { Value } from "./values.ts";
 
@@ -27,6 +30,9 @@ export interface NetworkValue {
   /** The size of each axis, a name or `null` where it is open; `null` if nothing is said of the axes. */
   readonly shape: readonly (number | string | null)[] | null;
 }
+
+/** Shapes by the names of the inputs. */
+export type NetworkShapes = Readonly<Record<string, readonly number[]>>;
 
 /** Tensors by their names. */
 export type NetworkTensors = Readonly<Record<string, AnyTensor>>;
@@ -103,16 +109,31 @@ export class Network {
     return this.#named(prepared, arrays);
   }
 
+  /**
+   * What is done for inputs of some shapes, step by step.
+   *
+   * @param shapes The shape of each input, by its name, or of the only one. Default: the shapes that the file says.
+   * @throws {TypeError} If one is missing, unknown or no array.
+   * @throws {RangeError} If one does not fit, or the file leaves sizes open and none is given.
+   */
+  explain(shapes?: NetworkShapes | readonly number[]): NetworkExplanation {
+    const { lowered, sequence } = this.#preparedFor(this.#shapesOf(shapes));
+    return explainSteps(this.#engine ?? defaultEngine(), lowered, mostBytes(sequence));
+  }
+
   #call(inputs: unknown): { tensors: readonly TensorParts[]; prepared: Prepared } {
     const tensors = this.#tensorsOf(inputs);
-    const shapes = tensors.map(({ shape }) => shape);
+    return { tensors, prepared: this.#preparedFor(tensors.map(({ shape }) => shape)) };
+  }
+
+  #preparedFor(shapes: readonly (readonly number[])[]): Prepared {
     const key = JSON.stringify(shapes);
     const prepared = this.#prepared.get(key) ?? this.#prepare(shapes);
     this.#prepared.delete(key);
     this.#prepared.set(key, prepared);
     const [oldest] = this.#prepared.keys();
     if (this.#prepared.size > MOST_PREPARED && oldest !== undefined) this.#prepared.delete(oldest);
-    return { tensors, prepared };
+    return prepared;
   }
 
   #prepare(shapes: readonly (readonly number[])[]): Prepared {
@@ -123,28 +144,51 @@ export class Network {
   /** The tensors in the order of the inputs. */
   #tensorsOf(inputs: unknown): TensorParts[] {
     const named = inputs instanceof Tensor ? this.#only(inputs) : inputs;
+    return this.#inOrder(named, "tensors").map((value, i) => checkInput(this.inputs[i], value));
+  }
+
+  /** The shapes in the order of the inputs; where none are given, those of the file. */
+  #shapesOf(shapes: unknown): (readonly number[])[] {
+    if (shapes === undefined) {
+      return this.inputs.map(({ name, shape }) => {
+        if (shape?.every((size) => typeof size === "number")) return shape;
+        throw new RangeError(
+          `Network: the file leaves the shape of input ${JSON.stringify(name)} open: ` +
+            `${describeOpen(shape)}; give one`,
+        );
+      });
+    }
+    const named = Array.isArray(shapes) ? this.#only(shapes) : shapes;
+    return this.#inOrder(named, "shapes").map((value, i) => {
+      const shape = checkShape("Network", value);
+      checkInputShape(this.inputs[i], shape);
+      return shape;
+    });
+  }
+
+  /** What is given for each input. */
+  #inOrder(named: unknown, what: string): unknown[] {
     if (typeof named !== "object" || named === null) {
       throw new TypeError(
-        `Network: the inputs must be tensors by their names, but are ${describe(inputs)}`,
+        `Network: the inputs must be ${what} by their names, but are ${describe(named)}`,
       );
     }
     const names = this.inputs.map(({ name }) => name);
-    for (const name of Object.keys(named)) {
-      if (!names.includes(name)) {
-        throw new TypeError(
-          `Network: there is no input ${JSON.stringify(name)}${didYouMean(name, names)} ` +
-            `The inputs are ${names.join(", ")}`,
-        );
-      }
+    const unknown = Object.keys(named).find((name) => !names.includes(name));
+    if (unknown !== undefined) {
+      throw new TypeError(
+        `Network: there is no input ${JSON.stringify(unknown)} among ${names.join(", ")}` +
+          didYouMean(unknown, names),
+      );
     }
-    return this.inputs.map((input) => checkInput(input, Reflect.get(named, input.name)));
+    return names.map((name) => Object.hasOwn(named, name) ? Reflect.get(named, name) : undefined);
   }
 
-  #only(tensor: AnyTensor): NetworkTensors {
+  #only<Given>(given: Given): Record<string, Given> {
     const [first, ...others] = this.inputs;
-    if (first !== undefined && others.length === 0) return { [first.name]: tensor };
+    if (first !== undefined && others.length === 0) return { [first.name]: given };
     throw new TypeError(
-      `Network: there are ${this.inputs.length} inputs, each of which takes a tensor by its name`,
+      `Network: there are ${this.inputs.length} inputs, each of which is given by its name`,
     );
   }
 
@@ -163,21 +207,25 @@ function valueOf({ name, shape }: OnnxValueInfo): NetworkValue {
   return Object.freeze({ name, shape: shape && Object.freeze([...shape]) });
 }
 
-/** @throws If it is no tensor of the shape that an input says. */
-function checkInput({ name, shape }: NetworkValue, value: unknown): TensorParts {
-  if (!(value instanceof Tensor)) {
-    throw new TypeError(
-      `Network: input ${JSON.stringify(name)} must be a Tensor, but is ${describe(value)}`,
-    );
-  }
-  const parts = partsOf(value);
-  const isRight = shape === null ||
-    shape.length === parts.shape.length &&
-      shape.every((size, axis) => typeof size !== "number" || size === parts.shape[axis]);
-  if (isRight) return parts;
-  const wanted = `[${shape.map((size) => size ?? "?").join(", ")}]`;
+/** @throws {TypeError | RangeError} If it is no tensor of the shape that an input says. */
+function checkInput(input: NetworkValue | undefined, value: unknown): TensorParts {
+  const parts = checkTensor("Network", `input ${JSON.stringify(input?.name)}`, value);
+  checkInputShape(input, parts.shape);
+  return parts;
+}
+
+function checkInputShape(input: NetworkValue | undefined, shape: readonly number[]): void {
+  const wanted = input?.shape ?? null;
+  const isRight = wanted === null ||
+    wanted.length === shape.length &&
+      wanted.every((size, axis) => typeof size !== "number" || size === shape[axis]);
+  if (isRight) return;
   throw new RangeError(
-    `Network: input ${JSON.stringify(name)} must have shape ${wanted}, but has ` +
-      describeShape(parts.shape),
+    `Network: input ${JSON.stringify(input?.name)} must have shape ${describeOpen(wanted)}, but ` +
+      `has ${describeShape(shape)}`,
   );
+}
+
+function describeOpen(shape: NetworkValue["shape"]): string {
+  return shape === null ? "any" : `[${shape.map((size) => size ?? "?").join(", ")}]`;
 }

@@ -162,3 +162,16 @@ function slotsOf(work: Work): readonly Slot[] {
   const { input, add, output } = work;
   return add === null ? [input, output] : [input, add, output];
 }
+
+/** The most bytes of places that are alive at the same time. */
+export function mostBytes({ places, inputs, steps }: Sequence): number {
+  const alive = new Set(inputs.map(({ place }) => place));
+  let most = 0;
+  for (const { work, closes } of steps) {
+    alive.add(work.output.place);
+    const elements = [...alive].reduce((sum, place) => sum + (places[place] ?? 0), 0);
+    most = Math.max(most, elements * Float32Array.BYTES_PER_ELEMENT);
+    closes.forEach((place) => alive.delete(place));
+  }
+  return most;
+}

@@ -204,13 +204,13 @@ export class Site {
   concatenate(values: readonly Value[], shape: readonly number[]): Value {
     const output = computedOf(shape);
     const inputs = values.map((value) => this.computed(value).storage);
-    const step = {
+    this.#steps.push({
       kind: "concatenation",
       ...this.#origin,
+      shape,
       inputs,
       output: output.storage,
-    } as const;
-    this.#steps.push(step);
+    });
     return output;
   }
 
@@ -220,6 +220,7 @@ export class Site {
     this.#steps.push({
       kind: "convolution",
       ...this.#origin,
+      shape,
       geometry,
       weights,
       activation: NO_EPILOGUE,

@@ -14,6 +14,8 @@ export interface Origin {
   /** The operator, or several that have become one, such as `Conv + Relu`. */
   readonly operator: string;
   readonly node: string;
+  /** The output's. */
+  readonly shape: readonly number[];
 }
 
 /** A convolution, with what happens to its output on the way. */
@@ -40,8 +42,6 @@ export interface Elementwise extends Origin {
   readonly kind: "map";
   readonly inputs: readonly Storage[];
   readonly output: Storage;
-  /** The output's. */
-  readonly shape: readonly number[];
   readonly meaning: Meaning | null;
   readonly compute: (inputs: readonly Float32Array[], output: Float32Array) => void;
 }
