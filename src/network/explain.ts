@@ -8,7 +8,7 @@ import { multiplyAdds } from "../convolution/geometry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explain } from "../execution/explain.ts";
 import type { Family } from "../kernels/plan.ts";
-import type { Convolution, Lowered, NetworkStep } from "./steps.ts";
+import type { Convolution, Lowered, NetworkStep } from "./graph/steps.ts";
 
 /** How a network computes inputs of some shapes. */
 export interface NetworkExplanation {

@@ -15,8 +15,8 @@ import { explainSteps, type NetworkExplanation } from "./explain.ts";
 import { fuse } from "./fuse.ts";
 import { checkOperators, knownValues, lower } from "./lower.ts";
 import { mostBytes, placed } from "./place.ts";
-import type { Lowered } from "./steps.ts";
-import type { Value } from "./values.ts";
+import type { Lowered } from "./graph/steps.ts";
+import type { Value } from "./graph/values.ts";
 
 /** Options of a network. */
 export interface NetworkOptions {

@@ -8,8 +8,8 @@
 import type { Sequence, Step } from "../execution/sequence.ts";
 import type { Slot } from "../execution/places.ts";
 import { NO_EPILOGUE } from "../convolution/epilogue.ts";
-import type { Convolution, Elementwise, Lowered, NetworkStep } from "./steps.ts";
-import type { Storage } from "./values.ts";
+import type { Convolution, Elementwise, Lowered, NetworkStep } from "./graph/steps.ts";
+import type { Storage } from "./graph/values.ts";
 
 /** Where a value lies in another one. */
 interface Part {

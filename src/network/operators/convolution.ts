@@ -16,9 +16,9 @@ import {
   type Subject,
 } from "../../convolution/settings.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
-import { describeNode, type Operator, type Site } from "../site.ts";
-import type { Constant, Numbers, Value } from "../values.ts";
-import { ConvolutionWeights, type WeightLayout } from "../weights.ts";
+import { describeNode, type Operator, type Site } from "../graph/site.ts";
+import type { Constant, Numbers, Value } from "../graph/values.ts";
+import { ConvolutionWeights, type WeightLayout } from "../graph/weights.ts";
 import {
   autoPadding,
   explicitPadding,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { product } from "../base/numbers.ts";
-import type { ElementKind, OnnxTensor } from "../io/models/onnx/model.ts";
+import { product } from "../../base/numbers.ts";
+import type { ElementKind, OnnxTensor } from "../../io/models/onnx/model.ts";
 
 /** Numbers of either width: those of floating point have 32 bits, integers are exact up to 2^53. */
 export type Numbers = Float32Array | Float64Array;

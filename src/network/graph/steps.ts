@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ActivationSettings } from "../convolution/epilogue.ts";
-import type { Geometry } from "../convolution/geometry.ts";
+import type { ActivationSettings } from "../../convolution/epilogue.ts";
+import type { Geometry } from "../../convolution/geometry.ts";
 import type { Affine, ConvolutionWeights } from "./weights.ts";
 import type { Storage } from "./values.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { product } from "../base/numbers.ts";
-import { ArrayValues, type Values } from "../tensor/values.ts";
+import { product } from "../../base/numbers.ts";
+import { ArrayValues, type Values } from "../../tensor/values.ts";
 
 /** Every channel times a number, plus a number. Its identity is that of the node that it comes from. */
 export interface Affine {

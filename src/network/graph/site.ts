@@ -4,11 +4,16 @@
  * @module
  */
 
-import { describeShape } from "../base/checks.ts";
-import { product } from "../base/numbers.ts";
-import { NO_EPILOGUE } from "../convolution/epilogue.ts";
-import type { Geometry } from "../convolution/geometry.ts";
-import type { ElementKind, OnnxAttribute, OnnxNode, OnnxTensor } from "../io/models/onnx/model.ts";
+import { describeShape } from "../../base/checks.ts";
+import { product } from "../../base/numbers.ts";
+import { NO_EPILOGUE } from "../../convolution/epilogue.ts";
+import type { Geometry } from "../../convolution/geometry.ts";
+import type {
+  ElementKind,
+  OnnxAttribute,
+  OnnxNode,
+  OnnxTensor,
+} from "../../io/models/onnx/model.ts";
 import type { Meaning, NetworkStep } from "./steps.ts";
 import {
   type Computed,

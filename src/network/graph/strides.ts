@@ -4,7 +4,7 @@
  * @module
  */
 
-import { range } from "../base/numbers.ts";
+import { range } from "../../base/numbers.ts";
 import type { Numbers } from "./values.ts";
 
 /** From one element to the next along each axis of a row-major tensor. */
