@@ -28,10 +28,11 @@ import type {
   OutputSizeOptions,
 } from "./options.ts";
 import { Parameter, tensorOfParameter } from "./parameter.ts";
-import type { StateDict } from "./state.ts";
-import { checkStateDict } from "./state.ts";
+import type { LoadStateDictOptions, NamedTensors, StateDict, StateTarget } from "./state.ts";
+import { loadState } from "./state.ts";
 
-let settingsOfLayer: (layer: Layer) => ConvSettings;
+let convolutionOfLayer: (layer: Layer) => Convolution;
+let stateTargetOfLayer: (layer: Layer) => StateTarget;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -53,7 +54,8 @@ let settingsOfLayer: (layer: Layer) => ConvSettings;
  */
 export abstract class Layer {
   static {
-    settingsOfLayer = (layer) => layer.#settings;
+    convolutionOfLayer = (layer) => layer.#convolution;
+    stateTargetOfLayer = (layer) => layer.#stateTarget;
   }
 
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
@@ -288,20 +290,35 @@ export abstract class Layer {
   /**
    * Sets the parameters to the values of a dictionary. They are copied into the arrays that the
    * parameters have. Everything is checked first: after an error the layer is as it was. A frozen layer
-   * sees the new values too.
+   * sees the new values too. For the layers of a whole network see {@linkcode loadStateDicts}.
    *
-   * @param dict `{ weight, bias }`, without `bias` if the layer has none.
+   * In place of `weight` there may be what PyTorch's `weight_norm` keeps, `weight_g` and `weight_v` or
+   * `parametrizations.weight.original0` and `original1`: their product is taken.
+   *
+   * @param dict `{ weight, bias }`, without `bias` if the layer has none, as an object or a map.
+   * @param options What the layer is called in the dictionary, `prefix`.
    * @throws {TypeError} If a name is missing or unknown, or a value is not a tensor.
    * @throws {RangeError} If a tensor has another shape than its parameter.
+   *
+   * @example
+   * ```ts
+   * import { Conv2d, Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const dict = {
+   *   "features.0.weight": Tensor.ones([8, 3, 3, 3]),
+   *   "features.0.bias": Tensor.zeros([8]),
+   *   "features.3.weight": Tensor.ones([16, 8, 3, 3]),
+   * };
+   * const layer = new Conv2d(3, 8, 3);
+   * layer.loadStateDict(dict, { prefix: "features.0" });
+   * assertEquals(layer.weight.data[0], 1);
+   * ```
    */
-  loadStateDict(dict: Readonly<Record<string, AnyTensor>>): void {
-    const named = this.#named();
-    const values = checkStateDict(this.#settings.name, named, dict);
-    [...named.values()].forEach((parameter, index) => {
-      const elements = values[index];
-      if (elements) parameter.data.set(elements);
-    });
-    if (this.frozen) this.freeze();
+  loadStateDict(dict: NamedTensors, options: LoadStateDictOptions = {}): void {
+    checkOptionNames(this.#settings.name, options, ["prefix"]);
+    const { prefix = "" } = options;
+    loadState(this.#stateTarget, dict, prefix);
   }
 
   /**
@@ -488,6 +505,20 @@ export abstract class Layer {
     };
   }
 
+  get #stateTarget(): StateTarget {
+    const { name, outChannels } = this.#settings;
+    const slotOf = (what: string, parameter: Parameter, shape: readonly number[]) => ({
+      shape,
+      elements: parameterElements(name, what, parameter, shape),
+    });
+    const slots = new Map([["weight", slotOf("weight", this.weight, weightShape(this.#settings))]]);
+    if (this.bias) slots.set("bias", slotOf("bias", this.bias, [outChannels]));
+    const loaded = () => {
+      if (this.frozen) this.freeze();
+    };
+    return { name, slots, loaded };
+  }
+
   #named(): ReadonlyMap<string, Parameter> {
     const named = new Map([["weight", this.weight]]);
     if (this.bias) named.set("bias", this.bias);
@@ -530,6 +561,20 @@ function shortPadding({ padding }: ConvSettings): Padding {
 }
 
 /** What a layer was built with, spelled out. */
+export function convolutionOf(layer: Layer): Convolution {
+  return convolutionOfLayer(layer);
+}
+
+/** The sizes of it. */
 export function settingsOf(layer: Layer): ConvSettings {
-  return settingsOfLayer(layer);
+  return convolutionOfLayer(layer).settings;
+}
+
+/**
+ * A layer as what a state is loaded into.
+ *
+ * @throws {TypeError} If a parameter of it has lost its values.
+ */
+export function stateTargetOf(layer: Layer): StateTarget {
+  return stateTargetOfLayer(layer);
 }
