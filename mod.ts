@@ -77,6 +77,7 @@ export {
   batchNormFrom,
   type BatchNormFromOptions,
 } from "./src/layers/batch_norm.ts";
+export { fuseBatchNorm } from "./src/layers/fuse_batch_norm.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
   type AnyTensor,
