@@ -13,7 +13,7 @@ import type { BatchNorm } from "./batch_norm.ts";
 import { checkTensor } from "./call.ts";
 import { Conv1d, Conv2d, Conv3d } from "./conv.ts";
 import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv_transpose.ts";
-import { convolutionOf, Layer, settingsOf, stateTargetOf } from "./layer.ts";
+import { convolutionOf, Layer, parameterValuesOf, settingsOf } from "./layer.ts";
 import type { LayerOptions } from "./options.ts";
 
 const WHERE = "fuseBatchNorm()";
@@ -59,11 +59,9 @@ export function fuseBatchNorm<Kind extends Layer>(layer: Kind, normalization: Ba
     throw new TypeError(`${WHERE}: layer must be a layer, but is ${describe(layer)}`);
   }
   const { scale, shift } = affineOf(layer, normalization);
-  const { slots } = stateTargetOf(layer);
+  const { weight, bias } = parameterValuesOf(layer);
   const fused = rebuilt(layer);
-  const weight = slots.get("weight")?.elements ?? new Float32Array(0);
   scaleChannels(layer, weight, scale, fused.weight.data);
-  const bias = slots.get("bias")?.elements;
   fused.bias?.data.set(
     scale.map((scale, channel) => (bias?.[channel] ?? 0) * scale + (shift[channel] ?? 0)),
   );

@@ -3,6 +3,7 @@ import type { Algorithm } from "../convolution/algorithm.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import { weightShape } from "../convolution/geometry.ts";
 import type { ConvSettings, Padding, Size, Subject } from "../convolution/settings.ts";
+import { NOT_YET_KNOWN, shortPadding } from "../convolution/settings.ts";
 import { defaultEngine, type Engine } from "../engine/engine.ts";
 import {
   checkExplainOptions,
@@ -10,6 +11,7 @@ import {
   type ExplainOptions,
   type Explanation,
 } from "../execution/explain.ts";
+import { createRandom } from "../tensor/random.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
@@ -17,7 +19,15 @@ import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
 import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
 import { checkTensor, resolveBackwardCall, resolveCall } from "./call.ts";
-import { compute, computeSync, type Convolution, resolveConvolution, workOf } from "./compute.ts";
+import { channelsOfInput, channelsOfWeight, lateWeightShape } from "./channels.ts";
+import {
+  checkWork,
+  compute,
+  computeSync,
+  type Convolution,
+  resolveConvolution,
+  workOf,
+} from "./compute.ts";
 import type { MainOperands, Work } from "./compute.ts";
 import { drawInitialValues } from "./init.ts";
 import type {
@@ -27,12 +37,30 @@ import type {
   OptionNames,
   OutputSizeOptions,
 } from "./options.ts";
-import { Parameter, tensorOfParameter } from "./parameter.ts";
+import { lateParameter, Parameter, setLateParameter, tensorOfParameter } from "./parameter.ts";
 import type { LoadStateDictOptions, NamedTensors, StateDict, StateTarget } from "./state.ts";
 import { loadState } from "./state.ts";
+import { exactShape, type SourceValues } from "./state_source.ts";
+
+/** The values of a layer's parameters where they lie. */
+export interface ParameterValues {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array | null;
+}
+
+/** What a layer is built from once its input channels are known. */
+interface Late {
+  /** The name of the layer that it will be like. */
+  readonly name: string;
+  readonly seed: number | undefined;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+}
 
 let convolutionOfLayer: (layer: Layer) => Convolution;
+let engineOfLayer: (layer: Layer) => Engine;
 let stateTargetOfLayer: (layer: Layer) => StateTarget;
+let parameterValuesOfLayer: (layer: Layer) => ParameterValues;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -55,7 +83,9 @@ let stateTargetOfLayer: (layer: Layer) => StateTarget;
 export abstract class Layer {
   static {
     convolutionOfLayer = (layer) => layer.#convolution;
+    engineOfLayer = (layer) => layer.#engine;
     stateTargetOfLayer = (layer) => layer.#stateTarget;
+    parameterValuesOfLayer = (layer) => layer.#parameterValues;
   }
 
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
@@ -63,7 +93,9 @@ export abstract class Layer {
   /** The bias, `(out)`, or `null` with `bias: false`. */
   readonly bias: Parameter | null;
 
-  readonly #convolution: Convolution;
+  #convolution: Convolution;
+  /** `null` once the input channels are known. */
+  #late: Late | null = null;
   readonly #names: OptionNames;
   #frozenKey: object | null = null;
   /** The last call and what it was resolved from: networks repeat their shapes. */
@@ -78,16 +110,37 @@ export abstract class Layer {
    * @internal
    */
   constructor(subject: Subject, options: LayerOptions, names: OptionNames) {
-    this.#convolution = resolveConvolution(subject, options, names.layer);
+    const { name } = subject;
+    const lazy = this.isLazy;
+    const built: Subject = lazy
+      ? { ...subject, name: `Lazy${name}`, inChannels: NOT_YET_KNOWN }
+      : subject;
+    this.#convolution = resolveConvolution(built, options, names.layer);
     this.#names = names;
     const { bias = true, seed } = options;
-    checkBoolean(subject.name, "bias", bias);
+    checkBoolean(built.name, "bias", bias);
+    if (lazy) {
+      createRandom(built.name, seed);
+      this.weight = lateParameter(absenceOf(built.name, "weight"));
+      this.bias = bias ? lateParameter(absenceOf(built.name, "bias")) : null;
+      this.#late = { name, seed, weight: this.weight, bias: this.bias };
+      return;
+    }
     const initial = drawInitialValues(this.#settings, bias, seed);
     this.weight = new Parameter(initial.weight);
     this.bias = initial.bias && new Parameter(initial.bias);
   }
 
-  /** The channels of the input. */
+  /**
+   * Whether the input channels come with the first input: overridden by lazy layers.
+   *
+   * @internal
+   */
+  protected get isLazy(): boolean {
+    return false;
+  }
+
+  /** The channels of the input; of a lazy layer 0 before its first input. */
   get inChannels(): number {
     return this.#settings.inChannels;
   }
@@ -354,7 +407,11 @@ export abstract class Layer {
     options: OutputSizeOptions = {},
   ): readonly number[] {
     checkOptionNames(this.#settings.name, options, this.#names.outputShape);
-    return this.#resolve(inputShape, options.outputSize).outputShape;
+    return this.#withInput(
+      inputShape,
+      options.outputSize,
+      () => this.#resolve(inputShape, options.outputSize).outputShape,
+    );
   }
 
   /**
@@ -387,11 +444,13 @@ export abstract class Layer {
    */
   explain(inputShape: readonly number[], options: ExplainOptions = {}): Explanation {
     checkExplainOptions(this.#settings.name, options);
-    const { geometry } = this.#resolve(inputShape, undefined);
-    const { activation, algorithm, engine = defaultEngine() } = this.#convolution;
-    const epilogue = { ...activation, add: false };
-    const form = { pass: "forward", hasBias: this.bias !== null, epilogue, algorithm } as const;
-    return explain(engine, geometry, form, options);
+    return this.#withInput(inputShape, undefined, () => {
+      const { geometry } = this.#resolve(inputShape, undefined);
+      const { activation, algorithm } = this.#convolution;
+      const epilogue = { ...activation, add: false };
+      const form = { pass: "forward", hasBias: this.bias !== null, epilogue, algorithm } as const;
+      return explain(this.#engine, geometry, form, options);
+    });
   }
 
   /**
@@ -403,7 +462,7 @@ export abstract class Layer {
     const { name, inChannels, outChannels, groups, paddingMode } = this.#settings;
     const { kernel, stride, dilation, outputPadding } = this.#settings;
     const parts = [
-      inChannels,
+      ...(inChannels === 0 ? [] : [inChannels]),
       outChannels,
       `kernelSize=${describeShape(kernel)}`,
       `stride=${describeShape(stride)}`,
@@ -464,18 +523,68 @@ export abstract class Layer {
     const { name } = this.#settings;
     checkOptionNames(name, options, this.#names.forward);
     const { shape, values } = checkTensor(name, "input", input);
-    const call = this.#resolve(shape, options.outputSize);
-    return workOf(this.#convolution, call, this.#operands(values), options);
+    const { outputSize } = options;
+    return this.#withInput(shape, outputSize, () => {
+      const call = this.#resolve(shape, outputSize);
+      const work = workOf(this.#convolution, call, this.#operands(values), options);
+      if (this.#late) checkWork(work);
+      return work;
+    });
+  }
+
+  /** Does something with an input. The first that succeeds fixes the input channels of a lazy layer. */
+  #withInput<Result>(
+    inputShape: readonly number[],
+    outputSize: Size | undefined,
+    act: () => Result,
+  ): Result {
+    return this.#withChannels(() => channelsOfInput(this.#settings, inputShape, outputSize), act);
+  }
+
+  /**
+   * Does something that takes parameters. A lazy layer has them from then on, unless it throws: then the layer is
+   * as it was.
+   */
+  #withChannels<Result>(channels: () => number, act: () => Result): Result {
+    const late = this.#late;
+    if (late === null) return act();
+    const unknown = this.#convolution;
+    const settings = { ...unknown.settings, inChannels: channels() };
+    const initial = drawInitialValues(settings, late.bias !== null, late.seed);
+    this.#convolution = { ...unknown, settings };
+    setLateParameters(late, initial);
+    try {
+      const result = act();
+      this.#know(late, settings);
+      return result;
+    } catch (error) {
+      this.#convolution = unknown;
+      this.#last = null;
+      setLateParameters(late, { weight: null, bias: null });
+      throw error;
+    }
+  }
+
+  /** A lazy layer whose parameters have been set is from now on what it was to become. */
+  #know({ name }: Late, settings: ConvSettings): void {
+    this.#convolution = { ...this.#convolution, settings: { ...settings, name } };
+    this.#late = null;
+  }
+
+  get #parameterValues(): ParameterValues {
+    const { name, outChannels } = this.#settings;
+    return {
+      weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
+      bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
+    };
   }
 
   #operands(input: Values): MainOperands {
-    const { name, outChannels } = this.#settings;
+    const { weight, bias } = this.#parameterValues;
     return {
       input,
-      weight: new ArrayValues(
-        parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
-      ),
-      bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
+      weight: new ArrayValues(weight),
+      bias,
       frozenKey: this.#frozenKey,
       weightKey: this.weight,
     };
@@ -495,10 +604,12 @@ export abstract class Layer {
     const { name } = this.#settings;
     const { shape, values } = checkTensor(name, "input", input);
     const gradient = checkTensor(name, "gradOutput", gradOutput).shape;
+    // First: of a lazy layer without input they say so.
+    const operands = this.#operands(values);
     return {
       convolution: this.#convolution,
       call: resolveBackwardCall(this.#settings, shape, gradient, this.#expected),
-      operands: this.#operands(values),
+      operands,
       inputShape: shape,
       weight: this.weight,
       bias: this.bias,
@@ -506,17 +617,45 @@ export abstract class Layer {
   }
 
   get #stateTarget(): StateTarget {
-    const { name, outChannels } = this.#settings;
-    const slotOf = (what: string, parameter: Parameter, shape: readonly number[]) => ({
-      shape,
-      elements: parameterElements(name, what, parameter, shape),
-    });
-    const slots = new Map([["weight", slotOf("weight", this.weight, weightShape(this.#settings))]]);
-    if (this.bias) slots.set("bias", slotOf("bias", this.bias, [outChannels]));
-    const loaded = () => {
+    const settings = this.#settings;
+    const { name, outChannels } = settings;
+    const late = this.#late;
+    const expected = new Map([
+      ["weight", late ? lateWeightShape(settings) : exactShape(weightShape(settings))],
+    ]);
+    if (this.bias) expected.set("bias", exactShape([outChannels]));
+    if (late) {
+      return { name, expected, buffers: [], prepare: (values) => this.#prepareLate(late, values) };
+    }
+    const { weight, bias } = this.#parameterValues;
+    const prepare = (values: ReadonlyMap<string, SourceValues>) => () => {
+      const [newWeight, newBias] = [values.get("weight"), values.get("bias")];
+      if (newWeight) weight.set(newWeight.elements);
+      if (newBias) bias?.set(newBias.elements);
       if (this.frozen) this.freeze();
     };
-    return { name, slots, loaded };
+    return {
+      name,
+      expected,
+      buffers: bias ? [weight.buffer, bias.buffer] : [weight.buffer],
+      prepare,
+    };
+  }
+
+  /** Without a weight a lazy layer remains one. */
+  #prepareLate(late: Late, values: ReadonlyMap<string, SourceValues>): () => void {
+    const weight = values.get("weight");
+    if (weight === undefined) return () => {};
+    const inChannels = channelsOfWeight(this.#settings, weight.shape);
+    const settings = { ...this.#settings, inChannels };
+    const initial = drawInitialValues(settings, late.bias !== null, late.seed);
+    initial.weight.data.set(weight.elements);
+    const bias = values.get("bias");
+    if (bias) initial.bias?.data.set(bias.elements);
+    return () => {
+      setLateParameters(late, initial);
+      this.#know(late, settings);
+    };
   }
 
   #named(): ReadonlyMap<string, Parameter> {
@@ -524,6 +663,21 @@ export abstract class Layer {
     if (this.bias) named.set("bias", this.bias);
     return named;
   }
+}
+
+/** Gives the parameters of a lazy layer their values, or takes them away again. */
+function setLateParameters(
+  late: Late,
+  { weight, bias }: { readonly weight: Tensor | null; readonly bias: Tensor | null },
+): void {
+  setLateParameter(late.weight, weight);
+  if (late.bias) setLateParameter(late.bias, bias);
+}
+
+/** What is said to those who ask for a parameter before there is one. */
+function absenceOf(where: string, what: string): string {
+  return `${where}: ${what} has no shape and no values yet, since they come with the first input: call ` +
+    `forward(), outputShape() or loadStateDict() first`;
 }
 
 /**
@@ -554,12 +708,6 @@ function sameSize(a: Size | undefined, b: Size | undefined): boolean {
   return typeof a === "object" && typeof b === "object" ? sameShape(a, b) : a === b;
 }
 
-/** A padding as a user would write it. */
-function shortPadding({ padding }: ConvSettings): Padding {
-  if (padding === "same") return padding;
-  return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
-}
-
 /** What a layer was built with, spelled out. */
 export function convolutionOf(layer: Layer): Convolution {
   return convolutionOfLayer(layer);
@@ -577,4 +725,18 @@ export function settingsOf(layer: Layer): ConvSettings {
  */
 export function stateTargetOf(layer: Layer): StateTarget {
   return stateTargetOfLayer(layer);
+}
+
+/** The engine that a layer computes on. */
+export function engineOf(layer: Layer): Engine {
+  return engineOfLayer(layer);
+}
+
+/**
+ * The values of a layer's parameters.
+ *
+ * @throws {TypeError} If they are lost, or not there yet.
+ */
+export function parameterValuesOf(layer: Layer): ParameterValues {
+  return parameterValuesOfLayer(layer);
 }

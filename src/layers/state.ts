@@ -6,7 +6,16 @@
 
 import { describe, nearestName } from "../base/checks.ts";
 import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
-import { describeMisfit, incompleteSource, type Misfit, plainSource } from "./state_source.ts";
+import { copyOf } from "../tensor/values.ts";
+import {
+  describeMisfit,
+  type ExpectedShape,
+  incompleteSource,
+  type Misfit,
+  plainSource,
+  type SourceValues,
+  type StateSource,
+} from "./state_source.ts";
 import { weightNormSource } from "./weight_norm.ts";
 
 /** The values of a layer's parameters by name; `bias` is missing where the layer has none. */
@@ -31,35 +40,33 @@ export interface LoadStateDictOptions {
   readonly prefix?: string;
 }
 
-/** A parameter that values are copied into. */
-export interface StateSlot {
-  readonly shape: readonly number[];
-  readonly elements: Float32Array;
-}
-
 /** A layer, as far as its state goes. */
 export interface StateTarget {
   /** How error messages call it, such as `Conv2d`. */
   readonly name: string;
-  readonly slots: ReadonlyMap<string, StateSlot>;
-  /** To be called when the slots have been written. */
-  readonly loaded: () => void;
+  /** Its parameters, and the shapes that they must have. */
+  readonly expected: ReadonlyMap<string, ExpectedShape>;
+  /** Where its parameters lie. */
+  readonly buffers: readonly ArrayBufferLike[];
+  /** Does all that may fail, and returns what sets the parameters to values that fit; others stay as they are. */
+  prepare(values: ReadonlyMap<string, SourceValues>): () => void;
 }
 
 /** What a dictionary has for a layer. */
 export interface StateFit {
+  readonly target: StateTarget;
   /** The names that are the layer's. */
   readonly names: readonly string[];
   readonly missing: readonly string[];
   readonly misfits: readonly Misfit[];
-  /** Reads what is there. Once all that is to be read has been, it can be stored. */
-  read(): () => void;
+  /** What there is for its parameters. */
+  readonly sources: ReadonlyMap<string, StateSource>;
 }
 
 /**
  * The values of a dictionary by name, whatever they are.
  *
- * @throws {TypeError} If it is neither an object nor a map.
+ * @throws {TypeError} If it is neither an object nor a map, or a name of a map is no string.
  */
 export function entriesOf(
   where: string,
@@ -72,7 +79,14 @@ export function entriesOf(
       `${where}: ${what} must be an object with ${expected}, but is ${describe(dict)}`,
     );
   }
-  return new Map<string, unknown>(dict instanceof Map ? dict : Object.entries(dict));
+  const entries = new Map<unknown, unknown>(dict instanceof Map ? dict : Object.entries(dict));
+  for (const name of entries.keys()) {
+    if (typeof name === "string") continue;
+    throw new TypeError(
+      `${where}: the names of ${what} must be strings, but one is ${describe(name)}`,
+    );
+  }
+  return entries as Map<string, unknown>;
 }
 
 /**
@@ -103,8 +117,9 @@ export function fitState(
   begin: string,
   dict: ReadonlyMap<string, unknown>,
 ): StateFit {
-  const found = Array.from(target.slots, ([parameter, slot]) => ({
-    slot,
+  const found = Array.from(target.expected, ([parameter, expected]) => ({
+    parameter,
+    expected,
     source: dict.has(begin + parameter)
       ? plainSource(where, begin + parameter, dict)
       : weightNormSource(where, begin, parameter, dict) ??
@@ -112,17 +127,26 @@ export function fitState(
   }));
   const complete = found.filter(({ source }) => source.missing.length === 0);
   return {
+    target,
     names: found.flatMap(({ source }) => source.names),
     missing: found.flatMap(({ source }) => source.missing),
-    misfits: complete.flatMap(({ slot, source }) => source.misfits(slot.shape)),
-    read: () => {
-      const values = complete.map(({ slot, source }) => ({ slot, elements: source.read() }));
-      return () => {
-        for (const { slot, elements } of values) slot.elements.set(elements);
-        target.loaded();
-      };
-    },
+    misfits: complete.flatMap(({ expected, source }) => source.misfits(expected)),
+    sources: new Map(complete.map(({ parameter, source }) => [parameter, source])),
   };
+}
+
+/** Sets the parameters of layers to what there is for them and fits. After an error all are as they were. */
+export function storeFits(fits: readonly StateFit[]): void {
+  const targets = new Set(fits.flatMap(({ target }) => target.buffers));
+  // Nothing is read any more where something is written.
+  const apart = ({ shape, elements }: SourceValues) =>
+    targets.has(elements.buffer) || elements.buffer instanceof SharedArrayBuffer
+      ? { shape, elements: copyOf(elements) }
+      : { shape, elements };
+  const stores = fits.map(({ target, sources }) =>
+    target.prepare(new Map(Array.from(sources, ([name, source]) => [name, apart(source.read())])))
+  );
+  for (const store of stores) store();
 }
 
 /**
@@ -133,7 +157,7 @@ export function fitState(
  */
 export function loadState(target: StateTarget, dict: unknown, prefix: unknown): void {
   const where = target.name;
-  const parameters = [...target.slots.keys()].map(describe).join(" and ");
+  const parameters = [...target.expected.keys()].map(describe).join(" and ");
   const entries = entriesOf(where, "the state", dict, parameters);
   const begin = beginOf(where, prefix);
   const fit = fitState(where, target, begin, entries);
@@ -154,7 +178,7 @@ export function loadState(target: StateTarget, dict: unknown, prefix: unknown): 
   }
   const [misfit] = fit.misfits;
   if (misfit !== undefined) throw new RangeError(`${where}: ${describeMisfit(misfit)}`);
-  fit.read()();
+  storeFits([fit]);
 }
 
 /** A name of a state may differ from what was meant in so many of its letters, such as a word between two dots. */

@@ -8,7 +8,14 @@ import { checkBoolean, checkOptionNames, describe } from "../base/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { isOfBatchNorm } from "./batch_norm.ts";
 import { Layer, stateTargetOf } from "./layer.ts";
-import { beginOf, didYouMeanName, entriesOf, fitState, type NamedTensors } from "./state.ts";
+import {
+  beginOf,
+  didYouMeanName,
+  entriesOf,
+  fitState,
+  type NamedTensors,
+  storeFits,
+} from "./state.ts";
 import { describeMisfit, type Misfit } from "./state_source.ts";
 
 /** Layers by what they are called, such as `features.0`. */
@@ -32,7 +39,7 @@ export interface LoadStateDictsOptions {
 
 /** What {@linkcode loadStateDicts} did not find, and what it found besides: names of the dictionary. */
 export interface StateReport {
-  /** Names of parameters that are not in the dictionary; they are as they were. */
+  /** Names of parameters that are not in the dictionary; they are as they were, as is a lazy layer without its weight. */
   readonly missing: readonly string[];
   /** Names in the dictionary that are no parameter's. */
   readonly unexpected: readonly string[];
@@ -118,8 +125,7 @@ export function loadStateDicts(
     misfits: fits.flatMap(({ misfits }) => misfits),
   };
   checkFaults(faults, strict, [...entries.keys()].filter((name) => !used.has(name)));
-  const stores = fits.map((fit) => fit.read());
-  for (const store of stores) store();
+  storeFits(fits);
   return { missing: faults.missing, unexpected: faults.unexpected };
 }
 

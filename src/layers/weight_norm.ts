@@ -7,7 +7,13 @@
 import { product } from "../base/numbers.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { checkTensor } from "./call.ts";
-import { incompleteSource, type Misfit, type StateSource } from "./state_source.ts";
+import {
+  exactShape,
+  type ExpectedShape,
+  incompleteSource,
+  type Misfit,
+  type StateSource,
+} from "./state_source.ts";
 
 /**
  * The parameter that the lengths and directions of a dictionary make, by the names of
@@ -46,14 +52,16 @@ export function weightNormSource(
   return {
     names: found,
     missing: [],
-    misfits: (shape) => misfits({ g, v }, length.shape, direction.shape, shape),
-    read: () =>
-      normalised(
+    misfits: (expected) => misfits({ g, v }, length.shape, direction.shape, expected),
+    read: () => ({
+      shape: direction.shape,
+      elements: normalised(
         direction.values.elements,
         length.values.elements,
         direction.shape,
         axisOf(length.shape),
       ),
+    }),
   };
 }
 
@@ -61,14 +69,14 @@ function misfits(
   { g, v }: { readonly g: string; readonly v: string },
   lengthShape: readonly number[],
   directionShape: readonly number[],
-  expected: readonly number[],
+  expected: ExpectedShape,
 ): readonly Misfit[] {
-  if (!sameShape(directionShape, expected)) return [{ name: v, found: directionShape, expected }];
+  if (!expected.fits(directionShape)) return [{ name: v, found: directionShape, expected }];
   // One length for everything, or one for each index of one axis.
   const axis = axisOf(lengthShape);
-  const of = (kept: number) => expected.map((size, axis) => axis === kept ? size : 1);
+  const of = (kept: number) => directionShape.map((size, axis) => axis === kept ? size : 1);
   if (lengthShape.length === 0 || sameShape(lengthShape, of(axis))) return [];
-  return [{ name: g, found: lengthShape, expected: of(0) }];
+  return [{ name: g, found: lengthShape, expected: exactShape(of(0)) }];
 }
 
 /** The axis that the lengths go along; -1 where there is one for all. */

@@ -8,6 +8,8 @@ import {
   ConvTranspose2d,
   fuseBatchNorm,
   type Layer,
+  LazyConv2d,
+  LazyConvTranspose2d,
   loadStateDicts,
   stateDicts,
   Tensor,
@@ -195,6 +197,14 @@ Deno.test("loadStateDicts() and stateDicts() say what is of the wrong kind", () 
     [() => load(null, {}), "layers must be an object with layers by name, but is null"],
     [() => load({ a: 1 }, {}), '"a" must be a layer, but is 1'],
     [() => load(layers, 3), "the state must be an object with tensors by name, but is 3"],
+    [
+      () => load(layers, new Map([[3, Tensor.ones([1])]])),
+      "the names of the state must be strings, but one is 3",
+    ],
+    [
+      () => load(new Map([[Symbol("a"), layers.conv1]]), {}),
+      "the names of layers must be strings, but one is a symbol",
+    ],
     [() => load(layers, {}, { prefix: 3 }), "prefix must be a string, but is 3"],
     [() => load(layers, {}, { strict: 1 }), "strict must be true or false, but is 1"],
     [() => load(layers, {}, { ignore: "fc" }), 'ignore must be an array of names, but is "fc"'],
@@ -231,6 +241,106 @@ Deno.test("loadStateDicts() copies into the arrays that the parameters have, of 
   loadStateDicts({ a: layer }, { "a.weight": Tensor.full([1, 1, 1, 1], 9) });
   assertStrictEquals(layer.weight.data, data);
   assertEquals([...layer.forwardSync(input).data], [9]);
+});
+
+Deno.test("loadStateDicts() gives lazy layers their channels, and none when anything is wrong", () => {
+  const build = () => ({
+    a: new LazyConv2d(4, 3, { groups: 2, seed: 1 }),
+    b: new LazyConvTranspose2d(6, 1, { bias: false }),
+  });
+  const dict = {
+    "a.weight_v": Tensor.ones([4, 3, 3, 3]),
+    "a.weight_g": Tensor.ones([4, 1, 1, 1]),
+    "a.bias": Tensor.ones([4]),
+    "b.weight": Tensor.ones([5, 6, 1, 1]),
+  };
+  const layers = build();
+  loadStateDicts(layers, dict);
+  assertEquals([layers.a.inChannels, layers.b.inChannels], [6, 5]);
+  assertEquals(layers.a.bias?.data, new Float32Array(4).fill(1));
+  assertEquals(String(layers.b), String(new ConvTranspose2d(5, 6, 1, { bias: false })));
+
+  const faults = [
+    [
+      { ...dict, "b.weight": Tensor.ones([5, 7, 1, 1]) },
+      "b.weight must have shape [inChannels, 6, 1, 1]",
+    ],
+    [{ ...dict, "a.weight_v": Tensor.ones([4, 3, 3]) }, "[4, inChannels / groups, 3, 3], but"],
+    [
+      { ...dict, "a.weight_g": Tensor.ones([3, 1, 1, 1]) },
+      "a.weight_g must have shape [4, 1, 1, 1]",
+    ],
+    [{ ...dict, "c.weight": Tensor.ones([1]) }, 'unexpected: "c.weight"'],
+  ] as const;
+  for (const [dict, message] of faults) {
+    const layers = build();
+    assertThrows(() => loadStateDicts(layers, dict), Error, message);
+    for (const layer of Object.values(layers)) {
+      assertEquals(layer.inChannels, 0);
+      assertThrows(() => layer.weight.data, TypeError, "has no shape and no values yet");
+    }
+  }
+
+  const { "a.bias": _, ...unbiased } = dict;
+  const eager = new Conv2d(6, 4, 3, { groups: 2, seed: 1 });
+  const some = build();
+  loadStateDicts(some, unbiased, { strict: false });
+  assertEquals(some.a.bias?.data, eager.bias?.data);
+  const none = build();
+  const report = loadStateDicts(none, { "a.bias": Tensor.ones([4]) }, { strict: false });
+  assertEquals(report, { missing: ["a.weight", "b.weight"], unexpected: [] });
+  assertEquals(none.a.inChannels, 0);
+  const normalization = { mean: Tensor.zeros([4]), variance: Tensor.ones([4]) };
+  assertThrows(() => fuseBatchNorm(none.a, normalization), TypeError, "has no shape and no values");
+});
+
+Deno.test("Tensors that share memory with the layers are loaded as they were before", () => {
+  for (const Buffer of [ArrayBuffer, SharedArrayBuffer]) {
+    const layers = {
+      a: new Conv1d(1, 2, 1, { bias: false }),
+      b: new Conv1d(1, 2, 1, { bias: false }),
+    };
+    const values = new Float32Array(new Buffer(16));
+    values.set([1, 2, 3, 4]);
+    loadStateDicts(layers, {
+      "a.weight": new Tensor(values.subarray(0, 2), [2, 1, 1]),
+      "b.weight": new Tensor(values.subarray(2), [2, 1, 1]),
+    });
+    const [a, b] = [layers.a.weight, layers.b.weight];
+    loadStateDicts(layers, {
+      "a.weight": new Tensor(b.data, b.shape),
+      "b.weight": new Tensor(a.data, a.shape),
+    });
+    assertEquals([...a.data, ...b.data], [3, 4, 1, 2]);
+  }
+});
+
+Deno.test("Names are names, whatever objects have from the start", () => {
+  const names = ["__proto__", "constructor", "toString", "hasOwnProperty", ""];
+  for (const name of names) {
+    const layers = new Map([[name, new Conv1d(1, 1, 1, { seed: 1 })]]);
+    const dict = stateDicts(layers);
+    for (const tensor of Object.values(dict)) tensor.data.fill(3);
+    loadStateDicts(layers, dict);
+    assertEquals(layers.get(name)?.weight.data[0], 3);
+    const plain = Object.fromEntries(layers);
+    assertEquals(stateDicts(plain), dict);
+    if (name !== "") layers.get(name)?.loadStateDict(dict, { prefix: name });
+    const inherited = { ...batchNorm("bn", 1), [`bn.${name}`]: Tensor.ones([1]) };
+    const message = `unexpected: "bn.${name}"`;
+    assertThrows(() => loadStateDicts(plain, { ...dict, ...inherited }), TypeError, message);
+    assertThrows(
+      () => loadStateDicts({ [`${name}x`]: new Conv1d(1, 1, 1) }, {}),
+      TypeError,
+      "missing",
+    );
+  }
+  const dict = JSON.parse('{"__proto__.weight": 1, "__proto__": {"weight": 2}}');
+  assertThrows(
+    () => new Conv1d(1, 1, 1, { bias: false }).loadStateDict(dict),
+    TypeError,
+    "unknown parameter",
+  );
 });
 
 Deno.test("loadStateDict() says which prefix or name was probably meant", () => {
