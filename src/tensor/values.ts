@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describeShape } from "../base/checks.ts";
+
 /** Float32 elements that one or more tensors share. */
 export interface Values {
   /** How many there are; 0 once the buffer behind them has been transferred. */
@@ -64,4 +66,28 @@ function plainView(data: Float32Array): Float32Array {
  */
 export function copyOf(source: Float32Array): Float32Array {
   return new Float32Array(source);
+}
+
+/**
+ * Checks that the values of a tensor or parameter are still there: a transferred buffer leaves none.
+ *
+ * @param where Who asks.
+ * @param what What they are of.
+ * @param values The values.
+ * @param shape Its shape.
+ * @throws {TypeError} If they are gone.
+ */
+export function checkAttached(
+  where: string,
+  what: string,
+  values: Values,
+  shape: readonly number[],
+): void {
+  if (values.length === shape.reduce((product, size) => product * size, 1)) return;
+  throw new TypeError(
+    `${where}: ${what} of shape ${
+      describeShape(shape)
+    } has lost its values: the buffer behind its ` +
+      `data was transferred or resized`,
+  );
 }
