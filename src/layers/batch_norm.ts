@@ -66,7 +66,8 @@ const STATISTICS: readonly string[] = ["running_mean", "running_var"];
  */
 export function batchNormFrom(dict: NamedTensors, options: BatchNormFromOptions = {}): BatchNorm {
   checkOptionNames(WHERE, options, ["prefix", "epsilon"]);
-  const { prefix = "", ...epsilon } = options;
+  const { prefix = "", epsilon } = options;
+  if (epsilon !== undefined) checkEpsilon(WHERE, epsilon);
   const begin = beginOf(WHERE, prefix);
   const entries = entriesOf(WHERE, "the state", dict, "tensors by name");
   const parts: Record<string, unknown> = {};
@@ -82,7 +83,17 @@ export function batchNormFrom(dict: NamedTensors, options: BatchNormFromOptions 
       );
     }
   }
-  return { ...(parts as Pick<BatchNorm, "mean" | "variance">), ...epsilon };
+  return {
+    ...(parts as Pick<BatchNorm, "mean" | "variance">),
+    ...(epsilon !== undefined && { epsilon }),
+  };
+}
+
+/** @throws {TypeError} If it is not a number. */
+export function checkEpsilon(where: string, epsilon: unknown): void {
+  if (typeof epsilon !== "number") {
+    throw new TypeError(`${where}: epsilon must be a number, but is ${describe(epsilon)}`);
+  }
 }
 
 /** Whether a name in a dictionary is one of a batch normalisation. */

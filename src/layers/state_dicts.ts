@@ -13,6 +13,7 @@ import {
   didYouMeanName,
   entriesOf,
   fitState,
+  hintOf,
   type NamedTensors,
   storeFits,
 } from "./state.ts";
@@ -203,9 +204,7 @@ function prefixHint([first, ...others]: readonly string[], unused: readonly stri
     .map((name) => name.slice(0, -first.length));
   const names = new Set(unused);
   const prefix = prefixes.find((prefix) => others.every((name) => names.has(prefix + name)));
-  return prefix === undefined
-    ? ""
-    : ` (it would with { prefix: ${describe(prefix.slice(0, -1))} })`;
+  return prefix === undefined ? "" : hintOf(prefix);
 }
 
 function checkIgnored(ignore: unknown): readonly string[] {

@@ -81,7 +81,7 @@ Deno.test("loadStateDicts() takes names behind a prefix", () => {
   assertThrows(
     () => loadStateDicts(residualNetwork(), dict),
     TypeError,
-    'loadStateDicts(): the state does not fit (it would with { prefix: "module" }); missing: ' +
+    'loadStateDicts(): the state does not fit (it would fit with { prefix: "module" }); missing: ' +
       '"conv1.weight", did you mean "module.conv1.weight"?, "layer1.0.conv1.weight"',
   );
 });
@@ -364,6 +364,19 @@ Deno.test("loadStateDict() says which prefix or name was probably meant", () => 
   );
 });
 
+Deno.test("loadStateDict() says with which prefix the state would fit", () => {
+  const layer = new Conv2d(4, 2, 1);
+  const message =
+    `unknown parameter "conv1.weight" in the state (it would fit with { prefix: "head" }) (`;
+  assertThrows(() => layer.loadStateDict(checkpoint()), TypeError, message);
+  const outer = behind("model.", checkpoint());
+  assertThrows(
+    () => layer.loadStateDict(outer, { prefix: "head" }),
+    TypeError,
+    '"head.weight" is missing from the state, did you mean "model.head.weight"? (this layer has',
+  );
+});
+
 Deno.test("Half a weight normalisation is missing the other half, and lengths of another shape are refused", () => {
   const layer = () => new ConvTranspose2d(4, 6, 3, { bias: false });
   const v = Tensor.ones([4, 6, 3, 3]);
@@ -446,6 +459,7 @@ Deno.test("fuseBatchNorm() and batchNormFrom() say what is wrong", () => {
       TypeError,
       "running_mean must be a Tensor, but is 1",
     ],
+    [() => from({}, { epsilon: "1" }), TypeError, 'epsilon must be a number, but is "1"'],
     [() => from([], { name: 1 }), TypeError, 'unknown option "name"'],
   ];
   for (const [act, kind, message] of cases) assertThrows(act, kind, message);
