@@ -75,23 +75,23 @@ export function foreignElements(where: string, tensor: object): Elements | undef
   const shape = checkShape(where, parts.shape);
   const count = countElements(where, "a tensor", shape);
   const data = numbersOf(where, parts.data, parts.type);
-  if (parts.strides === undefined) {
-    if (data.length !== count) {
-      throw new RangeError(
-        `${where}: shape ${
-          describeShape(shape)
-        } takes ${count} values, but the data has ${data.length}`,
-      );
-    }
-    const strides = parts.fortranOrder === true
-      ? columnMajorStrides(shape)
-      : rowMajorStrides(shape);
-    return { shape, view: { data, strides, offset: 0 } };
+  if (parts.strides === undefined && parts.offset === undefined && data.length !== count) {
+    throw new RangeError(
+      `${where}: shape ${
+        describeShape(shape)
+      } takes ${count} values, but the data has ${data.length}`,
+    );
   }
-  const strides = checkStrides(where, parts.strides, shape.length);
-  const offset = checkInteger(where, "offset", parts.offset ?? 0, 0);
-  if (count > 0) checkReach(where, shape, { data, strides, offset });
-  return { shape, view: { data, strides, offset } };
+  const strides = parts.strides === undefined
+    ? defaultStrides(parts, shape)
+    : checkStrides(where, parts.strides, shape.length);
+  const view = { data, strides, offset: checkInteger(where, "offset", parts.offset ?? 0, 0) };
+  if (count > 0) checkReach(where, shape, view);
+  return { shape, view };
+}
+
+function defaultStrides({ fortranOrder }: Parts, shape: readonly number[]): readonly number[] {
+  return fortranOrder === true ? columnMajorStrides(shape) : rowMajorStrides(shape);
 }
 
 /** What another package says of a tensor, not checked yet. */
@@ -142,7 +142,7 @@ function numbersOf(where: string, data: unknown, type: unknown): ArrayLike<numbe
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     return Float32Array.from(data, Number);
   }
-  const numbers = Array.isArray(data) ? data : readStore(data);
+  const numbers = Array.isArray(data) ? data : readStore(where, data);
   if (numbers === undefined) {
     throw new TypeError(`${where}: data must be an array of numbers, but is ${describe(data)}`);
   }
@@ -156,14 +156,12 @@ function numbersOf(where: string, data: unknown, type: unknown): ArrayLike<numbe
 }
 
 /** The values of a store of `ndarray`'s that is no array. */
-function readStore(data: unknown): readonly unknown[] | undefined {
+function readStore(where: string, data: unknown): readonly unknown[] | undefined {
   if (typeof data !== "object" || data === null) return undefined;
-  const store = data as { readonly length?: unknown; readonly get?: unknown };
-  if (typeof store.get !== "function" || typeof store.length !== "number") return undefined;
-  return Array.from(
-    { length: store.length },
-    (_, index) => (store as { get(index: number): unknown }).get(index),
-  );
+  const store = data as { readonly length?: unknown; get?(index: number): unknown };
+  if (typeof store.get !== "function") return undefined;
+  const length = checkInteger(where, "data.length", store.length, 0);
+  return Array.from({ length }, (_, index) => store.get?.(index));
 }
 
 function checkStrides(where: string, strides: unknown, rank: number): readonly number[] {

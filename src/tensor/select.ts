@@ -204,9 +204,9 @@ export function cropped(
       : checkInteger(where, `at[${place}]`, starts[place], 0);
     if (room >= 0 && start <= room) return { start, size };
     throw new RangeError(
-      `${where}: ${size} of axis ${axis} ${
-        starts ? `from ${start} on ` : ""
-      }are not within its ${whole} ` +
+      `${where}: size[${place}] is ${size}${
+        starts ? ` from ${start} on` : ""
+      }, but axis ${axis} has ${whole} ` +
         `(shape ${describeShape(shape)})`,
     );
   });

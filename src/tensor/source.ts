@@ -46,8 +46,12 @@ export function readSource(where: string, source: unknown, layout: unknown): Den
     );
   }
   const pixels = arranged(where, picture, PICTURE_LAYOUT);
-  pixels.data.forEach((value, index) => pixels.data[index] = value / picture.most);
+  scale(pixels.data, picture.most);
   return pixels;
+}
+
+function scale(values: Float32Array, most: number): void {
+  for (let i = 0; i < values.length; i++) values[i] = (values[i] ?? 0) / most;
 }
 
 function isNested(source: object): boolean {

@@ -18,10 +18,10 @@ export function rowMajorStrides(shape: readonly number[]): number[] {
   const strides: number[] = [];
   let stride = 1;
   for (const size of shape.toReversed()) {
-    strides.unshift(stride);
+    strides.push(stride);
     stride *= size;
   }
-  return strides;
+  return strides.reverse();
 }
 
 /** The strides of elements that lie one after another, the first axis the fastest. */

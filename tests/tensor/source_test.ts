@@ -177,6 +177,9 @@ Deno.test("Tensor.from() takes strides that repeat values or none", () => {
   assertEquals(strided([1], [2 ** 52], 2), [3]);
   assertEquals(strided([0], [2 ** 52], 99), []);
   assertEquals(Tensor.from({ data, shape: [2], strides: [2] }).toNested(), [1, 3]);
+  assertEquals(Tensor.from({ data, shape: [2], offset: 1 }).toNested(), [2, 3]);
+  const columns = { data: [0, 1, 2, 3, 4], shape: [2, 2], offset: 1, fortranOrder: true };
+  assertEquals(Tensor.from(columns).toNested(), [[1, 3], [2, 4]]);
 });
 
 Deno.test("Tensor.from() says what is wrong with what is given", () => {
@@ -232,6 +235,17 @@ Deno.test("Tensor.from() says what is wrong with what is given", () => {
       TypeError,
       'data must be an array of numbers, but is "a"',
     ],
+    [
+      { shape: [6], data, offset: 1 },
+      RangeError,
+      "from 1 on takes the values 1 to 6, but the data has 6",
+    ],
+    [
+      { shape: [1], data: { get: () => 1 } },
+      TypeError,
+      "data.length must be a number, but is undefined",
+    ],
+    [{ shape: [1], data: { get: () => 1, length: Infinity } }, RangeError, "data.length must be"],
     [{ dataSync: () => data }, TypeError, "shape must be an array of sizes such as"],
     [{ shape: [3], data, stride: [1, 1] }, RangeError, "strides must be 1 numbers, one an axis"],
     [{ shape: [3], data, stride: 1 }, RangeError, "must be 1 numbers, one an axis, but are 1"],
