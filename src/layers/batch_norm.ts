@@ -7,6 +7,7 @@
 import { checkOptionNames, describe } from "../base/checks.ts";
 import type { AnyTensor } from "../tensor/tensor.ts";
 import { checkTensor } from "./call.ts";
+import { describeName } from "./state_source.ts";
 import { beginOf, didYouMeanName, entriesOf, type NamedTensors } from "./state.ts";
 
 /**
@@ -78,7 +79,7 @@ export function batchNormFrom(dict: NamedTensors, options: BatchNormFromOptions 
       parts[part] = value;
     } else if (STATISTICS.includes(name)) {
       throw new TypeError(
-        `${WHERE}: ${describe(begin + name)} is missing from the state` +
+        `${WHERE}: ${describeName(begin + name)} is missing from the state` +
           didYouMeanName(begin + name, [...entries.keys()]),
       );
     }

@@ -9,6 +9,7 @@ import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { copyOf } from "../tensor/values.ts";
 import {
   describeMisfit,
+  describeName,
   type ExpectedShape,
   incompleteSource,
   type Misfit,
@@ -171,13 +172,13 @@ export function loadState(target: StateTarget, dict: unknown, prefix: unknown): 
   if (unexpected !== undefined) {
     const hint = begin === "" ? nameHint(target, entries) : "";
     throw new TypeError(
-      `${where}: unknown parameter ${describe(unexpected)} in the state` +
+      `${where}: unknown parameter ${describeName(unexpected)} in the state` +
         `${hint || didYouMeanName(unexpected, fit.missing)} ${ending}`,
     );
   }
   if (missing !== undefined) {
     throw new TypeError(
-      `${where}: ${describe(missing)} is missing from the state` +
+      `${where}: ${describeName(missing)} is missing from the state` +
         `${didYouMeanName(missing, unused)} ${ending}`,
     );
   }
@@ -194,7 +195,7 @@ export function didYouMeanName(name: string, names: readonly string[]): string {
   const mostEdits = Math.max(2, Math.floor(name.length / LETTERS_AN_EDIT));
   const nearest = nearestName(name, names, mostEdits) ??
     names.find((other) => other.endsWith(`.${name}`) || name.endsWith(`.${other}`));
-  return nearest === undefined ? "" : `, did you mean ${describe(nearest)}?`;
+  return nearest === undefined ? "" : `, did you mean ${describeName(nearest)}?`;
 }
 
 /** What to do where a layer of this kind is in the dictionary by a name. */
@@ -211,5 +212,5 @@ function nameHint(target: StateTarget, dict: ReadonlyMap<string, unknown>): stri
 
 /** How an error message goes on where it would fit if names began so. */
 export function hintOf(begin: string): string {
-  return ` (it would fit with { prefix: ${describe(begin.slice(0, -1))} })`;
+  return ` (it would fit with { prefix: ${describeName(begin.slice(0, -1))} })`;
 }

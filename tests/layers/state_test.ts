@@ -103,6 +103,7 @@ Deno.test("loadStateDicts() leaves alone what it is told to ignore", () => {
   );
   const ignore = ["fc", "fcs.weight", "step"];
   loadStateDicts(residualNetwork(), dict, { ignore });
+  loadStateDicts(residualNetwork(), dict, { ignore: ["fc.", "fcs", "step"] });
   loadStateDicts(residualNetwork(), behind("net.", dict), { ignore, prefix: "net" });
 });
 
@@ -128,6 +129,17 @@ Deno.test("loadStateDicts() lists what is missing, unexpected and misshapen, wit
       "misshapen: head.bias must have shape [2], but the state's has [3]",
     );
   }
+});
+
+Deno.test("loadStateDicts() names all of a long name, and no endless one", () => {
+  const name = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_out.0";
+  const dict = { [`${name}.weights`]: Tensor.ones([1]), ["x".repeat(1e6)]: Tensor.ones([1]) };
+  const error = assertThrows(
+    () => loadStateDicts({ [name]: new Conv1d(1, 1, 1, { bias: false }) }, dict),
+    TypeError,
+    `missing: "${name}.weight", did you mean "${name}.weights"?; unexpected: "${name}.weights", did`,
+  );
+  assert(error.message.length < 1000);
 });
 
 Deno.test("loadStateDicts() that is not strict says what it left out and loads the rest", () => {
