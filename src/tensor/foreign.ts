@@ -9,6 +9,7 @@ import { halfValue } from "../base/half.ts";
 import { isTypedNumbers } from "./nested.ts";
 import { checkShape, countElements } from "./shape.ts";
 import { columnMajorStrides, rowMajorStrides, type View } from "./strided.ts";
+import { plainView } from "./values.ts";
 
 /** A tensor of ONNX Runtime, and of what is built on it. */
 export interface OnnxTensor {
@@ -138,7 +139,7 @@ function numbersOf(where: string, data: unknown, type: unknown): ArrayLike<numbe
     );
   }
   if (data instanceof Uint16Array && HALF.test(name)) return Float32Array.from(data, halfValue);
-  if (isTypedNumbers(data)) return data;
+  if (isTypedNumbers(data)) return plainView(data);
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     return Float32Array.from(data, Number);
   }

@@ -8,6 +8,7 @@ import { checkInteger, describe, describeShape } from "../base/checks.ts";
 import type { Elements } from "./foreign.ts";
 import { isTypedNumbers } from "./nested.ts";
 import { wholeView } from "./strided.ts";
+import { plainView } from "./values.ts";
 
 /** An `ImageData`, or what readers of pictures give. */
 export interface PictureData {
@@ -42,12 +43,12 @@ export function pictureElements(
   }
   const width = checkInteger(where, "width", picture.width, 1);
   const height = checkInteger(where, "height", picture.height, 1);
-  const { data } = picture;
-  if (!isTypedNumbers(data)) {
+  if (!isTypedNumbers(picture.data)) {
     throw new TypeError(
-      `${where}: the data of a picture must be a typed array, but is ${describe(data)}`,
+      `${where}: the data of a picture must be a typed array, but is ${describe(picture.data)}`,
     );
   }
+  const data = plainView(picture.data);
   const channels = data.length / (width * height);
   if (!(Number.isInteger(channels) && channels >= 1 && channels <= MOST_CHANNELS)) {
     throw new RangeError(

@@ -5,6 +5,7 @@
  */
 
 import { describeShape } from "../base/checks.ts";
+import type { TypedNumbers } from "./nested.ts";
 
 /** Float32 elements that one or more tensors share. */
 export interface Values {
@@ -52,12 +53,16 @@ export function mayShare(a: ArrayBufferLike, b: ArrayBufferLike): boolean {
 const TYPED_ARRAY: object = Object.getPrototypeOf(Float32Array.prototype);
 
 /** The elements of an array, of a subclass perhaps, as an array of no subclass. */
-function plainView(data: Float32Array): Float32Array {
-  const real = <Value>(name: string): Value => Reflect.get(TYPED_ARRAY, name, data);
+export function plainView<Numbers extends TypedNumbers>(data: Numbers): Numbers {
+  const real = <Value>(name: PropertyKey): Value => Reflect.get(TYPED_ARRAY, name, data);
   const length = real<number>("length");
+  const Plain: new (...args: readonly unknown[]) => Numbers = Reflect.get(
+    globalThis,
+    real<string>(Symbol.toStringTag),
+  );
   // It cannot be made of a buffer that has been transferred.
-  if (length === 0) return new Float32Array(0);
-  return new Float32Array(real<ArrayBufferLike>("buffer"), real<number>("byteOffset"), length);
+  if (length === 0) return new Plain(0);
+  return new Plain(real("buffer"), real("byteOffset"), length);
 }
 
 /**

@@ -182,6 +182,22 @@ Deno.test("Tensor.from() takes strides that repeat values or none", () => {
   assertEquals(Tensor.from(columns).toNested(), [[1, 3], [2, 4]]);
 });
 
+Deno.test("Tensor.from() reads what an array has, whatever a subclass says of it", () => {
+  class Boastful extends Uint8Array {
+    override get length() {
+      return 1e9;
+    }
+  }
+  const data = new Boastful([255, 0]);
+  assertEquals(Tensor.from({ shape: [2], data }).toNested(), [255, 0]);
+  assertEquals(Tensor.from({ width: 2, height: 1, data }).toNested(), [[[1, 0]]]);
+  assertThrows(() => Tensor.from({ shape: [4], data, stride: [1] }), RangeError, "the data has 2");
+  const grown = new ArrayBuffer(4, { maxByteLength: 8 });
+  const floats = new Float32Array(grown);
+  grown.resize(8);
+  assertEquals(Tensor.from({ shape: [2], data: floats }).toNested(), [0, 0]);
+});
+
 Deno.test("Tensor.from() says what is wrong with what is given", () => {
   const data = new Float32Array(6);
   const lost = new Float32Array(6);
