@@ -6,7 +6,7 @@
 
 import { describe, nearestName } from "../base/checks.ts";
 import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
-import { copyOf } from "../tensor/values.ts";
+import { copyOf, mayShare } from "../tensor/values.ts";
 import {
   describeMisfit,
   describeName,
@@ -141,12 +141,14 @@ export function fitState(
 
 /** Sets the parameters of layers to what there is for them and fits. After an error all are as they were. */
 export function storeFits(fits: readonly StateFit[]): void {
-  const targets = new Set(fits.flatMap(({ target }) => target.buffers));
+  const targets = [...new Set(fits.flatMap(({ target }) => target.buffers))];
   // Nothing is read any more where something is written.
-  const apart = ({ shape, elements }: SourceValues) =>
-    targets.has(elements.buffer) || elements.buffer instanceof SharedArrayBuffer
-      ? { shape, elements: copyOf(elements) }
-      : { shape, elements };
+  const apart = ({ shape, elements }: SourceValues) => ({
+    shape,
+    elements: targets.some((target) => mayShare(target, elements.buffer))
+      ? copyOf(elements)
+      : elements,
+  });
   const stores = fits.map(({ target, sources }) =>
     target.prepare(new Map(Array.from(sources, ([name, source]) => [name, apart(source.read())])))
   );
