@@ -14,3 +14,4 @@ export {
   type NetworkTensors,
   type NetworkValue,
 } from "./network.ts";
+export { toOnnx } from "./to_onnx.ts";

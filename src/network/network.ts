@@ -5,9 +5,10 @@
  */
 
 import { checkOptionNames, describe, describeShape, didYouMean } from "../base/checks.ts";
-import { defaultEngine, Engine } from "../engine/engine.ts";
+import { defaultEngine, type Engine } from "../engine/engine.ts";
 import { runSequence, runSequenceSync, type Sequence } from "../execution/sequence.ts";
 import { checkTensor } from "../layers/call.ts";
+import { checkEngine } from "../layers/compute.ts";
 import type { OnnxModel, OnnxValueInfo } from "../io/models/onnx/model.ts";
 import { checkShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, type TensorParts } from "../tensor/tensor.ts";
@@ -26,6 +27,7 @@ export interface NetworkOptions {
 
 /** An input or output. */
 export interface NetworkValue {
+  /** What the file calls it. */
   readonly name: string;
   /** The size of each axis, a name or `null` where it is open; `null` if nothing is said of the axes. */
   readonly shape: readonly (number | string | null)[] | null;
@@ -46,12 +48,18 @@ interface Prepared {
   readonly sequence: Sequence;
 }
 
+let makeNetwork: (name: string, model: OnnxModel, options: NetworkOptions) => Network;
+
 /**
  * A convolutional network. What it computes is planned for the shapes of the inputs that come, and kept for the next
  * ones of the same shapes: normalisations go into the weights, activations and sums are computed with the convolutions,
  * and what a step makes stays in the engine's memory until the last one has read it.
  */
 export class Network {
+  static {
+    makeNetwork = (name, model, options) => new Network(name, model, options);
+  }
+
   /** What it takes. */
   readonly inputs: readonly NetworkValue[];
   /** What it makes. */
@@ -61,16 +69,9 @@ export class Network {
   readonly #known: ReadonlyMap<string, Value>;
   readonly #prepared = new Map<string, Prepared>();
 
-  /**
-   * @internal
-   * @param name How error messages call what builds it.
-   */
-  constructor(name: string, model: OnnxModel, options: NetworkOptions = {}) {
+  private constructor(name: string, model: OnnxModel, options: NetworkOptions) {
     checkOptionNames(name, options, ["engine"]);
-    const { engine } = options;
-    if (engine !== undefined && !(engine instanceof Engine)) {
-      throw new TypeError(`${name}: engine must be an Engine, but is ${describe(engine)}`);
-    }
+    const engine = checkEngine(name, options.engine);
     checkOperators(model);
     this.#model = model;
     this.#engine = engine;
@@ -201,6 +202,17 @@ export class Network {
       return [name, new Tensor(data, lowered.outputs[i]?.shape ?? [])];
     }));
   }
+}
+
+/**
+ * Makes a network of a model.
+ *
+ * @param name How error messages call what makes it.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If an operator is unknown.
+ */
+export function networkOf(name: string, model: OnnxModel, options: NetworkOptions): Network {
+  return makeNetwork(name, model, options);
 }
 
 function valueOf({ name, shape }: OnnxValueInfo): NetworkValue {
