@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { NetworkLayer } from "./layers.ts";
 export { fromOnnx } from "./from_onnx.ts";
 export type { ExplainedStep, NetworkExplanation } from "./explain.ts";
 export {

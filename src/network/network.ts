@@ -14,6 +14,7 @@ import { checkShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, type TensorParts } from "../tensor/tensor.ts";
 import { explainSteps, type NetworkExplanation } from "./explain.ts";
 import { fuse } from "./fuse.ts";
+import { layersOf, type NetworkLayer } from "./layers.ts";
 import { checkOperators, knownValues, lower } from "./lower.ts";
 import { mostBytes, placed } from "./place.ts";
 import type { Lowered } from "./graph/steps.ts";
@@ -108,6 +109,11 @@ export class Network {
     const values = tensors.map(({ values }) => values);
     const arrays = runSequenceSync(this.#engine ?? defaultEngine(), prepared.sequence, values);
     return this.#named(prepared, arrays);
+  }
+
+  /** The layers that have weights, in their order. Their tensors are copies, made at every read. */
+  get layers(): readonly NetworkLayer[] {
+    return layersOf(this.#model, this.#known);
   }
 
   /**
