@@ -15,4 +15,5 @@ export {
   type NetworkTensors,
   type NetworkValue,
 } from "./network.ts";
+export type { NetworkProfile, NetworkProfileOptions, ProfiledStep } from "./profile.ts";
 export { toOnnx } from "./to_onnx.ts";

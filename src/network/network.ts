@@ -4,7 +4,13 @@
  * @module
  */
 
-import { checkOptionNames, describe, describeShape, didYouMean } from "../base/checks.ts";
+import {
+  checkInteger,
+  checkOptionNames,
+  describe,
+  describeShape,
+  didYouMean,
+} from "../base/checks.ts";
 import { defaultEngine, type Engine } from "../engine/engine.ts";
 import { runSequence, runSequenceSync, type Sequence } from "../execution/sequence.ts";
 import { checkTensor } from "../layers/call.ts";
@@ -16,7 +22,8 @@ import { explainSteps, type NetworkExplanation } from "./explain.ts";
 import { fuse } from "./fuse.ts";
 import { layersOf, type NetworkLayer } from "./layers.ts";
 import { checkOperators, knownValues, lower } from "./lower.ts";
-import { mostBytes, placed } from "./place.ts";
+import { mostBytes, placed, type Placement } from "./place.ts";
+import { type NetworkProfile, type NetworkProfileOptions, profile, profileOf } from "./profile.ts";
 import type { Lowered } from "./graph/steps.ts";
 import type { Value } from "./graph/values.ts";
 
@@ -44,9 +51,8 @@ export type NetworkTensors = Readonly<Record<string, AnyTensor>>;
 const MOST_PREPARED = 8;
 
 /** What is computed for inputs of some shapes. */
-interface Prepared {
+interface Prepared extends Placement {
   readonly lowered: Lowered;
-  readonly sequence: Sequence;
 }
 
 let makeNetwork: (name: string, model: OnnxModel, options: NetworkOptions) => Network;
@@ -128,6 +134,29 @@ export class Network {
     return explainSteps(this.#engine ?? defaultEngine(), lowered, mostBytes(sequence));
   }
 
+  /**
+   * Computes the outputs several times, and says how long each step takes.
+   *
+   * @param inputs A tensor for each input, by its name, or a single one for the only input.
+   * @param options How often, after two times that do not count.
+   * @returns The steps with the medians of their times.
+   * @throws {TypeError} If an input is missing, unknown or not a tensor, or an option unknown.
+   * @throws {RangeError} If a shape does not fit, or the number of times is none.
+   */
+  profileSync(
+    inputs: NetworkTensors | AnyTensor,
+    options: NetworkProfileOptions = {},
+  ): NetworkProfile {
+    checkOptionNames("Network", options, ["repeat"]);
+    const repeat = checkInteger("Network", "repeat", options.repeat ?? 10, 1);
+    const { tensors, prepared } = this.#call(inputs);
+    const engine = this.#engine ?? defaultEngine();
+    const values = tensors.map(({ values }) => values);
+    const { lowered, sequence, origins } = prepared;
+    const times = profile(engine, sequence, values, repeat);
+    return profileOf(explainSteps(engine, lowered, mostBytes(sequence)), origins, times);
+  }
+
   #call(inputs: unknown): { tensors: readonly TensorParts[]; prepared: Prepared } {
     const tensors = this.#tensorsOf(inputs);
     return { tensors, prepared: this.#preparedFor(tensors.map(({ shape }) => shape)) };
@@ -145,7 +174,7 @@ export class Network {
 
   #prepare(shapes: readonly (readonly number[])[]): Prepared {
     const lowered = fuse(lower(this.#model, this.#known, shapes));
-    return { lowered, sequence: placed(lowered) };
+    return { lowered, ...placed(lowered) };
   }
 
   /** The tensors in the order of the inputs. */
