@@ -132,9 +132,10 @@ function convolutionOf(step: Convolution, slotOf: (storage: Storage) => Slot): W
 }
 
 function arraysOf(step: Elementwise, slotOf: (storage: Storage) => Slot): Work {
-  const { compute } = step;
+  const { compute, programs } = step;
   return {
     kind: "arrays",
+    programs,
     inputs: step.inputs.map(slotOf),
     output: slotOf(step.output),
     *compute(inputs, output) {
@@ -146,6 +147,7 @@ function arraysOf(step: Elementwise, slotOf: (storage: Storage) => Slot): Work {
 function copyOf(from: Slot, to: Slot): Work {
   return {
     kind: "arrays",
+    programs: null,
     inputs: [from],
     output: to,
     *compute([source], target) {

@@ -7,6 +7,7 @@
 import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import { NO_EPILOGUE } from "../../convolution/epilogue.ts";
+import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import type {
   ElementKind,
@@ -14,6 +15,7 @@ import type {
   OnnxNode,
   OnnxTensor,
 } from "../../io/models/onnx/model.ts";
+import type { MapWork } from "../../kernels/maps/work.ts";
 import type { Meaning, NetworkStep } from "./steps.ts";
 import {
   type Computed,
@@ -34,6 +36,8 @@ export interface MapRequest {
   readonly kind?: ElementKind;
   readonly meaning?: Meaning | null;
   readonly compute: (inputs: readonly Numbers[], output: Numbers) => void;
+  /** Has the threads do the same, with buffers for all inputs; `null` if there are no programs for it. */
+  readonly plan?: (target: Target) => MapWork | null;
 }
 
 /** A convolution of values. */
@@ -174,7 +178,7 @@ export class Site {
   }
 
   /** Something computed from values: at once where all of them are known. */
-  map({ inputs, shape, kind, meaning = null, compute }: MapRequest): Value {
+  map({ inputs, shape, kind, meaning = null, compute, plan }: MapRequest): Value {
     this.count(product(shape));
     if (inputs.every((value) => value.isConstant)) {
       const made = kind ?? inputs[0]?.kind ?? "float";
@@ -190,6 +194,7 @@ export class Site {
     this.#steps.push({
       kind: "map",
       ...this.#origin,
+      programs: plan === undefined ? null : { operands: operandsOf(inputs), plan },
       inputs: computed.map(({ storage }) => storage),
       output: output.storage,
       shape,
@@ -247,6 +252,7 @@ export class Site {
       output: output.storage,
       shape: value.shape,
       meaning: null,
+      programs: null,
       compute: (_, target) => target.set(value.data),
     });
     return output;
@@ -255,6 +261,15 @@ export class Site {
   get #origin() {
     return { operator: this.#node.operator, node: this.#node.name };
   }
+}
+
+/** Which computed input each is, or its numbers. */
+function operandsOf(inputs: readonly Value[]): (number | Float32Array)[] {
+  let next = 0;
+  return inputs.map((value) => {
+    if (!value.isConstant) return next++;
+    return value.data instanceof Float32Array ? value.data : Float32Array.from(value.data);
+  });
 }
 
 /** How error messages call a node. */

@@ -6,6 +6,7 @@
 
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
+import type { MapPrograms } from "../../execution/map.ts";
 import type { Affine, ConvolutionWeights } from "./weights.ts";
 import type { Storage } from "./values.ts";
 
@@ -43,6 +44,8 @@ export interface Elementwise extends Origin {
   readonly inputs: readonly Storage[];
   readonly output: Storage;
   readonly meaning: Meaning | null;
+  /** What the threads do; `null` if there is nothing for them. */
+  readonly programs: MapPrograms | null;
   readonly compute: (inputs: readonly Float32Array[], output: Float32Array) => void;
 }
 
