@@ -114,7 +114,7 @@ function commonShape(site: Site, values: readonly Value[]): number[] {
     site.fail(`shapes ${shapes.map(describeShape).join(" and ")} do not fit together`);
 }
 
-/** Applies a function to the elements of two values, repeated to a common shape. */
+/** The same of a node's two inputs. */
 function binary(
   site: Site,
   apply: Binary,
@@ -123,7 +123,8 @@ function binary(
   return combined(site, site.input(0), site.input(1), apply, kind, meaning);
 }
 
-function combined(
+/** Applies a function to the elements of two values, repeated to a common shape. */
+export function combined(
   site: Site,
   a: Value,
   b: Value,

@@ -29,7 +29,8 @@ Deno.test("BatchNormalization computes what ONNX Runtime does", async () => {
 Deno.test("InstanceNormalization computes what ONNX Runtime does", async () => {
   const singles = fc.record({
     opset: fc.constantFrom(7, 22),
-    shape: shapes(3, 5),
+    // Of few elements, what is left of differences is mostly rounding.
+    shape: shapes(3, 5).map((shape) => shape.with(2, (shape[2] ?? 1) + 7)),
     epsilon: fc.constantFrom(null, 1e-3),
     seed: fc.nat(),
   }).map(({ opset, shape, epsilon, seed }): Single => ({

@@ -40,11 +40,17 @@ function attributesOf(drawn: Drawn, isDilated: boolean): Attributes {
 }
 
 function fits(drawn: Drawn, isDilated: boolean): boolean {
-  const { spatial, kernel, dilation, mode } = drawn;
-  if (mode.startsWith("SAME")) return !isDilated || dilation.every((step) => step === 1);
+  const { spatial, kernel, stride, dilation, mode } = drawn;
+  // ONNX Runtime computes no negative padding, and no SAME padding of dilated windows.
+  if (mode.startsWith("SAME")) {
+    return stride.every((step, axis) => step <= (kernel[axis] ?? 1)) &&
+      (!isDilated || dilation.every((step) => step === 1));
+  }
   const pads = mode === "EXPLICIT" ? paddingOf(drawn) : [];
   return spatial.every((size, axis) => {
     const step = isDilated ? dilation[axis] ?? 1 : 1;
+    // What the maximum of padding alone is, nobody says.
+    if (step > 1 && size === 1) return false;
     const padded = size + (pads[axis] ?? 0) + (pads[kernel.length + axis] ?? 0);
     return padded >= ((kernel[axis] ?? 1) - 1) * step + 1;
   });
