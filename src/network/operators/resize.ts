@@ -38,12 +38,18 @@ const POSITIONS: Readonly<Record<string, Position>> = {
 };
 
 /** The whole number that a position is nearest to. */
-const ROUNDINGS: Readonly<Record<string, (position: number) => number>> = {
+type Rounding = (position: number, axis: Axis) => number;
+
+const ROUNDINGS: Readonly<Record<string, Rounding>> = {
   round_prefer_floor: (position) => Math.ceil(position - 0.5),
   round_prefer_ceil: (position) => Math.floor(position + 0.5),
   floor: Math.floor,
   ceil: Math.ceil,
 };
+
+/** Before it could be chosen. */
+const OLD_ROUNDING: Rounding = (position, { scale }) =>
+  scale < 1 ? Math.ceil(position) : Math.floor(position);
 
 function choice<Choice>(
   site: Site,
@@ -65,7 +71,7 @@ function scaledAxes(site: Site, shape: readonly number[], scales: readonly numbe
   return shape.map((size, axis) => {
     const scale = Math.fround(scales[axis] ?? 1);
     if (!(scale > 0)) site.fail(`scales must be positive, but are [${scales.join(", ")}]`);
-    return { size, scale, outputs: site.count(Math.floor(size * scale)) };
+    return { size, scale, outputs: site.count(Math.floor(Math.fround(size * scale))) };
   });
 }
 
@@ -110,39 +116,42 @@ function resize(site: Site): Value {
     : scaledAxes(site, shape, overAll(site, [...scales], axes, shape.map(() => 1)));
   const standard = isOld ? "asymmetric" : "half_pixel";
   const position = choice(site, "coordinate_transformation_mode", standard, POSITIONS);
-  const rounding = choice(
-    site,
-    "nearest_mode",
-    isOld ? "floor" : "round_prefer_floor",
-    ROUNDINGS,
-  );
+  const rounding = isOld
+    ? OLD_ROUNDING
+    : choice(site, "nearest_mode", "round_prefer_floor", ROUNDINGS);
   return resampled(site, resized, position, rounding);
 }
 
 function upsample(site: Site): Value {
   const scales = site.list("scales", 1) ?? site.fail("there are no scales");
   const axes = scaledAxes(site, site.input(0).shape, scales);
-  return resampled(site, axes, (output, { scale }) => Math.fround(output / scale), Math.floor);
+  const position: Position = (output, { scale }) => Math.fround(output / scale);
+  return resampled(site, axes, position, OLD_ROUNDING);
 }
 
 function resampled(
   site: Site,
   axes: readonly Axis[],
   position: Position,
-  rounding: (position: number) => number,
+  rounding: Rounding,
 ): Value {
   const mode = site.text("mode", "nearest");
+  // Scales that change no size are none to ONNX Runtime.
+  if (axes.every(({ size, outputs }) => size === outputs)) return site.input(0);
   if (mode === "nearest") {
-    const sources = axes.map((axis) => nearest(axis, (output) => rounding(position(output, axis))));
-    return taken(site, sources);
+    return taken(site, axes.map((axis) => nearest(axis, position, rounding)));
   }
   if (mode === "linear") return interpolated(site, axes, position);
   return site.fail(`mode must be nearest or linear, but is ${mode}`);
 }
 
-function nearest({ size, outputs }: Axis, indexOf: (output: number) => number): AxisSource {
-  if (size === outputs) return allOf(size);
-  return Int32Array.from(range(outputs), (output) => clamp(indexOf(output), 0, size - 1));
+function nearest(axis: Axis, position: Position, rounding: Rounding): AxisSource {
+  const { size, outputs, scale } = axis;
+  if (scale === 1) return allOf(size);
+  return Int32Array.from(
+    range(outputs),
+    (output) => clamp(rounding(position(output, axis), axis), 0, size - 1),
+  );
 }
 
 function taken(site: Site, sources: readonly AxisSource[]): Value {
@@ -171,11 +180,11 @@ function between(axis: Axis, position: Position): Between {
   };
 }
 
-/** Axis by axis: those that keep their size stay. */
+/** Axis by axis: those that are not scaled stay. */
 function interpolated(site: Site, axes: readonly Axis[], position: Position): Value {
   let value = site.input(0);
   for (const [i, axis] of axes.entries()) {
-    if (axis.size !== axis.outputs) {
+    if (axis.scale !== 1) {
       value = interpolatedAlong(site, value, i, between(axis, position));
     }
   }
