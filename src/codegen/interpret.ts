@@ -108,6 +108,8 @@ function run(instruction: Instruction, state: State): void {
       return combine(state, instruction, (a, b) => a - b);
     case "mul":
       return combine(state, instruction, (a, b) => a * b);
+    case "div":
+      return combine(state, instruction, (a, b) => a / b);
     case "max":
       return combine(state, instruction, Math.max);
     case "min":

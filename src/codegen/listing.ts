@@ -75,6 +75,8 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf)
       return `v${instruction.dst} = v${instruction.a} - v${instruction.b}`;
     case "mul":
       return `v${instruction.dst} = v${instruction.a} * v${instruction.b}`;
+    case "div":
+      return `v${instruction.dst} = v${instruction.a} / v${instruction.b}`;
     case "max":
     case "min":
       return `v${instruction.dst} = ${instruction.op} v${instruction.a} v${instruction.b}`;

@@ -68,6 +68,8 @@ export type Instruction =
   | { readonly op: "sub"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = a * b`. */
   | { readonly op: "mul"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = a / b`. */
+  | { readonly op: "div"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = max(a, b)`, NaN if either is. */
   | { readonly op: "max"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = min(a, b)`, NaN if either is. */
@@ -229,6 +231,10 @@ export class ProgramBuilder {
 
   mul(dst: Register, a: Register, b: Register): void {
     this.#emit({ op: "mul", dst, a, b });
+  }
+
+  div(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "div", dst, a, b });
   }
 
   max(dst: Register, a: Register, b: Register): void {

@@ -17,6 +17,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
   builder.add(c, a, b);
   builder.sub(c, a, b);
   builder.mul(c, a, b);
+  builder.div(c, a, b);
   builder.max(c, a, b);
   builder.min(c, a, b);
   builder.select(c, a, b, c);
@@ -39,6 +40,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
     "v2 = v0 + v1",
     "v2 = v0 - v1",
     "v2 = v0 * v1",
+    "v2 = v0 / v1",
     "v2 = max v0 v1",
     "v2 = min v0 v1",
     "v2 = select v0 v1 v2",

@@ -130,6 +130,8 @@ class Emitter {
         return this.#binary(OP.f32x4Sub, instruction);
       case "mul":
         return this.#binary(OP.f32x4Mul, instruction);
+      case "div":
+        return this.#binary(OP.f32x4Div, instruction);
       case "max":
         return this.#binary(OP.f32x4Max, instruction);
       case "min":

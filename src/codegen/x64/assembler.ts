@@ -126,6 +126,7 @@ export const OP = {
   vaddps: instruction(MAP_0F, NONE, 0x58),
   vsubps: instruction(MAP_0F, NONE, 0x5c),
   vmulps: instruction(MAP_0F, NONE, 0x59),
+  vdivps: instruction(MAP_0F, NONE, 0x5e),
   vmaxps: instruction(MAP_0F, NONE, 0x5f),
   vminps: instruction(MAP_0F, NONE, 0x5d),
   vorps: instruction(MAP_0F, NONE, 0x56),

@@ -318,6 +318,8 @@ class Emitter {
         return this.#vector(OP.vsubps, vector(step.dst), vector(step.a), vector(step.b));
       case "mul":
         return this.#vector(OP.vmulps, vector(step.dst), vector(step.a), vector(step.b));
+      case "div":
+        return this.#vector(OP.vdivps, vector(step.dst), vector(step.a), vector(step.b));
       case "max":
         return this.#max(vector(step.dst), vector(step.a), vector(step.b), temporaries);
       case "min":

@@ -178,6 +178,7 @@ function noteUses(
     case "add":
     case "sub":
     case "mul":
+    case "div":
     case "max":
     case "min":
     case "shuffle":

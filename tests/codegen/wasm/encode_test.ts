@@ -167,10 +167,11 @@ Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler 
     add: f32x4.add,
     sub: f32x4.sub,
     mul: f32x4.mul,
+    div: f32x4.div,
     max: f32x4.max,
     min: f32x4.min,
   };
-  for (const op of ["add", "sub", "mul", "max", "min"] as const) {
+  for (const op of ["add", "sub", "mul", "div", "max", "min"] as const) {
     assertSameModule([{ op, dst, a, b }], () => {
       local.get(register(a));
       local.get(register(b));

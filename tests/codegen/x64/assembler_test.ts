@@ -75,6 +75,7 @@ const ARITHMETIC = [
   "vaddps",
   "vsubps",
   "vmulps",
+  "vdivps",
   "vmaxps",
   "vminps",
   "vorps",

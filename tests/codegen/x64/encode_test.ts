@@ -12,6 +12,7 @@ import { encodeX64 } from "../../../src/codegen/x64/encode.ts";
 import { draws } from "../../_depth.ts";
 import { IS_X64_LINUX, NativePrograms, nativeTargets, PAGE_BYTES, Pages } from "../_native.ts";
 import { randomPrograms } from "../_random_program.ts";
+import { quotients } from "../_quotients.ts";
 import { selections } from "../_selections.ts";
 
 const NATIVE = nativeTargets();
@@ -151,6 +152,18 @@ for (const target of TARGETS) {
     ignore: isMissing(target),
     fn() {
       const { input, program, expected } = selections(target.lanes);
+      assertEquals(
+        runOn(program, target, input, expected.length).map(signed),
+        expected.map(signed),
+      );
+    },
+  });
+
+  Deno.test({
+    name: `${target.name}: "div" divides every number by every other as float32 does`,
+    ignore: isMissing(target),
+    fn() {
+      const { input, program, expected } = quotients(target.lanes);
       assertEquals(
         runOn(program, target, input, expected.length).map(signed),
         expected.map(signed),
