@@ -10,12 +10,13 @@
 import { FLOAT_BYTES, type Program, ProgramBuilder, type Register } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { indicesOf } from "../../base/indices.ts";
-import { clamp, product, range } from "../../base/numbers.ts";
+import { product, range } from "../../base/numbers.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "../phase_builder.ts";
 import { type ColumnBlock, columnBlocks } from "./columns.ts";
 import { foldIn, type FoldKind, NEUTRAL } from "./fold.ts";
 import { planRowFold } from "./rows.ts";
 import { loadStrided } from "./strided.ts";
+import { tileBlocks } from "./tiles.ts";
 import { windowAt, type WindowAxis, type WindowRun, windowRuns } from "./windows.ts";
 import { type MapWork, mapWork } from "./work.ts";
 
@@ -33,9 +34,6 @@ export interface Pooling {
 const BUFFERS = ["input", "output", "scratch", "factors"] as const;
 const BUFFER = indicesOf(BUFFERS);
 const { input: INPUT, output: OUTPUT, scratch: SCRATCH, factors: FACTORS } = BUFFER;
-
-/** Microseconds of a tile. */
-const TILE_COST = 20;
 
 const CACHE_LINE_BYTES = 64;
 
@@ -190,18 +188,14 @@ function rowCost({ depth, rows, columns, width }: Tile): number {
   return (length * depth.count * rows.count + outputs * width.taps) / COPIES_PER_MICROSECOND;
 }
 
-/** What a tile takes: as much of the innermost axes as is worth claiming. */
+/** What a tile takes. */
 function blocksOf(
   counts: Readonly<Record<Axis, number>>,
   itemCost: number,
 ): Record<Axis, number> {
-  let left = TILE_COST / itemCost;
-  const blocks = { planes: 1, depth: 1, rows: 1, columns: 1 };
-  for (const axis of AXES.toReversed()) {
-    blocks[axis] = clamp(Math.floor(left), 1, counts[axis]);
-    left /= blocks[axis];
-  }
-  return blocks;
+  const blocks = tileBlocks(AXES.map((axis) => counts[axis]), itemCost);
+  const [planes = 1, depth = 1, rows = 1, columns = 1] = blocks;
+  return { planes, depth, rows, columns };
 }
 
 function tileProgram(

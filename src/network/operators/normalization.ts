@@ -8,6 +8,9 @@
 
 import { product } from "../../base/numbers.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
+import { type ElementMap, planElements } from "../../kernels/maps/elements.ts";
+import { AFFINE } from "../../kernels/maps/formulas.ts";
+import { stepsOf } from "../graph/strides.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 import type { Affine } from "../graph/weights.ts";
@@ -28,6 +31,7 @@ function batchNormalization(site: Site): Value {
     inputs: [input],
     shape: input.shape,
     meaning: { kind: "affine", affine },
+    plan: (target) => planElements(affineMap(input.shape, affine), target),
     compute: ([x], y) => {
       if (x === undefined) return;
       eachPlane(y, plane, scale.length, (start, channel) => {
@@ -36,6 +40,17 @@ function batchNormalization(site: Site): Value {
       });
     },
   });
+}
+
+function affineMap(shape: readonly number[], { scale, shift }: Affine): ElementMap {
+  const steps = shape.map((_, axis) => axis === 1 ? 1 : 0);
+  const numbersOf = (numbers: Float32Array) => ({ length: numbers.length, steps, numbers });
+  const inputs = [
+    { length: product(shape), steps: stepsOf(shape) },
+    numbersOf(scale),
+    numbersOf(shift),
+  ];
+  return { name: "affine map", shape, inputs, steps: stepsOf(shape), formula: AFFINE };
 }
 
 function normalizing(site: Site, channels: number): Affine {
