@@ -4,6 +4,8 @@
  * @module
  */
 
+import { product } from "../../base/numbers.ts";
+
 /** An axis: how many elements, and from one to the next in each operand. */
 export interface JointAxis {
   readonly count: number;
@@ -25,4 +27,9 @@ export function jointAxes(
     } else axes.push({ count, steps });
   }
   return axes;
+}
+
+/** From one element to the next along each axis of a row-major tensor. */
+export function rowMajorSteps(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => product(shape.slice(axis + 1)));
 }

@@ -7,14 +7,14 @@
 import { FLOAT_BYTES, type Program, ProgramBuilder, type Register } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { product, range } from "../../base/numbers.ts";
+import { interleave } from "../common/interleave.ts";
 import { COPIES_PER_MICROSECOND, PhaseBuilder } from "../phase_builder.ts";
 import { jointAxes, type JointAxis } from "./axes.ts";
+import { type Formula, SAME } from "./formulas.ts";
 import { loadStrided } from "./strided.ts";
 import { tileBlocks } from "./tiles.ts";
+import { addTransposition, transpositionOf } from "./transposition.ts";
 import { type MapWork, mapWork } from "./work.ts";
-
-/** Sets up what all vectors have in common, and makes a vector of those of the inputs, which stay as they are. */
-export type Formula = (code: ProgramBuilder) => (inputs: readonly Register[]) => Register;
 
 /** Elements of a buffer: the first, and from one to the next along each axis, none of it backwards. */
 export interface Walk {
@@ -92,20 +92,43 @@ export function addElements(
   const walks = [...inputs, output];
   const joint = jointAxes(shape, walks.map(({ steps }) => steps));
   const axes = joint.length > 0 ? joint : [{ count: 1, steps: walks.map(() => 1) }];
+  const transposition = formula === SAME ? transpositionOf(axes) : null;
+  const [input] = inputs;
+  if (transposition !== null && input !== undefined && !isInterleaved(axes)) {
+    return addTransposition(phase, transposition, { input, output }, target);
+  }
+  addRows(phase, { name, walks, axes, formula }, target);
+}
+
+/** The rows of a box, all of its operands along joint axes, the output last. */
+interface RowBox {
+  readonly name: string;
+  readonly walks: readonly Walk[];
+  readonly axes: readonly JointAxis[];
+  readonly formula: Formula;
+}
+
+function addRows(
+  phase: PhaseBuilder,
+  { name, walks, axes, formula }: RowBox,
+  target: Target,
+): void {
   const itemCost = walks.length / 2 / COPIES_PER_MICROSECOND;
   const blocks = tileBlocks(axes.map(({ count }) => count), itemCost);
   const turn = VECTORS * target.lanes;
-  const parameters = walks.map((_, i) => i < inputs.length ? `input ${i}` : "output");
+  /** Items of the axes that vectors are made of: whole turns. */
+  const inner = isInterleaved(axes) ? [turn, axes.at(-1)?.count ?? 1] : [turn];
+  const parameters = walks.map((_, i) => i < walks.length - 1 ? `input ${i}` : "output");
   const byName = <T>(of: (index: number) => T): Record<string, T> =>
     Object.fromEntries(parameters.map((parameter, i) => [parameter, of(i)]));
   phase.addBox<string, string>({
     parameters,
     axes: Object.fromEntries(axes.map(({ count, steps }, i) => {
       const block = blocks[i] ?? 1;
-      const isInner = i === axes.length - 1;
+      const least = inner[i - axes.length + inner.length] ?? 1;
       return [`axis ${i}`, {
         count,
-        block: isInner ? Math.ceil(block / turn) * turn : block,
+        block: Math.ceil(block / least) * least,
         steps: byName((walk) => (steps[walk] ?? 0) * FLOAT_BYTES),
       }];
     })),
@@ -135,6 +158,10 @@ function elementProgram(
   const write = ([axis, ...inner]: readonly JointAxis[]): void => {
     if (axis === undefined) return;
     if (inner.length === 0) return writeRow(code, axis, make);
+    const [last] = inner;
+    if (inner.length === 1 && last !== undefined && isInterleaved([axis, last])) {
+      return writeInterleaved(code, axis, last, make);
+    }
     const moves = axis.steps.map((step, walk) => [walk, step * FLOAT_BYTES] as const);
     code.sweep(axis.count, moves, () => write(inner));
   };
@@ -175,4 +202,45 @@ function writeRow(
   });
   const rest = count % lanes;
   if (rest > 0) code.displaced(moves, whole, () => vector(0, rest));
+}
+
+/** Elements side by side that are made together at most, each of a vector of its own. */
+const MOST_INTERLEAVED = 4;
+
+/** Whether the last axis has few elements, behind which the next ones of the axis before it lie. */
+function isInterleaved(axes: readonly JointAxis[]): boolean {
+  const [outer, inner] = axes.slice(-2);
+  if (outer === undefined || inner === undefined || inner.count > MOST_INTERLEAVED) return false;
+  const isForwards = [...outer.steps, ...inner.steps].every((step) => step >= 0);
+  return isForwards && inner.steps.at(-1) === 1 && outer.steps.at(-1) === inner.count;
+}
+
+/** Makes vectors along the axis before the last one, and interleaves them. */
+function writeInterleaved(
+  code: ProgramBuilder,
+  { count, steps }: JointAxis,
+  inner: JointAxis,
+  make: (inputs: readonly Register[]) => Register,
+): void {
+  const { lanes } = code;
+  const output = steps.length - 1;
+  const vectors = (some: number) => {
+    const isRepeated = inner.steps.slice(0, output).every((step) => step === 0);
+    const distinct = range(isRepeated ? 1 : inner.count).map((part) => {
+      const registers = steps.slice(0, output).map((step, walk) => {
+        const register = code.register();
+        const offset = part * (inner.steps[walk] ?? 0) * FLOAT_BYTES;
+        loadStrided(code, register, walk, offset, step, some);
+        return register;
+      });
+      return make(registers);
+    });
+    const parts = range(inner.count).map((part) => distinct[isRepeated ? 0 : part] ?? 0);
+    for (const [i, vector] of interleave(code, parts).entries()) {
+      const left = some * inner.count - i * lanes;
+      if (left > 0) code.store(vector, output, i * lanes * FLOAT_BYTES, Math.min(lanes, left));
+    }
+  };
+  const moves = steps.map((step, walk) => [walk, step * FLOAT_BYTES] as const);
+  code.blocks(count, lanes, moves, vectors);
 }

@@ -5,7 +5,9 @@
  */
 
 import type { ProgramBuilder, Register } from "../../codegen/program.ts";
-import type { Formula } from "./elements.ts";
+
+/** Sets up what all vectors have in common, and makes a vector of those of the inputs, which stay as they are. */
+export type Formula = (code: ProgramBuilder) => (inputs: readonly Register[]) => Register;
 
 /** The element itself. */
 export const SAME: Formula = () => ([x = 0]) => x;

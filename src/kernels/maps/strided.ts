@@ -12,7 +12,7 @@ import {
 } from "../../codegen/program.ts";
 import { range } from "../../base/numbers.ts";
 
-/** Loads some lanes, each so many elements behind the one before. Nothing else is read. */
+/** Loads some lanes, each so many elements behind the one before, or in front of it. Nothing else is read. */
 export function loadStrided(
   code: ProgramBuilder,
   dst: Register,
@@ -23,6 +23,13 @@ export function loadStrided(
 ): void {
   const { lanes } = code;
   if (step === 0) return code.broadcast(dst, ptr, offset);
+  if (step < 0) {
+    // Offsets count from the lowest element.
+    const lowest = offset + (count - 1) * step * FLOAT_BYTES;
+    return code.displaced([[ptr, lowest]], 1, () => {
+      code.gather(dst, ptr, range(count).map((i) => (i - count + 1) * step * FLOAT_BYTES));
+    });
+  }
   if (step === 1) return code.load(dst, ptr, offset, count);
   if (step === 2 && count === lanes) return loadEven(code, dst, ptr, offset);
   code.gather(dst, ptr, range(count).map((i) => offset + i * step * FLOAT_BYTES));

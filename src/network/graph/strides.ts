@@ -5,17 +5,10 @@
  */
 
 import { range } from "../../base/numbers.ts";
-import { jointAxes } from "../../kernels/maps/axes.ts";
+import { jointAxes, rowMajorSteps as stepsOf } from "../../kernels/maps/axes.ts";
 import type { Numbers } from "./values.ts";
 
-/** From one element to the next along each axis of a row-major tensor. */
-export function stepsOf(shape: readonly number[]): number[] {
-  const steps: number[] = shape.map(() => 1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) {
-    steps[axis] = (steps[axis + 1] ?? 1) * (shape[axis + 1] ?? 1);
-  }
-  return steps;
-}
+export { stepsOf };
 
 /** The shape that values of some shapes are repeated to, or `null` if they do not fit together. */
 export function broadcastShape(shapes: readonly (readonly number[])[]): number[] | null {

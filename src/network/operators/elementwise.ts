@@ -10,11 +10,12 @@ import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { ElementKind } from "../../io/models/onnx/model.ts";
-import { type Formula, planElements } from "../../kernels/maps/elements.ts";
+import { planElements } from "../../kernels/maps/elements.ts";
 import {
   ABSOLUTE,
   binary as binaryFormula,
   clip as clipping,
+  type Formula,
   hardSigmoid as hardSigmoidFormula,
   hardSwish as hardSwishFormula,
   LEAN,

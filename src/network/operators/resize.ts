@@ -7,6 +7,7 @@
  */
 
 import { clamp, product, range } from "../../base/numbers.ts";
+import { planChoice } from "../../kernels/maps/sources.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import { allOf, type AxisSource, gather } from "../graph/strides.ts";
 import type { Numbers, Value } from "../graph/values.ts";
@@ -159,6 +160,7 @@ function taken(site: Site, sources: readonly AxisSource[]): Value {
   return site.map({
     inputs: [input],
     shape: sources.map(({ length }) => length),
+    plan: (target) => planChoice({ shape: input.shape, sources, filling: 0 }, target),
     compute: ([x], y) => x && gather(x, input.shape, sources, y, 0),
   });
 }
