@@ -77,6 +77,18 @@ export const AFFINE: Formula = (code) => ([x = 0, scale = 0, shift = 0]) => {
   return result;
 };
 
+/** What lies between the first and the second, so much of it from the second as the third says. */
+export const BLEND: Formula = (code) => {
+  const one = constant(code, 1);
+  return ([a = 0, b = 0, share = 0]) => {
+    const [rest, result] = [code.register(), code.register()];
+    code.sub(rest, one, share);
+    code.mul(result, a, rest);
+    code.fma(result, b, share);
+    return result;
+  };
+};
+
 /** `scale * x + shift` between 0 and 1. */
 export function hardSigmoid(scale: number, shift: number): Formula {
   return (code) => {

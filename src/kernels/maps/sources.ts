@@ -11,6 +11,7 @@ import { PhaseBuilder } from "../phase_builder.ts";
 import { rowMajorSteps } from "./axes.ts";
 import { addElements } from "./elements.ts";
 import { type Formula, SAME } from "./formulas.ts";
+import { MOST_RUNS, type SourceRun, sourceRuns } from "./source_runs.ts";
 import { type MapWork, mapWork } from "./work.ts";
 
 /** What is chosen. */
@@ -22,23 +23,10 @@ export interface Choice {
   readonly filling: number;
 }
 
-/** Elements along an axis that are evenly spaced where they come from, each perhaps several times. */
-interface SourceRun {
-  readonly start: number;
-  /** The first index, `null` for none. */
-  readonly first: number | null;
-  readonly count: number;
-  readonly step: number;
-  readonly repeats: number;
-}
-
-/** More boxes than this take longer to prepare than to do without. */
-const MOST_BOXES = 128;
-
 /** Plans a choice; `null` if it has too little order. */
 export function planChoice({ shape, sources, filling }: Choice, target: Target): MapWork | null {
   const runs = sources.map(sourceRuns);
-  if (product(runs.map(({ length }) => length)) > MOST_BOXES) return null;
+  if (product(runs.map(({ length }) => length)) > MOST_RUNS) return null;
   const outputs = sources.map(({ length }) => length);
   const [from, to] = [rowMajorSteps(shape), rowMajorSteps(outputs)];
   const phase = new PhaseBuilder("choice");
@@ -74,36 +62,6 @@ function always(value: number): Formula {
     code.constant(register, value);
     return () => register;
   };
-}
-
-function sourceRuns(indices: Int32Array): SourceRun[] {
-  const runs: SourceRun[] = [];
-  for (let start = 0; start < indices.length;) {
-    const run = runAt(indices, start);
-    runs.push(run);
-    start += run.count * run.repeats;
-  }
-  return runs;
-}
-
-function runAt(indices: Int32Array, start: number): SourceRun {
-  const first = indices[start] ?? -1;
-  const repeats = repeatsAt(indices, start);
-  if (first < 0) return { start, first: null, count: repeats, step: 0, repeats: 1 };
-  const next = indices[start + repeats] ?? -1;
-  const step = next - first;
-  let count = 1;
-  const isNext = (at: number) =>
-    next >= 0 && indices[at] === first + count * step && repeatsAt(indices, at) === repeats;
-  while (isNext(start + count * repeats)) count++;
-  return { start, first, count, step: count === 1 ? 0 : step, repeats };
-}
-
-/** How often an index comes one after the other. */
-function repeatsAt(indices: Int32Array, start: number): number {
-  let end = start + 1;
-  while (end < indices.length && indices[end] === indices[start]) end++;
-  return end - start;
 }
 
 function cartesian<T>(lists: readonly (readonly T[])[]): T[][] {

@@ -7,6 +7,7 @@
  */
 
 import { clamp, product, range } from "../../base/numbers.ts";
+import { planInterpolation } from "../../kernels/maps/interpolation.ts";
 import { planChoice } from "../../kernels/maps/sources.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import { allOf, type AxisSource, gather } from "../graph/strides.ts";
@@ -201,6 +202,7 @@ function interpolatedAlong(site: Site, value: Value, axis: number, pairs: Betwee
   return site.map({
     inputs: [value],
     shape: shape.with(axis, outputs),
+    plan: (target) => planInterpolation({ shape, axis, ...pairs }, target),
     compute: ([x], y) => {
       if (x === undefined) return;
       let to = 0;
