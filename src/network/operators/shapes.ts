@@ -158,12 +158,16 @@ function split(site: Site): readonly Value[] {
   });
 }
 
+/** Ends that say that there is none, in either direction; the largest of 64 bits has become `2 ** 63`. */
+const NO_ENDS: readonly number[] = [2 ** 31 - 1, 2 ** 63];
+
 /** Where a slice along an axis begins, and how many it takes. */
 function sliced(size: number, start: number, end: number, step: number): AxisSource {
   const from = (index: number, low: number, high: number) =>
     clamp(index < 0 ? index + size : index, low, high);
   const first = step > 0 ? from(start, 0, size) : from(start, 0, size - 1);
-  const last = step > 0 ? from(end, 0, size) : from(end, -1, size - 1);
+  const backwards = NO_ENDS.includes(end) ? -1 : from(end, -1, size - 1);
+  const last = step > 0 ? from(end, 0, size) : backwards;
   const count = size === 0 ? 0 : Math.max(0, Math.ceil((last - first) / step));
   return Int32Array.from(range(count), (i) => first + i * step);
 }
