@@ -1,10 +1,13 @@
 import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
+import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { kindOf } from "../file_kind.ts";
 import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
 import { parseNpyHeader } from "./npy_header.ts";
-import type { ElementType } from "./npy_types.ts";
+import type { ElementType } from "./elements.ts";
+import { columnMajor, readArray, rowMajor } from "./elements.ts";
+import { encodeFloats } from "./floats.ts";
 import { parseElementType } from "./npy_types.ts";
 
 /** `\x93NUMPY`, then two bytes of version. */
@@ -75,7 +78,7 @@ export async function peekNpy(path: string): Promise<PeekedNpy> {
  * @param tensor The array.
  * @throws {FileError} If the file cannot be written.
  */
-export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
+export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
   await writeBytes(path, encodeNpy(tensor));
 }
 
@@ -90,31 +93,8 @@ export function decodeNpy(bytes: Uint8Array): Tensor {
   const header = readHeader(bytes);
   checkLength(header, bytes.length);
   const { type, littleEndian, fortranOrder, shape, dataOffset } = header;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset);
-  const tensor = Tensor.zeros(shape);
-  const { data } = tensor;
-  // The sizes beside a 0 may be anything, and are not counted through.
-  if (data.length === 0) return tensor;
-  // In C order all elements follow one another, in Fortran order those along the first axis.
-  const [length = 1, ...others] = fortranOrder ? shape : [data.length];
-  const columns = product(others);
-  for (let column = 0, offset = 0; column < columns; column++) {
-    let place = transposed(column, others);
-    for (let step = 0; step < length; step++, place += columns, offset += type.bytes) {
-      data[place] = type.read(view, offset, littleEndian);
-    }
-  }
-  return tensor;
-}
-
-/** The place in C order of what is at a place in Fortran order. */
-function transposed(place: number, shape: readonly number[]): number {
-  let result = 0;
-  for (const size of shape) {
-    result = result * size + place % size;
-    place = Math.floor(place / size);
-  }
-  return result;
+  const layout = fortranOrder ? columnMajor(shape) : rowMajor(shape);
+  return new Tensor(readArray(type, bytes.subarray(dataOffset), littleEndian, layout), shape);
 }
 
 /**
@@ -123,7 +103,7 @@ function transposed(place: number, shape: readonly number[]): number {
  * @param tensor The array.
  * @returns The whole file.
  */
-export function encodeNpy(tensor: Tensor): Uint8Array {
+export function encodeNpy(tensor: AnyTensor): Uint8Array {
   const { data, shape } = tensor;
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`;
@@ -137,9 +117,7 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
   view.setUint16(MAGIC.length + 2, dataOffset - prefix, true);
   const text = dict.padEnd(dataOffset - prefix - 1) + "\n";
   bytes.set(new TextEncoder().encode(text), prefix);
-  for (let index = 0; index < data.length; index++) {
-    view.setFloat32(dataOffset + index * 4, data[index] ?? 0, true);
-  }
+  bytes.set(encodeFloats("float32", data), dataOffset);
   return bytes;
 }
 
@@ -187,6 +165,11 @@ function readHeader(bytes: Uint8Array): Header {
     .decode(bytes.subarray(textOffset, dataOffset));
   const { descr, fortranOrder, shape } = parseNpyHeader(text);
   return { ...parseElementType(descr), fortranOrder, shape, dataOffset };
+}
+
+/** Whether a file begins as they all do. */
+export function isNpyStart(bytes: Uint8Array): boolean {
+  return MAGIC.every((byte, index) => byte === bytes[index]);
 }
 
 function checkMagic(bytes: Uint8Array): void {
