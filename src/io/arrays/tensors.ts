@@ -1,0 +1,72 @@
+import type { UnpackOptions } from "../memory_budget.ts";
+import { decodeNamed, readBytes } from "../files.ts";
+import { kindOf } from "../file_kind.ts";
+import { readZip } from "../zip/directory.ts";
+import type { TensorDict } from "./dict.ts";
+import { dictOf, UNNAMED } from "./dict.ts";
+import { decodeNpy, isNpyStart } from "./npy.ts";
+import { decodeNpz } from "./npz.ts";
+import { decodeSafetensors } from "./safetensors.ts";
+import { isSafetensors } from "./safetensors_header.ts";
+import { isTorchArchive } from "./torch/archive.ts";
+import { decodeTorch } from "./torch/decode.ts";
+import { isLegacy } from "./torch/legacy.ts";
+
+/**
+ * Reads the bytes of any file of tensors that is known here, by what is in it: `.safetensors`, PyTorch's `.pt` and
+ * `.pth`, NumPy's `.npz` and `.npy`.
+ *
+ * @param bytes The whole file.
+ * @param options How much is made of it at most.
+ * @returns Its tensors by name, as {@linkcode decodeSafetensors}, {@linkcode decodeTorch} and {@linkcode decodeNpz} make
+ * them. The array of a `.npy` file is called `tensor`.
+ * @throws {SyntaxError} If the bytes are no such file.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodeTensors, encodeNpy, encodeTorch } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = Tensor.from([1, 2, 3]);
+ * assertEquals(decodeTensors(encodeTorch({ x }))["x"]?.data, x.data);
+ * assertEquals(decodeTensors(encodeNpy(x))["tensor"]?.data, x.data);
+ * ```
+ */
+export function decodeTensors(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
+  if (isNpyStart(bytes)) return dictOf([[UNNAMED, decodeNpy(bytes)]]);
+  if (isLegacy(bytes)) return decodeTorch(bytes, options);
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
+    return isTorchArchive(readZip(bytes)) ? decodeTorch(bytes, options) : decodeNpz(bytes, options);
+  }
+  if (isSafetensors(bytes)) return decodeSafetensors(bytes);
+  const kind = bytes.length === 0 ? "empty" : kindOf(bytes) ?? "none of them";
+  throw new SyntaxError(
+    `it is ${kind}; expected a file of tensors: .safetensors, .pt, .npz or .npy`,
+  );
+}
+
+/**
+ * Reads any file of tensors that is known here, by what is in it, whatever it is called.
+ *
+ * @param path The file's path.
+ * @param options How much is made of it at most.
+ * @returns Its tensors by name, as {@linkcode decodeTensors} makes them.
+ * @throws {FileError} If the file cannot be read or {@linkcode decodeTensors} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Conv2d } from "@tileconv/conv";
+ * import { readTensors, writeSafetensors } from "@tileconv/conv/files";
+ *
+ * const path = await Deno.makeTempFile();
+ * const layer = new Conv2d(3, 16, 3);
+ * await writeSafetensors(path, layer.stateDict());
+ * layer.loadStateDict(await readTensors(path));
+ * await Deno.remove(path);
+ * ```
+ */
+export async function readTensors(path: string, options: UnpackOptions = {}): Promise<TensorDict> {
+  const bytes = await readBytes(path);
+  return decodeNamed(path, () => decodeTensors(bytes, options));
+}
