@@ -1,7 +1,8 @@
 import { describeShape } from "../../base/checks.ts";
 import type { PeekedPng } from "../../io/pictures/png.ts";
 import { FileError } from "../../io/files.ts";
-import { DEFAULT_MOST_PIXELS, peekPng } from "../../io/pictures/png.ts";
+import { DEFAULT_MOST_PIXELS } from "../../io/pictures/picture.ts";
+import { peekPng } from "../../io/pictures/png.ts";
 import type { Lines } from "../../io/pictures/png_chunks.ts";
 import { pngChunks } from "../../io/pictures/png_chunks.ts";
 import type { Arguments } from "../args.ts";

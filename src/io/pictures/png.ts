@@ -1,49 +1,14 @@
-import { checkOptionNames, describe } from "../../base/checks.ts";
-import { Tensor } from "../../tensor/tensor.ts";
 import type { PeekedFile } from "../files.ts";
 import { decodeNamed, peekFile, readBytes, writeChunks } from "../files.ts";
+import type { DecodedPicture, DecodedRaster, Picture, PictureOptions } from "./picture.ts";
+import { checkPixels, mostPixelsOf, pictureOf } from "./picture.ts";
 import type { PngShape } from "./png_chunks.ts";
 import { pngChunks } from "./png_chunks.ts";
 import { unpackedBytes } from "./png_lines.ts";
 import type { PngHeader, PngParts } from "./png_parts.ts";
 import { findData, readParts, readStart } from "./png_parts.ts";
 import { readRaster, shapeOf } from "./png_samples.ts";
-import type { Raster } from "./raster.ts";
-import { readRows, scanlines } from "./raster.ts";
-
-/** A picture as numbers, with what is needed to write it as it was. */
-export interface Picture {
-  /**
-   * Shape `(C, H, W)`, values from 0 to 1. One channel is grey, two are grey and alpha, three red, green
-   * and blue, four these and alpha.
-   */
-  readonly pixels: Tensor;
-  /** The bits of one sample in the file. */
-  readonly bitDepth: 8 | 16;
-}
-
-/** A picture that was read from a file. */
-export interface DecodedPicture extends Picture {
-  /** What was wrong in the file and was left out, each in a line: a damaged text, say. */
-  readonly warnings: readonly string[];
-}
-
-/** The samples of a picture that was read from a file. */
-export interface DecodedRaster extends Raster, Pick<DecodedPicture, "warnings"> {}
-
-/** How a PNG file is read. */
-export interface PngOptions {
-  /**
-   * The most pixels that a picture may have. A few kilobytes can say that they are a picture of gigabytes, and
-   * be right: what reads files of strangers needs a bound. `Infinity` is none.
-   *
-   * @default {100_000_000}
-   */
-  readonly mostPixels?: number;
-}
-
-/** What {@linkcode PngOptions.mostPixels} is by default. */
-export const DEFAULT_MOST_PIXELS = 100_000_000;
+import { scanlines } from "./raster.ts";
 
 /** No deflate stream grows by more than this when it is unpacked. */
 const BEST_COMPRESSION = 1032;
@@ -59,7 +24,7 @@ const START_BYTES = 65536;
  * @returns The picture, as {@linkcode decodePng} makes it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodePng} rejects it.
  */
-export async function readPng(path: string, options: PngOptions = {}): Promise<DecodedPicture> {
+export async function readPng(path: string, options: PictureOptions = {}): Promise<DecodedPicture> {
   const most = mostPixelsOf("readPng", options);
   const bytes = await readBytes(path);
   return pictureOf(decodeNamed(path, () => decodeRaster(bytes, most)));
@@ -80,7 +45,7 @@ export interface PeekedPng extends PngShape {
  * @throws {FileError} If the file cannot be read, or {@linkcode decodePng} would reject what stands in it in
  * front of the picture's data.
  */
-export async function peekPng(path: string, options: PngOptions = {}): Promise<PeekedPng> {
+export async function peekPng(path: string, options: PictureOptions = {}): Promise<PeekedPng> {
   const most = mostPixelsOf("peekPng", options);
   const { size, start, whole } = await peekToData(path);
   return decodeNamed(path, () => {
@@ -129,7 +94,7 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * @throws {SyntaxError} If the bytes are not a whole PNG file, undamaged in all that the picture is made of,
  * or it has too many pixels.
  */
-export function decodePng(bytes: Uint8Array, options: PngOptions = {}): DecodedPicture {
+export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
   return pictureOf(decodeRaster(bytes, mostPixelsOf("decodePng", options)));
 }
 
@@ -162,13 +127,6 @@ function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {
   return pngChunks({ width, height, channels, bitDepth }, [lines]);
 }
 
-function pictureOf(raster: DecodedRaster): DecodedPicture {
-  const { channels, height, width, bitDepth, warnings } = raster;
-  const pixels = Tensor.zeros([channels, height, width]);
-  readRows(raster, 0, pixels.data);
-  return { pixels, bitDepth, warnings };
-}
-
 function decodeRaster(bytes: Uint8Array, mostPixels: number): DecodedRaster {
   const parts = readParts(bytes);
   checkSize(parts.header, dataBytes(parts), mostPixels);
@@ -187,21 +145,5 @@ function checkSize(header: PngHeader, packedBytes: number, mostPixels: number): 
       `it claims ${width} x ${height} pixels, more than its ${packedBytes} bytes of data can hold`,
     );
   }
-  if (width * height > mostPixels) {
-    throw new SyntaxError(
-      `it has ${width} x ${height} pixels, more than the ${mostPixels} that may be read`,
-    );
-  }
-}
-
-function mostPixelsOf(where: string, options: PngOptions): number {
-  checkOptionNames(where, options, ["mostPixels"]);
-  const { mostPixels = DEFAULT_MOST_PIXELS } = options;
-  if (typeof mostPixels !== "number") {
-    throw new TypeError(`${where}: mostPixels must be a number, but is ${describe(mostPixels)}`);
-  }
-  if (!(mostPixels >= 1)) {
-    throw new RangeError(`${where}: mostPixels must be at least 1, but is ${mostPixels}`);
-  }
-  return mostPixels;
+  checkPixels(width, height, mostPixels);
 }

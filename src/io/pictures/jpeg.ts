@@ -1,0 +1,65 @@
+import { decodeNamed, readBytes } from "../files.ts";
+import { channelsOf, colorsOf } from "./jpeg/colors.ts";
+import { upright } from "./jpeg/orient.ts";
+import { readParts } from "./jpeg/parts.ts";
+import { samplesOf } from "./jpeg/transform.ts";
+import { upsample } from "./jpeg/upsample.ts";
+import type { DecodedPicture, DecodedRaster, PictureOptions } from "./picture.ts";
+import { mostPixelsOf, pictureOf } from "./picture.ts";
+
+/**
+ * Reads the bytes of a JPEG file, baseline or progressive, as it is meant to be seen: turned as the camera was held.
+ *
+ * @param bytes The whole file.
+ * @param options How much is read at most.
+ * @returns The picture: grey stays grey, all else becomes red, green and blue. The four inks of print are converted
+ * without their colour profile. Colour profiles and texts are left out.
+ * @throws {SyntaxError} If the bytes are not a whole JPEG file, undamaged in all that the picture is made of, it is of a
+ * kind that is not read (lossless, arithmetically coded, 12 bits), or it has too many pixels.
+ *
+ * @example
+ * ```ts ignore
+ * import { decodeJpeg } from "@tileconv/conv/files";
+ *
+ * const response = await fetch("https://example.com/photo.jpg");
+ * const { pixels } = decodeJpeg(await response.bytes());
+ * console.log(pixels.shape); // [3, height, width]
+ * ```
+ */
+export function decodeJpeg(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
+  return pictureOf(decodeRaster(bytes, mostPixelsOf("decodeJpeg()", options)));
+}
+
+/**
+ * Reads a JPEG file.
+ *
+ * @param path The file's path.
+ * @param options How much is read at most.
+ * @returns The picture, as {@linkcode decodeJpeg} makes it.
+ * @throws {FileError} If the file cannot be read or {@linkcode decodeJpeg} rejects it.
+ */
+export async function readJpeg(
+  path: string,
+  options: PictureOptions = {},
+): Promise<DecodedPicture> {
+  const most = mostPixelsOf("readJpeg()", options);
+  const bytes = await readBytes(path);
+  return pictureOf(decodeNamed(path, () => decodeRaster(bytes, most)));
+}
+
+function decodeRaster(bytes: Uint8Array, mostPixels: number): DecodedRaster {
+  const { frame, planes, space, orientation, warnings } = readParts(bytes, mostPixels);
+  const { width, height } = frame;
+  const components = planes.map((plane) =>
+    upsample(frame, plane.component, samplesOf(plane, plane.table))
+  );
+  const stored = {
+    width,
+    height,
+    channels: channelsOf(space),
+    largest: 255,
+    bitDepth: 8 as const,
+    samples: colorsOf(space, components),
+  };
+  return { ...upright(stored, orientation), warnings };
+}

@@ -1,0 +1,119 @@
+/**
+ * The segments of a JPEG file: a marker, its length and its data, and behind the header of a scan the coded data up to
+ * the next marker.
+ *
+ * @module
+ */
+
+import { damagedJpeg } from "./frame.ts";
+
+/** The markers that count here, the second of their two bytes. */
+export const START = 0xd8;
+export const END = 0xd9;
+export const SCAN = 0xda;
+export const QUANTIZATION = 0xdb;
+export const HUFFMAN = 0xc4;
+export const RESTART = 0xdd;
+export const BASELINE = 0xc0;
+export const EXTENDED = 0xc1;
+export const PROGRESSIVE = 0xc2;
+export const JFIF = 0xe0;
+export const EXIF = 0xe1;
+export const ADOBE = 0xee;
+
+const FIRST_RESTART_MARK = 0xd0;
+const LAST_RESTART_MARK = 0xd7;
+
+/** A part of a file. */
+export interface Segment {
+  readonly marker: number;
+  readonly data: Uint8Array;
+  /** Where the next one begins, or the coded data of a scan. */
+  readonly end: number;
+}
+
+/**
+ * Reads the segment that begins at a place.
+ *
+ * @throws {SyntaxError} If there is no whole one.
+ */
+export function segmentAt(bytes: Uint8Array, at: number): Segment {
+  if (at >= bytes.length) throw endsEarly();
+  if (bytes[at] !== 0xff) throw damagedJpeg(`at byte ${at} no part begins`);
+  // Any number of such bytes may stand in front.
+  while (bytes[at + 1] === 0xff) at++;
+  const marker = bytes[at + 1];
+  if (marker === undefined) throw endsEarly();
+  if (marker === END || marker === START) {
+    return { marker, data: bytes.subarray(at, at), end: at + 2 };
+  }
+  if (at + 4 > bytes.length) throw endsEarly();
+  const length = (bytes[at + 2] ?? 0) << 8 | (bytes[at + 3] ?? 0);
+  const end = at + 2 + length;
+  if (length < 2) throw damagedJpeg(`at byte ${at} a part has a length of ${length}`);
+  if (end > bytes.length) throw endsEarly();
+  return { marker, data: bytes.subarray(at + 4, end), end };
+}
+
+/** The coded data of a scan. */
+export interface CodedData {
+  /** The data between the marks at which decoding can begin anew, without what keeps them from looking like markers. */
+  readonly intervals: readonly Uint8Array[];
+  /** Where the next segment begins. */
+  readonly end: number;
+}
+
+/**
+ * Reads the coded data that begin at a place.
+ *
+ * @throws {SyntaxError} If no segment follows them, or their marks are out of order.
+ */
+export function codedDataAt(bytes: Uint8Array, at: number): CodedData {
+  const intervals: Uint8Array[] = [];
+  for (;;) {
+    const { data, end } = intervalAt(bytes, at);
+    intervals.push(data);
+    const marker = bytes[end + 1] ?? 0;
+    if (marker < FIRST_RESTART_MARK || marker > LAST_RESTART_MARK) return { intervals, end };
+    // The marks are numbered from 0 to 7, over and over.
+    if (marker !== FIRST_RESTART_MARK + (intervals.length - 1) % 8) {
+      throw damagedJpeg("a part of its picture data is missing");
+    }
+    at = end + 2;
+  }
+}
+
+/** The data up to the next marker. A byte of 255 in them has a zero behind it. */
+function intervalAt(
+  bytes: Uint8Array,
+  at: number,
+): { readonly data: Uint8Array; readonly end: number } {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (let from = at;;) {
+    const next = bytes.indexOf(0xff, from);
+    if (next < 0 || next + 1 >= bytes.length) throw endsEarly();
+    const isData = bytes[next + 1] === 0;
+    const piece = bytes.subarray(from, isData ? next + 1 : next);
+    pieces.push(piece);
+    length += piece.length;
+    if (!isData) return { data: joined(pieces, length), end: next };
+    from = next + 2;
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const [only, ...others] = pieces;
+  if (only !== undefined && others.length === 0) return only;
+  const result = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    result.set(piece, at);
+    at += piece.length;
+  }
+  return result;
+}
+
+function endsEarly(): SyntaxError {
+  return new SyntaxError("it ends early: the JPEG picture has no end mark");
+}
