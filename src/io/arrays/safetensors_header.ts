@@ -5,7 +5,7 @@
  * @module
  */
 
-import { describeShape } from "../../base/checks.ts";
+import { describe } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import { kindOf } from "../file_kind.ts";
 import { quoted } from "../quoted.ts";
@@ -172,8 +172,9 @@ function readEntry(name: string, value: unknown, dataBegin: number): TensorEntry
   const expected = shape.includes(0) ? 0 : product(shape) * type.bytes;
   if (end - begin !== expected) {
     throw wrong(
-      `${quoted(name)} of shape ${describeShape(shape)} and dtype ${dtype} takes ${expected} ` +
-        `bytes, but its data_offsets are ${begin} and ${end}`,
+      `${quoted(name)} of shape ${describe(shape)} and dtype ${dtype} takes ${
+        Number.isSafeInteger(expected) ? expected : "more than 2^53"
+      } bytes, but its data_offsets are ${begin} and ${end}`,
     );
   }
   return { name, type, shape, begin: dataBegin + begin, end: dataBegin + end };

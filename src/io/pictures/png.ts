@@ -1,5 +1,6 @@
 import type { PeekedFile } from "../files.ts";
 import { decodeNamed, peekFile, readBytes, writeChunks } from "../files.ts";
+import { ByteWriter } from "../writer.ts";
 import type { DecodedPicture, DecodedRaster, Picture, PictureOptions } from "./picture.ts";
 import { checkPixels, mostPixelsOf, pictureOf } from "./picture.ts";
 import type { PngShape } from "./png_chunks.ts";
@@ -107,7 +108,9 @@ export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): Deco
  * @throws {RangeError} If the shape is not `(C, H, W)` with one to four channels and at least one pixel.
  */
 export async function encodePng(picture: Picture): Promise<Uint8Array> {
-  return await new Response(ReadableStream.from(chunksOf(picture))).bytes();
+  const bytes = new ByteWriter();
+  for await (const chunk of chunksOf(picture)) bytes.bytes(chunk);
+  return bytes.join();
 }
 
 function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {

@@ -1,4 +1,5 @@
 import { crc32 } from "../crc32.ts";
+import { chunksOf, streamOf } from "../streams.ts";
 
 /** The first bytes of every PNG file. */
 export const SIGNATURE: Uint8Array = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -46,8 +47,8 @@ export async function* pngChunks(
 }
 
 /** A zlib stream of some bytes, as PNG files hold it. */
-function deflate(bytes: Iterable<Lines> | AsyncIterable<Lines>): ReadableStream<Uint8Array> {
-  return ReadableStream.from(bytes).pipeThrough(new CompressionStream("deflate"));
+function deflate(bytes: Iterable<Lines> | AsyncIterable<Lines>): AsyncIterable<Uint8Array> {
+  return chunksOf(streamOf(bytes).pipeThrough(new CompressionStream("deflate")));
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {
