@@ -33,7 +33,7 @@ export function flatten(value: PickleValue): ReadonlyMap<string, TensorView> {
 
 function add(tensors: Map<string, TensorView>, name: string, tensor: TensorView): void {
   if (name.length > LONGEST_NAME) {
-    throw new SyntaxError(`the name of a tensor has ${name.length} characters`);
+    throw new SyntaxError(`it has a tensor whose name takes ${name.length} characters`);
   }
   if (tensors.has(name)) throw new SyntaxError(`it holds two tensors called ${quoted(name)}`);
   tensors.set(name, tensor);

@@ -320,8 +320,8 @@ class Machine {
 
 /** An integer of two's complement, the lowest byte first. Beyond 2^53 it is rounded: no size is so large. */
 function integerOf(bytes: Uint8Array): number {
-  const value = bytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
-  return (bytes.at(-1) ?? 0) < 128 ? value : value - 256 ** bytes.length;
+  const value = bytes.reduceRight((sum, byte) => sum << 8n | BigInt(byte), 0n);
+  return Number(BigInt.asIntN(8 * bytes.length, value));
 }
 
 function textOf(bytes: Uint8Array): string {
