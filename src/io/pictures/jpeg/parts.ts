@@ -5,7 +5,6 @@
  */
 
 import { kindOf } from "../../file_kind.ts";
-import { quoted } from "../../quoted.ts";
 import { ByteReader } from "../../reader.ts";
 import { checkPixels } from "../picture.ts";
 import type { ColorSpace } from "./colors.ts";
@@ -46,17 +45,16 @@ const MOST_TABLES = 4;
 
 /** The ways to code a picture that are not read, by their markers. */
 const OTHER_KINDS: ReadonlyMap<number, string> = new Map([
-  [0xc3, "lossless"],
-  [0xc5, "hierarchical"],
-  [0xc6, "hierarchical"],
-  [0xc7, "hierarchical"],
-  [0xc9, "arithmetically coded"],
-  [0xca, "arithmetically coded"],
-  [0xcb, "arithmetically coded"],
-  [0xcd, "arithmetically coded"],
-  [0xce, "arithmetically coded"],
-  [0xcf, "arithmetically coded"],
-  [0xf7, "JPEG-LS"],
+  [0xc3, "a lossless"],
+  [0xc5, "a hierarchical"],
+  [0xc6, "a hierarchical"],
+  [0xc7, "a hierarchical"],
+  [0xc9, "an arithmetically coded"],
+  [0xca, "an arithmetically coded"],
+  [0xcb, "an arithmetically coded"],
+  [0xcd, "an arithmetically coded"],
+  [0xce, "an arithmetically coded"],
+  [0xcf, "an arithmetically coded"],
 ]);
 
 const ADOBE_NAME = [0x41, 0x64, 0x6f, 0x62, 0x65];
@@ -284,7 +282,7 @@ function checkOther(marker: number): void {
   const kind = OTHER_KINDS.get(marker);
   if (kind !== undefined) {
     throw new SyntaxError(
-      `it is a ${quoted(kind)} JPEG picture; expected a baseline or progressive one`,
+      `it is ${kind} JPEG picture; expected a baseline or progressive one`,
     );
   }
   const isLeftOut = marker >= 0xe0 && marker <= 0xef || marker === 0xfe;
