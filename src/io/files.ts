@@ -56,15 +56,20 @@ export async function peekFile(path: string, most: number): Promise<PeekedFile> 
     return { size: bytes.length, start: bytes, whole: () => Promise.resolve(bytes) };
   }
   const start = await reading(path, async () => {
-    using file = await Deno.open(path);
-    const bytes = new Uint8Array(Math.min(most, info.size));
-    let length = 0;
-    while (length < bytes.length) {
-      const read = await file.read(bytes.subarray(length));
-      if (read === null) break;
-      length += read;
+    const file = await Deno.open(path);
+    try {
+      const bytes = new Uint8Array(Math.min(most, info.size));
+      let length = 0;
+      while (length < bytes.length) {
+        const read = await file.read(bytes.subarray(length));
+        if (read === null) break;
+        length += read;
+      }
+      return bytes.subarray(0, length);
+    } finally {
+      // Without `using`, which is a mistake in a module to the runtimes that do not know it yet.
+      file.close();
     }
-    return bytes.subarray(0, length);
   });
   return { size: info.size, start, whole: () => readBytes(path) };
 }
@@ -210,11 +215,15 @@ async function fill(
   options: Deno.OpenOptions,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  using file = await writing(path, () => Deno.open(opened, { ...options, write: true }));
-  for await (const chunk of chunks) {
-    await writing(path, async () => {
-      for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
-    });
+  const file = await writing(path, () => Deno.open(opened, { ...options, write: true }));
+  try {
+    for await (const chunk of chunks) {
+      await writing(path, async () => {
+        for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
+      });
+    }
+  } finally {
+    file.close();
   }
 }
 

@@ -1,4 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
+import * as files from "../../src/io/mod.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -64,4 +67,21 @@ Deno.test("Bytes are decoded and encoded where there is neither Deno nor Node.js
     [3, 3, 3, 3, 3, 2, 3 * 21 * 19, 3],
     'FileError: Cannot read "a.npy": files are named by path only in Deno; use bytes here',
   ]);
+});
+
+Deno.test("The buffers of Node.js are read as other bytes are, wherever they lie", async () => {
+  const x = Tensor.from([1, 2, 3]);
+  const picture = { pixels: Tensor.from([[[0, 1]]]), bitDepth: 8 as const };
+  const samples = Tensor.from([[0, 0.5]]);
+  /** The same bytes in the middle of a larger buffer, at an odd address. */
+  const within = (bytes: Uint8Array) =>
+    Buffer.concat([new Uint8Array(3), bytes, new Uint8Array(5)]).subarray(3, 3 + bytes.length);
+  assertEquals(files.decodeNpy(within(files.encodeNpy(x))).data, x.data);
+  for (const encode of [files.encodeNpz, files.encodeTorch, files.encodeSafetensors]) {
+    assertEquals(files.decodeTensors(within(encode({ x })))["x"]?.data, x.data);
+  }
+  const png = within(await files.encodePng(picture));
+  assertEquals(files.decodePng(png).pixels.data, picture.pixels.data);
+  const wav = within(files.encodeWav({ samples, sampleRate: 8000 }));
+  assertEquals(files.decodeWav(wav).samples.data, samples.data);
 });

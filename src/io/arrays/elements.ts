@@ -88,8 +88,9 @@ export function readArray(
   if (shape.includes(0)) return new Float32Array(0);
   if (type === FLOAT32 && littleEndian && isRowMajor(layout)) {
     const begin = offset * type.bytes;
-    // A copy begins at an address that a Float32Array may have.
-    return new Float32Array(bytes.slice(begin, begin + product(shape) * type.bytes).buffer);
+    const end = begin + product(shape) * type.bytes;
+    // A copy begins at an address that a Float32Array may have. The slices of Node.js's buffers are none.
+    return new Float32Array(new Uint8Array(bytes.subarray(begin, end)).buffer);
   }
   return gather(type, bytes, littleEndian, layout);
 }

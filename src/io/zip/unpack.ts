@@ -60,7 +60,7 @@ function inflate({ name, packed, size }: ZipEntry, budget: MemoryBudget): Uint8A
   try {
     for (let at = 0; at < packed.length; at += SLICE_BYTES) {
       const end = Math.min(at + SLICE_BYTES, packed.length);
-      inflater.push(packed.slice(at, end), end === packed.length);
+      inflater.push(packed.subarray(at, end), end === packed.length);
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
