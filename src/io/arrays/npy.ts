@@ -38,6 +38,18 @@ interface Header {
  * @param path The file's path.
  * @returns The array. Other types than float32 (float64, float16, integers, booleans) are rounded to it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodeNpy} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readNpy, writeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".npy" });
+ * await writeNpy(path, Tensor.ones([2, 3]));
+ * assertEquals((await readNpy(path)).shape, [2, 3]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readNpy(path: string): Promise<Tensor> {
   const bytes = await readBytes(path);
@@ -77,6 +89,18 @@ export async function peekNpy(path: string): Promise<PeekedNpy> {
  * @param path The file's path. It is replaced in one step: it never holds half of the array.
  * @param tensor The array.
  * @throws {FileError} If the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readNpy, writeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".npy" });
+ * await writeNpy(path, Tensor.from([1, 2]));
+ * assertEquals([...(await readNpy(path)).data], [1, 2]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
   await writeBytes(path, encodeNpy(tensor));
@@ -88,6 +112,16 @@ export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
  * @param bytes The whole file.
  * @returns The array, rounded to float32 where it is of another type.
  * @throws {SyntaxError} If the bytes are not a whole `.npy` file of real numbers.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodeNpy, encodeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = Tensor.from([[1, 2], [3, 4]]);
+ * assertEquals(decodeNpy(encodeNpy(x)).data, x.data);
+ * ```
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
   const header = readHeader(bytes);
@@ -102,6 +136,16 @@ export function decodeNpy(bytes: Uint8Array): Tensor {
  *
  * @param tensor The array.
  * @returns The whole file.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { encodeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A header of 128 bytes, and the values.
+ * assertEquals(encodeNpy(Tensor.ones([2, 3])).length, 128 + 4 * 6);
+ * ```
  */
 export function encodeNpy(tensor: AnyTensor): Uint8Array {
   const { data, shape } = tensor;

@@ -74,6 +74,18 @@ export function encodeNpz(tensors: Readonly<Record<string, AnyTensor>>): Uint8Ar
  * @param options How much is unpacked at most.
  * @returns Its arrays by name, as {@linkcode decodeNpz} makes them.
  * @throws {FileError} If the file cannot be read or {@linkcode decodeNpz} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readNpz, writeNpz } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".npz" });
+ * await writeNpz(path, { x: Tensor.ones([2, 3]) });
+ * assertEquals((await readNpz(path))["x"]?.shape, [2, 3]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readNpz(path: string, options: UnpackOptions = {}): Promise<TensorDict> {
   const bytes = await readBytes(path);
@@ -86,6 +98,18 @@ export async function readNpz(path: string, options: UnpackOptions = {}): Promis
  * @param path The file's path. It is replaced in one step: it never holds half of the tensors.
  * @param tensors The tensors by name.
  * @throws {FileError} If the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readNpz, writeNpz } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".npz" });
+ * await writeNpz(path, { a: Tensor.ones([1]), b: Tensor.ones([2]) });
+ * assertEquals(Object.keys((await readNpz(path))), ["a", "b"]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writeNpz(
   path: string,

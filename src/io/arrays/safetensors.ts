@@ -161,6 +161,18 @@ export async function readSafetensors(path: string): Promise<TensorDict> {
  * @param tensors The tensors by name, as {@linkcode encodeSafetensors} takes them.
  * @param options The type of the values, and texts to keep with them.
  * @throws {FileError} If the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readSafetensors, writeSafetensors } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * await writeSafetensors(path, { x: Tensor.ones([2]) }, { dtype: "bfloat16" });
+ * assertEquals([...(await readSafetensors(path))["x"]?.data ?? []], [1, 1]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writeSafetensors(
   path: string,

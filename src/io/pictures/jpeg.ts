@@ -18,12 +18,19 @@ import { mostPixelsOf, pictureOf } from "./picture.ts";
  * kind that is not read (lossless, arithmetically coded, 12 bits), or it has too many pixels.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { decodeJpeg } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
  *
- * const response = await fetch("https://example.com/photo.jpg");
- * const { pixels } = decodeJpeg(await response.bytes());
- * console.log(pixels.shape); // [3, height, width]
+ * // The smallest picture: 8 x 8 pixels of one grey.
+ * const bytes = Uint8Array.fromBase64(
+ *   "/9j/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB" +
+ *   "AQEBAQEBAQEBAQH/xAAUAAEAAAAAAAAAAAAAAAAAAAAA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/AAAsI" +
+ *   "AAgACAEBEQD/2gAIAQEAAD8AP//Z",
+ * );
+ * const { pixels } = decodeJpeg(bytes);
+ * assertEquals(pixels.shape, [1, 8, 8]);
+ * assertEquals(pixels.data[0], Math.fround(128 / 255));
  * ```
  */
 export function decodeJpeg(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
@@ -37,6 +44,17 @@ export function decodeJpeg(bytes: Uint8Array, options: PictureOptions = {}): Dec
  * @param options How much is read at most.
  * @returns The picture, as {@linkcode decodeJpeg} makes it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodeJpeg} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { FileError, readJpeg } from "@tileconv/conv/files";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".jpg" });
+ * await Deno.writeTextFile(path, "no picture");
+ * await assertRejects(() => readJpeg(path), FileError, "it is not a JPEG picture");
+ * await Deno.remove(path);
+ * ```
  */
 export async function readJpeg(
   path: string,

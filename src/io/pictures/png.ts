@@ -24,6 +24,18 @@ const START_BYTES = 65536;
  * @param options How much is read at most.
  * @returns The picture, as {@linkcode decodePng} makes it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodePng} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readPng, writePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".png" });
+ * await writePng(path, { pixels: Tensor.uniform([3, 4, 5]), bitDepth: 8 });
+ * assertEquals((await readPng(path)).pixels.shape, [3, 4, 5]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readPng(path: string, options: PictureOptions = {}): Promise<DecodedPicture> {
   const most = mostPixelsOf("readPng", options);
@@ -79,6 +91,18 @@ async function peekToData(path: string): Promise<PeekedFile> {
  * @param picture The picture, as {@linkcode encodePng} takes it.
  * @throws {FileError} If the file cannot be written.
  * @throws {RangeError} If the shape is not that of a picture.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readPng, writePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".png" });
+ * await writePng(path, { pixels: Tensor.ones([1, 4, 5]), bitDepth: 16 });
+ * assertEquals((await readPng(path)).bitDepth, 16);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writePng(path: string, picture: Picture): Promise<void> {
   await writeChunks(path, chunksOf(picture));
@@ -94,6 +118,17 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * @returns The picture. Colour profiles and texts are left out.
  * @throws {SyntaxError} If the bytes are not a whole PNG file, undamaged in all that the picture is made of,
  * or it has too many pixels.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodePng, encodePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pixels = Tensor.from([[[0, 1], [1, 0]]]);
+ * const bytes = await encodePng({ pixels, bitDepth: 8 });
+ * assertEquals(decodePng(bytes).pixels.data, pixels.data);
+ * ```
  */
 export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
   return pictureOf(decodeRaster(bytes, mostPixelsOf("decodePng", options)));
@@ -106,6 +141,17 @@ export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): Deco
  * becomes 0.
  * @returns The whole file.
  * @throws {RangeError} If the shape is not `(C, H, W)` with one to four channels and at least one pixel.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodePng, encodePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pixels = Tensor.full([4, 8, 8], 2); // Four channels: alpha too.
+ * const { pixels: read } = decodePng(await encodePng({ pixels, bitDepth: 16 }));
+ * assertEquals([...read.data], new Array(256).fill(1));
+ * ```
  */
 export async function encodePng(picture: Picture): Promise<Uint8Array> {
   const bytes = new ByteWriter();

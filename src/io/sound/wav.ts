@@ -136,6 +136,18 @@ export function encodeWav(sound: Sound, options: WavOptions = {}): Uint8Array {
  * @param path The file's path.
  * @returns The sound, as {@linkcode decodeWav} makes it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodeWav} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readWav, writeWav } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".wav" });
+ * await writeWav(path, { samples: Tensor.zeros([2, 100]), sampleRate: 48000 });
+ * assertEquals((await readWav(path)).samples.shape, [2, 100]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readWav(path: string): Promise<DecodedSound> {
   const bytes = await readBytes(path);
@@ -149,6 +161,18 @@ export async function readWav(path: string): Promise<DecodedSound> {
  * @param sound The sound, as {@linkcode encodeWav} takes it.
  * @param options How a sample is stored.
  * @throws {FileError} If the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readWav, writeWav } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".wav" });
+ * await writeWav(path, { samples: Tensor.ones([1, 9]), sampleRate: 8000 }, { format: "float32" });
+ * assertEquals((await readWav(path)).sampleRate, 8000);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writeWav(
   path: string,

@@ -54,6 +54,18 @@ export function decodeTorch(bytes: Uint8Array, options: UnpackOptions = {}): Ten
  * @param options How much is made of it at most.
  * @returns Its tensors by name, as {@linkcode decodeTorch} makes them.
  * @throws {FileError} If the file cannot be read or {@linkcode decodeTorch} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readTorch, writeTorch } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".pt" });
+ * await writeTorch(path, { x: Tensor.ones([2, 3]) });
+ * assertEquals((await readTorch(path))["x"]?.shape, [2, 3]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readTorch(path: string, options: UnpackOptions = {}): Promise<TensorDict> {
   const bytes = await readBytes(path);

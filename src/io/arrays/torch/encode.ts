@@ -79,6 +79,18 @@ export function encodeTorch(
  * @param tensors The tensors by name, as {@linkcode encodeTorch} takes them.
  * @param options The type of the values.
  * @throws {FileError} If the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readTorch, writeTorch } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".pt" });
+ * await writeTorch(path, { x: Tensor.ones([2]) }, { dtype: "float16" });
+ * assertEquals([...(await readTorch(path))["x"]?.data ?? []], [1, 1]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writeTorch(
   path: string,
