@@ -102,28 +102,21 @@ function findStorage(id: PickleValue): PickleObject {
   throw damagedPickle("what it refers to is not a storage of plain numbers");
 }
 
-/** `OrderedDict()`, or one of a list of pairs as Python 2 writes it. */
-function makeDict([items = null, ...others]: readonly PickleValue[]): PickleValue {
-  const dict = new Map<PickleValue, PickleValue>();
-  if (items === null && others.length === 0) return dict;
-  if (!Array.isArray(items) || others.length > 0) throw damagedPickle("a dict is made of no list");
-  for (const item of items) {
-    const [key, value, ...rest] = itemsOf(item) ?? [];
-    if (key === undefined || value === undefined || rest.length > 0) {
-      throw damagedPickle("a dict is made of what are no pairs");
-    }
-    dict.set(key, value);
-  }
-  return dict;
+/** `OrderedDict()`; what is in it comes behind. */
+function makeDict(args: readonly PickleValue[]): PickleValue {
+  if (args.length > 0) throw damagedPickle("a dict is made of something");
+  return new Map();
 }
 
 /** `(storage, offset, size, stride, ...)`: what follows is about gradients. */
 function makeTensor([storage, offset, size, stride]: readonly PickleValue[]): PickleValue {
-  const shape = size === undefined ? null : itemsOf(size);
-  const strides = stride === undefined ? null : itemsOf(stride);
-  const isRight = storage instanceof Storage && isSize(offset) && shape?.every(isSize) &&
-    strides?.every(isSize) && shape.length === strides.length && shape.length <= MOST_AXES;
-  if (!isRight) throw damagedPickle("a tensor has a wrong storage, offset, size or stride");
+  const [shape, strides] = [sizesOf(size), sizesOf(stride)];
+  if (
+    !(storage instanceof Storage) || !isSize(offset) || shape === null || strides === null ||
+    shape.length !== strides.length
+  ) {
+    throw damagedPickle("a tensor has a wrong storage, offset, size or stride");
+  }
   const last = shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] ?? 0), offset);
   if (!shape.includes(0) && last >= storage.length) {
     throw damagedPickle(
@@ -139,9 +132,10 @@ function takeTensor([tensor]: readonly PickleValue[]): PickleValue {
   throw damagedPickle("a parameter is made of what is no tensor");
 }
 
-function itemsOf(value: PickleValue): readonly PickleValue[] | null {
-  if (value instanceof PickleTuple) return value.items;
-  return Array.isArray(value) ? value : null;
+/** The numbers of a tuple that is no longer than those of tensors. */
+function sizesOf(value: PickleValue | undefined): readonly number[] | null {
+  if (!(value instanceof PickleTuple) || value.items.length > MOST_AXES) return null;
+  return value.items.every(isSize) ? value.items : null;
 }
 
 function isSize(value: PickleValue | undefined): value is number {

@@ -155,8 +155,6 @@ class Machine {
         return textOf(reader.take(reader.uint32()));
       case "\x8c": // SHORT_BINUNICODE
         return textOf(reader.take(reader.uint8()));
-      case "U": // SHORT_BINSTRING, by which Python 2 writes its names
-        return textOf(reader.take(reader.uint8()));
       case "}":
         return new Map();
       case "]":

@@ -44,7 +44,7 @@ export class BitReader {
     const next = this.#count < LONGEST_CODE
       ? this.#bits << LONGEST_CODE - this.#count
       : this.#bits >>> this.#count - LONGEST_CODE;
-    const entry = code.entries[next & 0xffff] ?? 0;
+    const entry = code[next & 0xffff] ?? 0;
     if (entry === 0) throw damagedJpeg("its picture data have a code that stands for nothing");
     this.#use(entry >> 8);
     return entry & 255;

@@ -11,13 +11,13 @@ import type { ColorSpace } from "./colors.ts";
 import { isExif, orientationOf } from "./exif.ts";
 import type { Frame } from "./frame.ts";
 import { BLOCK, blocksOf, damagedJpeg, readFrame } from "./frame.ts";
-import type { HuffmanCode } from "./huffman.ts";
-import { huffmanCode, LONGEST_CODE } from "./huffman.ts";
+import type { HuffmanCode, HuffmanTable } from "./huffman.ts";
+import { checkTable, huffmanCode, LONGEST_CODE } from "./huffman.ts";
 import type { Band, Plane, ScanPart } from "./scan.ts";
 import { decodeScan, ZIGZAG } from "./scan.ts";
-import type { CodedData, Segment } from "./segments.ts";
+import type { Segment } from "./segments.ts";
 import * as markers from "./segments.ts";
-import { codedDataAt, segmentAt } from "./segments.ts";
+import { intervalsAt, segmentAt } from "./segments.ts";
 
 /** A component's coefficients, and what they are to be multiplied by. */
 export interface CodedPlane extends Plane {
@@ -76,9 +76,7 @@ export function readParts(bytes: Uint8Array, mostPixels: number): JpegParts {
     if (segment.marker === markers.END) return reader.finish();
     at = segment.end;
     if (segment.marker === markers.SCAN) {
-      const coded = codedDataAt(bytes, at);
-      reader.takeScan(segment.data, coded);
-      at = coded.end;
+      at = reader.takeScan(segment.data, intervalsAt(bytes, at));
     } else {
       reader.take(segment, bytes.length - at);
     }
@@ -98,8 +96,8 @@ class PartsReader {
   readonly #mostPixels: number;
   readonly #quantization = new Map<number, Uint16Array>();
   /** Codes of first coefficients, and of the others. */
-  readonly #firsts = new Map<number, HuffmanCode>();
-  readonly #others = new Map<number, HuffmanCode>();
+  readonly #firsts = new Map<number, HuffmanTable>();
+  readonly #others = new Map<number, HuffmanTable>();
   /** The tables of components, as they were when their first scan came. */
   readonly #tables = new Map<Plane, Uint16Array>();
   readonly #warnings: string[] = [];
@@ -194,11 +192,14 @@ class PartsReader {
       }
       const counts = reader.take(LONGEST_CODE);
       const values = reader.take(counts.reduce((sum, count) => sum + count, 0));
-      (kind === 0 ? this.#firsts : this.#others).set(number, huffmanCode(counts, values));
+      const table = { counts, values };
+      checkTable(table);
+      (kind === 0 ? this.#firsts : this.#others).set(number, table);
     }
   }
 
-  takeScan(header: Uint8Array, { intervals }: CodedData): void {
+  /** Takes a scan and its coded data; returns where they end. */
+  takeScan(header: Uint8Array, intervals: Iterator<Uint8Array, number>): number {
     const frame = this.#frame;
     if (frame === null) throw damagedJpeg("its picture data come before its header");
     if (++this.#scans > MOST_SCANS) {
@@ -212,14 +213,15 @@ class PartsReader {
       throw damagedJpeg(`a scan is of ${count} components; expected some of those in the header`);
     }
     for (const { plane } of parts) this.#noteTable(plane);
-    decodeScan(frame, { parts, band, restart: this.#restart, intervals });
+    return decodeScan(frame, { parts, band, restart: this.#restart }, intervals);
   }
 
   #readPart(reader: ByteReader): ScanPart {
     const [id, tables] = [reader.uint8(), reader.uint8()];
     const plane = this.#planes.find(({ component }) => component.id === id);
     if (plane === undefined) throw damagedJpeg(`a scan is of component ${id}, which is not there`);
-    return { plane, first: this.#firsts.get(tables >> 4), others: this.#others.get(tables & 15) };
+    const [first, others] = [this.#firsts.get(tables >> 4), this.#others.get(tables & 15)];
+    return { plane, first: codeOf(first), others: codeOf(others) };
   }
 
   #noteTable(plane: Plane): void {
@@ -271,6 +273,10 @@ function readBand(reader: ByteReader, components: number): Band {
     throw damagedJpeg(`a scan is of coefficients ${from} to ${to}, bits ${high} to ${low}`);
   }
   return { from, to, refines: high !== 0, low };
+}
+
+function codeOf(table: HuffmanTable | undefined): HuffmanCode | undefined {
+  return table === undefined ? undefined : huffmanCode(table);
 }
 
 function begins(data: Uint8Array, name: readonly number[]): boolean {

@@ -51,8 +51,6 @@ export interface Scan {
   readonly band: Band;
   /** How many groups of blocks stand between two marks at which decoding can begin anew; 0 if there are no marks. */
   readonly restart: number;
-  /** The data between the marks. */
-  readonly intervals: readonly Uint8Array[];
 }
 
 /** Decodes a block at a place of the coefficients. */
@@ -67,21 +65,24 @@ interface PartState extends ScanPart {
 /**
  * Decodes a scan into the coefficients of its components.
  *
+ * @param frame The picture.
+ * @param scan What comes in the scan.
+ * @param intervals The data between the marks; what they return is returned.
  * @throws {SyntaxError} If the data are damaged, or not as many as the picture takes.
  */
-export function decodeScan(frame: Frame, scan: Scan): void {
+export function decodeScan<End>(
+  frame: Frame,
+  scan: Scan,
+  intervals: Iterator<Uint8Array, End>,
+): End {
   const decoder = new ScanDecoder(frame, scan);
   const units = decoder.units;
-  const restart = scan.restart === 0 ? units : scan.restart;
-  if (scan.intervals.length !== Math.ceil(units / restart)) {
-    throw damagedJpeg(
-      `its picture data come in ${scan.intervals.length} parts; expected ${
-        Math.ceil(units / restart)
-      }`,
-    );
-  }
-  for (const [index, bytes] of scan.intervals.entries()) {
-    decoder.decode(bytes, index * restart, Math.min((index + 1) * restart, units));
+  const step = scan.restart === 0 ? units : scan.restart;
+  for (let from = 0;; from += step) {
+    const { done, value } = intervals.next();
+    if (done !== true && from < units) decoder.decode(value, from, Math.min(from + step, units));
+    else if (done === true && from >= units) return value;
+    else throw damagedJpeg("its picture data have more or fewer marks than it says");
   }
 }
 

@@ -55,63 +55,46 @@ export function segmentAt(bytes: Uint8Array, at: number): Segment {
   return { marker, data: bytes.subarray(at + 4, end), end };
 }
 
-/** The coded data of a scan. */
-export interface CodedData {
-  /** The data between the marks at which decoding can begin anew, without what keeps them from looking like markers. */
-  readonly intervals: readonly Uint8Array[];
-  /** Where the next segment begins. */
-  readonly end: number;
-}
-
 /**
- * Reads the coded data that begin at a place.
+ * The coded data that begin at a place, from one mark to the next at which decoding can begin anew, without what keeps
+ * them from looking like markers.
  *
+ * @returns Where the next segment begins.
  * @throws {SyntaxError} If no segment follows them, or their marks are out of order.
  */
-export function codedDataAt(bytes: Uint8Array, at: number): CodedData {
-  const intervals: Uint8Array[] = [];
-  for (;;) {
-    const { data, end } = intervalAt(bytes, at);
-    intervals.push(data);
+export function* intervalsAt(bytes: Uint8Array, at: number): Generator<Uint8Array, number> {
+  for (let index = 0;; index++) {
+    const end = endOfInterval(bytes, at);
+    yield withoutStuffing(bytes.subarray(at, end));
     const marker = bytes[end + 1] ?? 0;
-    if (marker < FIRST_RESTART_MARK || marker > LAST_RESTART_MARK) return { intervals, end };
+    if (marker < FIRST_RESTART_MARK || marker > LAST_RESTART_MARK) return end;
     // The marks are numbered from 0 to 7, over and over.
-    if (marker !== FIRST_RESTART_MARK + (intervals.length - 1) % 8) {
+    if (marker !== FIRST_RESTART_MARK + index % 8) {
       throw damagedJpeg("a part of its picture data is missing");
     }
     at = end + 2;
   }
 }
 
-/** The data up to the next marker. A byte of 255 in them has a zero behind it. */
-function intervalAt(
-  bytes: Uint8Array,
-  at: number,
-): { readonly data: Uint8Array; readonly end: number } {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for (let from = at;;) {
-    const next = bytes.indexOf(0xff, from);
+/** Where the next marker stands. A byte of 255 in the data has a zero behind it. */
+function endOfInterval(bytes: Uint8Array, at: number): number {
+  for (;;) {
+    const next = bytes.indexOf(0xff, at);
     if (next < 0 || next + 1 >= bytes.length) throw endsEarly();
-    const isData = bytes[next + 1] === 0;
-    const piece = bytes.subarray(from, isData ? next + 1 : next);
-    pieces.push(piece);
-    length += piece.length;
-    if (!isData) return { data: joined(pieces, length), end: next };
-    from = next + 2;
+    if (bytes[next + 1] !== 0) return next;
+    at = next + 2;
   }
 }
 
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const [only, ...others] = pieces;
-  if (only !== undefined && others.length === 0) return only;
-  const result = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    result.set(piece, at);
-    at += piece.length;
+function withoutStuffing(coded: Uint8Array): Uint8Array {
+  const data = new Uint8Array(coded.length);
+  let length = 0;
+  for (let at = 0; at < coded.length; at++) {
+    const byte = coded[at] ?? 0;
+    data[length++] = byte;
+    if (byte === 0xff) at++;
   }
-  return result;
+  return data.subarray(0, length);
 }
 
 function endsEarly(): SyntaxError {
