@@ -107,7 +107,7 @@ export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
 }
 
 /**
- * Reads the bytes of a `.npy` file, version 1, 2 or 3.
+ * Reads the bytes of a `.npy` file, version 1, 2 or 3 of NEP 1 (`numpy.lib.format`).
  *
  * @param bytes The whole file.
  * @returns The array, rounded to float32 where it is of another type.

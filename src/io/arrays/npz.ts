@@ -15,7 +15,8 @@ import { decodeNpy, encodeNpy } from "./npy.ts";
 const SUFFIX = ".npy";
 
 /**
- * Reads the bytes of a `.npz` file, as `numpy.savez()` and `numpy.savez_compressed()` write it.
+ * Reads the bytes of a `.npz` file, as `numpy.savez()` and `numpy.savez_compressed()` write it: a ZIP archive (PKWARE's
+ * APPNOTE.TXT, stored or deflated, more than 4 GiB too) of `.npy` files.
  *
  * @param bytes The whole file.
  * @param options How much is unpacked at most.

@@ -60,8 +60,7 @@ const TYPES: ReadonlyMap<string, ElementType | undefined> = new Map([
 
 /** Whether a file begins as they all do: with a length, and an opening brace behind it. */
 export function isSafetensors(bytes: Uint8Array): boolean {
-  return bytes.length > LENGTH_BYTES && bytes[LENGTH_BYTES] === 0x7b &&
-    lengthOf(bytes) <= bytes.length - LENGTH_BYTES;
+  return bytes[LENGTH_BYTES] === 0x7b;
 }
 
 /**

@@ -8,7 +8,8 @@ import type { DecodedPicture, DecodedRaster, PictureOptions } from "./picture.ts
 import { mostPixelsOf, pictureOf } from "./picture.ts";
 
 /**
- * Reads the bytes of a JPEG file, baseline or progressive, as it is meant to be seen: turned as the camera was held.
+ * Reads the bytes of a JPEG file (ITU-T T.81, JFIF, EXIF), baseline or progressive, as it is meant to be seen: turned as
+ * the camera was held. The samples are those of libjpeg, to the bit.
  *
  * @param bytes The whole file.
  * @param options How much is read at most.

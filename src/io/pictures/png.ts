@@ -109,7 +109,7 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
 }
 
 /**
- * Reads the bytes of a PNG file. Grey, grey with alpha, RGB and RGBA keep their channels. A palette
+ * Reads the bytes of a PNG file (ISO/IEC 15948). Grey, grey with alpha, RGB and RGBA keep their channels. A palette
  * becomes RGB, or RGBA if it has transparent colours; one colour that stands for "transparent" becomes
  * an alpha channel. Samples of less than 8 bits count as 8.
  *

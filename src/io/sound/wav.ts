@@ -44,7 +44,8 @@ const LARGEST = 2 ** 32 - 1;
 const MOST_CHANNELS = 65535;
 
 /**
- * Reads the bytes of a WAV file: integers of 8, 16, 24 or 32 bits or floats of 32 or 64, of any number of channels.
+ * Reads the bytes of a WAV file (Microsoft and IBM, "Multimedia Programming Interface and Data Specifications", and
+ * `WAVE_FORMAT_EXTENSIBLE`), its parts in any order: integers of 8, 16, 24 or 32 bits or floats of 32 or 64, of any number of channels.
  *
  * @param bytes The whole file.
  * @returns The samples, shape `(channels, samples)`: integers from -1 to 1, floats as they are.

@@ -41,12 +41,8 @@ Deno.test("decodeTensors() says what a file is that holds none", () => {
   for (const [text, message] of cases) {
     assertThrows(() => decodeTensors(ascii(text)), SyntaxError, message);
   }
-  // A header that is longer than the file is no header.
-  assertThrows(
-    () => decodeTensors(encodeSafetensors({ x }).slice(0, 20)),
-    SyntaxError,
-    "none of them",
-  );
+  const short = encodeSafetensors({ x }).slice(0, 20);
+  assertThrows(() => decodeTensors(short), SyntaxError, "it is not a whole .safetensors file");
 });
 
 Deno.test("readTensors() does not go by a file's name, and names it in errors", async () => {

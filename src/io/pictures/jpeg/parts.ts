@@ -35,7 +35,7 @@ export interface JpegParts {
 }
 
 /** A progressive picture comes in about ten scans; each of them goes through all blocks, however few its bytes are. */
-const MOST_SCANS = 256;
+const MOST_SCANS = 100;
 
 /** A block takes a bit at least. */
 const BLOCKS_A_BYTE = 8;

@@ -300,7 +300,7 @@ const WRONG: readonly (readonly [name: string, bytes: Uint8Array, message: strin
   [
     "a thousand scans",
     jpegOf(TABLES, PROGRESSIVE, ...new Array(1000).fill([...scan([1], [0, 0, 0x10]), 0x3f])),
-    "in more than 256 scans",
+    "in more than 100 scans",
   ],
 ];
 
