@@ -1,5 +1,5 @@
 import { describeBytes } from "../base/checks.ts";
-import { checkBound } from "./options.ts";
+import { checkBound } from "./checks.ts";
 
 /** How much may be made of a file. */
 export interface UnpackOptions {

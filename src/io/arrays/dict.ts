@@ -1,4 +1,5 @@
 import { describe } from "../../base/checks.ts";
+import { checkTensor } from "../checks.ts";
 import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
@@ -35,9 +36,6 @@ export function checkDict(where: string, dict: unknown): TensorEntries {
     );
   }
   return Object.entries(dict).map(([name, value]: [string, unknown]) => {
-    if (value instanceof Tensor) return [name, value];
-    throw new TypeError(
-      `${where}: ${describe(name)} must be a tensor, but is ${describe(value)}`,
-    );
+    return [name, checkTensor(where, describe(name), value)];
   });
 }

@@ -37,7 +37,7 @@ export function halfBits(value: number): number {
   if (size > INFINITY) return sign | 0x7e00;
   // Half a unit above the largest float16 and more.
   if (size >= 0x477ff000) return sign | 0x7c00;
-  // Below 2^-14 all have the same unit, 2^-24: adding 1.5 * 2^-1 rounds to it, in the addition of float32.
+  // Below 2^-14 all have the same unit, 2^-24: that of float32 from 0.5 to 1, to which a sum is rounded.
   if (size < 0x38800000) {
     FLOAT[0] = Math.abs(value) + 0.5;
     return sign | (BITS[0] ?? 0) - HALF;

@@ -2,6 +2,7 @@ import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { checkBytes, checkTensor } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
 import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
 import { parseNpyHeader } from "./npy_header.ts";
@@ -124,6 +125,7 @@ export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
  * ```
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
+  bytes = checkBytes("decodeNpy()", bytes);
   const header = readHeader(bytes);
   checkLength(header, bytes.length);
   const { type, littleEndian, fortranOrder, shape, dataOffset } = header;
@@ -148,7 +150,7 @@ export function decodeNpy(bytes: Uint8Array): Tensor {
  * ```
  */
 export function encodeNpy(tensor: AnyTensor): Uint8Array {
-  const { data, shape } = tensor;
+  const { data, shape } = checkTensor("encodeNpy()", "the array", tensor);
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`;
   // Magic, version and header length, then the dict, then a newline that ends the padding.

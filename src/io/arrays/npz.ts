@@ -1,5 +1,6 @@
 import type { AnyTensor, Tensor } from "../../tensor/tensor.ts";
 import { decodeNamed, readBytes, writeBytes } from "../files.ts";
+import { checkBytes } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
 import type { UnpackOptions } from "../memory_budget.ts";
 import { MemoryBudget } from "../memory_budget.ts";
@@ -35,6 +36,7 @@ const SUFFIX = ".npy";
  * ```
  */
 export function decodeNpz(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
+  bytes = checkBytes("decodeNpz()", bytes);
   const budget = MemoryBudget.of("decodeNpz()", options, bytes.length);
   checkMagic(bytes);
   return dictOf(

@@ -1,6 +1,7 @@
 import { checkChoice, checkOptionNames, describe } from "../../base/checks.ts";
 import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { checkBytes } from "../checks.ts";
 import { decodeNamed, readBytes, writeBytes } from "../files.ts";
 import type { TensorDict } from "./dict.ts";
 import { checkDict, dictOf } from "./dict.ts";
@@ -51,6 +52,7 @@ const ALIGNMENT = 8;
  * ```
  */
 export function decodeSafetensors(bytes: Uint8Array): TensorDict {
+  bytes = checkBytes("decodeSafetensors()", bytes);
   const { entries } = readSafetensorsHeader(bytes);
   return dictOf(entries.map(({ name, type, shape, begin, end }) => {
     const data = readArray(type, bytes.subarray(begin, end), true, rowMajor(shape));
@@ -76,7 +78,7 @@ export function decodeSafetensors(bytes: Uint8Array): TensorDict {
  * ```
  */
 export function decodeSafetensorsMetadata(bytes: Uint8Array): ReadonlyMap<string, string> {
-  return readSafetensorsHeader(bytes).metadata;
+  return readSafetensorsHeader(checkBytes("decodeSafetensorsMetadata()", bytes)).metadata;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { UnpackOptions } from "../memory_budget.ts";
 import { decodeNamed, readBytes } from "../files.ts";
+import { checkBytes } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
 import { readZip } from "../zip/directory.ts";
 import type { TensorDict } from "./dict.ts";
@@ -34,6 +35,7 @@ import { isLegacy } from "./torch/legacy.ts";
  * ```
  */
 export function decodeTensors(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
+  bytes = checkBytes("decodeTensors()", bytes);
   if (isNpyStart(bytes)) return dictOf([[UNNAMED, decodeNpy(bytes)]]);
   if (isLegacy(bytes)) return decodeTorch(bytes, options);
   if (bytes[0] === 0x50 && bytes[1] === 0x4b) {

@@ -1,3 +1,4 @@
+import { checkBytes } from "../checks.ts";
 import { decodeNamed, readBytes } from "../files.ts";
 import { channelsOf, colorsOf } from "./jpeg/colors.ts";
 import { upright } from "./jpeg/orient.ts";
@@ -35,7 +36,8 @@ import { mostPixelsOf, pictureOf } from "./picture.ts";
  * ```
  */
 export function decodeJpeg(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
-  return pictureOf(decodeRaster(bytes, mostPixelsOf("decodeJpeg()", options)));
+  const most = mostPixelsOf("decodeJpeg()", options);
+  return pictureOf(decodeRaster(checkBytes("decodeJpeg()", bytes), most));
 }
 
 /**

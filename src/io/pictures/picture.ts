@@ -1,5 +1,5 @@
 import { Tensor } from "../../tensor/tensor.ts";
-import { checkBound } from "../options.ts";
+import { checkBound } from "../checks.ts";
 import type { Raster } from "./raster.ts";
 import { readRows } from "./raster.ts";
 

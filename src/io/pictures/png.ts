@@ -1,3 +1,5 @@
+import { describe } from "../../base/checks.ts";
+import { checkBytes, checkTensor } from "../checks.ts";
 import type { PeekedFile } from "../files.ts";
 import { decodeNamed, peekFile, readBytes, writeChunks } from "../files.ts";
 import { ByteWriter } from "../writer.ts";
@@ -131,7 +133,8 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * ```
  */
 export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
-  return pictureOf(decodeRaster(bytes, mostPixelsOf("decodePng", options)));
+  const most = mostPixelsOf("decodePng", options);
+  return pictureOf(decodeRaster(checkBytes("decodePng()", bytes), most));
 }
 
 /**
@@ -160,6 +163,10 @@ export async function encodePng(picture: Picture): Promise<Uint8Array> {
 }
 
 function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {
+  checkTensor("A picture", "pixels", pixels);
+  if (bitDepth !== 8 && bitDepth !== 16) {
+    throw new RangeError(`A picture: bitDepth must be 8 or 16, but is ${describe(bitDepth)}`);
+  }
   const [channels = 0, height = 0, width = 0] = pixels.shape;
   if (pixels.shape.length !== 3 || channels < 1 || channels > 4 || height < 1 || width < 1) {
     throw new RangeError(

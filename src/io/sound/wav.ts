@@ -1,12 +1,7 @@
-import {
-  checkChoice,
-  checkInteger,
-  checkOptionNames,
-  describe,
-  describeShape,
-} from "../../base/checks.ts";
+import { checkChoice, checkInteger, checkOptionNames, describeShape } from "../../base/checks.ts";
 import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { checkBytes, checkTensor } from "../checks.ts";
 import { decodeNamed, readBytes, writeBytes } from "../files.ts";
 import { kindOf } from "../file_kind.ts";
 import { quoted } from "../quoted.ts";
@@ -64,7 +59,7 @@ const MOST_CHANNELS = 65535;
  * ```
  */
 export function decodeWav(bytes: Uint8Array): DecodedSound {
-  const { format, data } = findChunks(bytes);
+  const { format, data } = findChunks(checkBytes("decodeWav()", bytes));
   const { channels, sampleRate, type } = format;
   const length = data.length / (channels * type.bytes);
   if (!Number.isInteger(length)) {
@@ -242,17 +237,15 @@ interface CheckedSamples {
 }
 
 function checkSamples(where: string, samples: unknown): CheckedSamples {
-  if (!(samples instanceof Tensor)) {
-    throw new TypeError(`${where}: samples must be a tensor, but are ${describe(samples)}`);
-  }
-  const [channels = 0, length = 0, ...others] = samples.shape;
-  if (samples.shape.length !== 2 || others.length > 0 || channels < 1 || channels > MOST_CHANNELS) {
+  const { shape, data } = checkTensor(where, "samples", samples);
+  const [channels = 0, length = 0] = shape;
+  if (shape.length !== 2 || channels < 1 || channels > MOST_CHANNELS) {
     throw new RangeError(
       `${where}: samples must have shape (channels, samples) with 1 to ${MOST_CHANNELS} channels, ` +
-        `but have ${describeShape(samples.shape)}`,
+        `but have ${describeShape(shape)}`,
     );
   }
-  return { channels, length, data: samples.data };
+  return { channels, length, data };
 }
 
 /** The bytes of samples, those of one moment beside each other. */

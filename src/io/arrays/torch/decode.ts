@@ -1,6 +1,7 @@
 import { Tensor } from "../../../tensor/tensor.ts";
 import { product } from "../../../base/numbers.ts";
 import { decodeNamed, readBytes } from "../../files.ts";
+import { checkBytes } from "../../checks.ts";
 import { kindOf } from "../../file_kind.ts";
 import type { UnpackOptions } from "../../memory_budget.ts";
 import { MemoryBudget } from "../../memory_budget.ts";
@@ -38,6 +39,7 @@ import { isLegacy, readLegacy } from "./legacy.ts";
  * ```
  */
 export function decodeTorch(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
+  bytes = checkBytes("decodeTorch()", bytes);
   const budget = MemoryBudget.of("decodeTorch()", options, bytes.length);
   const contents = readContents(bytes, budget);
   const tensors = flatten(contents.value);
