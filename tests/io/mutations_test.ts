@@ -24,7 +24,7 @@ import {
   encodeWav,
 } from "../../src/io/mod.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { draws } from "../_depth.ts";
+import { drawsByDepth } from "../_depth.ts";
 import { change, changes } from "./_mutate.ts";
 import { readOrRefuse } from "./_refused.ts";
 import { makeSafetensors } from "./arrays/_safetensors.ts";
@@ -180,7 +180,7 @@ for (const [index, { name, files, read }] of CASES.entries()) {
         const size = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
         assert(size <= Math.max(4 * bytes.length, MOST_BYTES), `${size} of ${bytes.length}`);
       }),
-      { seed: 70 + index, numRuns: draws(2100) },
+      { seed: 70 + index, numRuns: drawsByDepth(60, 6300) },
     );
     // Changes that nothing survives would show nothing.
     assert(accepted > 0);

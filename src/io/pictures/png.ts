@@ -40,7 +40,7 @@ const START_BYTES = 65536;
  * ```
  */
 export async function readPng(path: string, options: PictureOptions = {}): Promise<DecodedPicture> {
-  const most = mostPixelsOf("readPng", options);
+  const most = mostPixelsOf("readPng()", options);
   const bytes = await readBytes(path);
   return pictureOf(decodeNamed(path, () => decodeRaster(bytes, most)));
 }
@@ -61,7 +61,7 @@ export interface PeekedPng extends PngShape {
  * front of the picture's data.
  */
 export async function peekPng(path: string, options: PictureOptions = {}): Promise<PeekedPng> {
-  const most = mostPixelsOf("peekPng", options);
+  const most = mostPixelsOf("peekPng()", options);
   const { size, start, whole } = await peekToData(path);
   return decodeNamed(path, () => {
     const parts = readStart(start);
@@ -133,7 +133,7 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * ```
  */
 export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
-  const most = mostPixelsOf("decodePng", options);
+  const most = mostPixelsOf("decodePng()", options);
   return pictureOf(decodeRaster(checkBytes("decodePng()", bytes), most));
 }
 

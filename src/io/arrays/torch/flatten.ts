@@ -7,6 +7,7 @@ import { PickleTuple } from "./pickle.ts";
 const MOST_DEPTH = 32;
 const MOST_VALUES = 2 ** 20;
 const LONGEST_NAME = 4096;
+const MOST_CHARACTERS = 2 ** 26;
 
 /**
  * The tensors in nested dicts, lists and tuples, each by the keys that lead to it, with dots between them.
@@ -17,11 +18,21 @@ const LONGEST_NAME = 4096;
 export function flatten(value: PickleValue): ReadonlyMap<string, TensorView> {
   const tensors = new Map<string, TensorView>();
   let visited = 0;
+  let characters = 0;
   const visit = (value: PickleValue, path: readonly string[]) => {
     if (++visited > MOST_VALUES) {
       throw new SyntaxError(`it holds more than ${MOST_VALUES} values`);
     }
-    if (value instanceof TensorView) return add(tensors, path.join("."), value);
+    if (value instanceof TensorView) {
+      const name = path.join(".");
+      characters += name.length;
+      if (characters > MOST_CHARACTERS) {
+        throw new SyntaxError(
+          `it holds tensors whose names take more than ${MOST_CHARACTERS} characters`,
+        );
+      }
+      return add(tensors, name, value);
+    }
     if (path.length > MOST_DEPTH) {
       throw new SyntaxError(`it holds values more than ${MOST_DEPTH} dicts and lists deep`);
     }

@@ -84,6 +84,12 @@ const LONGEST_NAME = 1000;
 
 const HIGHEST_PROTOCOL = 5;
 
+/**
+ * An instruction of one byte can make an object of some two hundred, and compressed it takes a thousandth of that byte. A
+ * tensor takes about forty instructions.
+ */
+const MOST_INSTRUCTIONS = 2 ** 22;
+
 class Machine {
   readonly #reader: ByteReader;
   readonly #names: PickleNames;
@@ -91,6 +97,7 @@ class Machine {
   /** How high the stack was at each mark. */
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, PickleValue>();
+  #instructions = 0;
 
   constructor(reader: ByteReader, names: PickleNames) {
     this.#reader = reader;
@@ -112,6 +119,9 @@ class Machine {
 
   /** Follows an instruction; returns whether there is another one. */
   step(): boolean {
+    if (++this.#instructions > MOST_INSTRUCTIONS) {
+      throw new SyntaxError(`its pickle has more than ${MOST_INSTRUCTIONS} instructions`);
+    }
     const at = this.#reader.position;
     const opcode = String.fromCharCode(this.#reader.uint8());
     if (opcode === ".") return false;

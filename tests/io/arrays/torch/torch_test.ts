@@ -316,6 +316,18 @@ const WRONG: readonly (readonly [name: string, bytes: Uint8Array, message: strin
   ["tuples of twice the one before", makeTorch(laughs(30)), "it holds more than 1048576 values"],
   ["tuples of twice the one before, deeper", makeTorch(laughs(200)), "it holds"],
   [
+    "lists by the million",
+    makeTorch(pickleOf("(", "]".repeat(2 ** 22), "t.")),
+    "its pickle has more than 4194304 instructions",
+  ],
+  [
+    "long names by the ten thousand",
+    makeTorch(
+      pickleOf("}", text("a".repeat(4000)), "](", tensor(), "q", 0, "h\0".repeat(20_000), "es."),
+    ),
+    "tensors whose names take more than",
+  ],
+  [
     "two tensors of one name",
     makeTorch(pickleOf("}(", text("a.b"), tensor(), text("a"), "}", text("b"), tensor(), "su.")),
     'two tensors called "a.b"',
