@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Engine } from "../mod.ts";
+import { Engine } from "../mod.ts";
 import type { Target } from "../src/codegen/target.ts";
 import { compilerFor } from "../src/engine/backend.ts";
 
@@ -44,4 +44,17 @@ export function ourName(backend: Backend): string {
 /** A number of threads in words. */
 export function countThreads(threads: number): string {
   return threads === 1 ? "1 thread" : `${threads} threads`;
+}
+
+/**
+ * Starts the threads of an engine and waits until they are up.
+ *
+ * @throws If it has another number of them.
+ */
+export async function openEngine(backend: Backend, threads: number): Promise<Engine> {
+  const engine = new Engine({ backend, threads });
+  await engine.ready;
+  if (engine.threads === threads) return engine;
+  engine.close();
+  throw new Error(`The engine has ${engine.threads} threads, not the ${threads} asked for`);
 }

@@ -155,6 +155,6 @@ async function prepareAll(
 }
 
 /** Keeps what a clock can tell, and the JSON small. */
-function round(seconds: number): number {
+export function round(seconds: number): number {
   return Number(seconds.toPrecision(4));
 }

@@ -45,7 +45,8 @@ export interface BenchLayer {
 
 type Shape = readonly number[];
 
-function conv(
+/** A layer that is not transposed; its rank is that of the input. */
+export function conv(
   name: string,
   kind: Kind,
   inputShape: Shape,

@@ -64,13 +64,17 @@ export async function runBenchmark(
 /**
  * The layers that a command line asks for, those of one kind side by side.
  *
+ * @param layers What it can choose from.
  * @throws {UsageError} If there are none.
  */
-export function chosenLayers(args: Arguments): readonly BenchLayer[] {
+export function chosenLayers(
+  args: Arguments,
+  layers: readonly BenchLayer[] = LAYERS,
+): readonly BenchLayer[] {
   const kind = choiceFlag(args, "kind", KINDS);
   const text = args.values.get("filter")?.toLowerCase() ?? "";
   const chosen = KINDS.filter((candidate) => kind === undefined || candidate === kind)
-    .flatMap((kind) => LAYERS.filter((layer) => layer.kind === kind))
+    .flatMap((kind) => layers.filter((layer) => layer.kind === kind))
     .filter(({ name }) => name.toLowerCase().includes(text));
   if (chosen.length === 0) throw new UsageError(`No layer has "${text}" in its name`);
   return chosen;

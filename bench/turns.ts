@@ -11,7 +11,7 @@ import { median } from "../src/cli/report.ts";
 export type Contestant = () => unknown;
 
 /** V8 replaces the code of its baseline compilers within this time, and other runtimes settle too. */
-const WARM_UP_SECONDS = 0.3;
+export const WARM_UP_SECONDS = 0.3;
 const LEAST_WARM_UP_CALLS = 2;
 
 /**
@@ -29,6 +29,20 @@ const TURN_SECONDS = 10e-3;
 
 const LEAST_TURNS = 5;
 
+/** Something that times itself: a process of its own, which being asked for every call would delay. */
+export interface Player {
+  /** Runs until it is as fast as it will be. */
+  warmUp(): Promise<unknown>;
+  /**
+   * Its turn: first some calls that do not count.
+   *
+   * @param leadIn The seconds that those go on; 0 for none of them.
+   * @param seconds How long the turn goes on then, or for one call.
+   * @returns The median seconds of a call.
+   */
+  turn(leadIn: number, seconds: number): Promise<number>;
+}
+
 /** Calls a contestant until it runs as fast as it will. */
 export async function warmUp(contestant: Contestant): Promise<void> {
   await callFor(contestant, WARM_UP_SECONDS, LEAST_WARM_UP_CALLS);
@@ -45,17 +59,36 @@ export async function takeTurns(
   contestants: readonly Contestant[],
   seconds: number,
 ): Promise<readonly (readonly number[])[]> {
-  for (const contestant of contestants) await warmUp(contestant);
-  const times: number[][] = contestants.map(() => []);
+  return await playTurns(contestants.map(playerOf), seconds);
+}
+
+/** The same for what times itself. */
+export async function playTurns(
+  players: readonly Player[],
+  seconds: number,
+): Promise<readonly (readonly number[])[]> {
+  for (const player of players) await player.warmUp();
+  const times: number[][] = players.map(() => []);
   const begin = performance.now();
   for (let turn = 0; turn < LEAST_TURNS || secondsSince(begin) < seconds; turn++) {
-    for (const [index, contestant] of contestants.entries()) {
+    for (const [index, player] of players.entries()) {
       const own = times[index];
-      if ((own?.at(-1) ?? 0) < LONG_CALL_SECONDS) await callFor(contestant, LEAD_IN_SECONDS, 1);
-      own?.push(median(await callFor(contestant, TURN_SECONDS, 1)));
+      const leadIn = (own?.at(-1) ?? 0) < LONG_CALL_SECONDS ? LEAD_IN_SECONDS : 0;
+      own?.push(await player.turn(leadIn, TURN_SECONDS));
     }
   }
   return times;
+}
+
+/** A contestant that is called and timed here. */
+export function playerOf(contestant: Contestant): Player {
+  return {
+    warmUp: () => warmUp(contestant),
+    turn: async (leadIn, seconds) => {
+      if (leadIn > 0) await callFor(contestant, leadIn, 1);
+      return median(await callFor(contestant, seconds, 1));
+    },
+  };
 }
 
 /** Calls a contestant for some time, but at least so often; returns the seconds of each call. */

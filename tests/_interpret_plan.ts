@@ -27,7 +27,7 @@ export function planOf(
   epilogue: Epilogue = NO_EPILOGUE,
   algorithm: Algorithm = "direct",
 ): Plan {
-  return planFor({ geometry, hasBias, epilogue, algorithm, target });
+  return planFor({ pass: "forward", geometry, hasBias, epilogue, algorithm, target });
 }
 
 /** The plan for a case: for every other one the direct one, else the one that is thought best. */
@@ -96,13 +96,7 @@ export function prepareWeights(plan: Plan, memory: PlanMemory): void {
 }
 
 /** Buffers that hold what a call is made on: the phases of a call only read them. */
-const OPERANDS: readonly number[] = [
-  BUFFER.input,
-  BUFFER.weight,
-  BUFFER.bias,
-  BUFFER.packedWeight,
-  BUFFER.add,
-];
+const OPERANDS: readonly number[] = [BUFFER.input, BUFFER.weight, BUFFER.bias, BUFFER.add];
 
 /** Runs tiles of one of a plan's phases. */
 export function runTiles(
@@ -111,7 +105,10 @@ export function runTiles(
   tiles: readonly Tile[],
   memory: PlanMemory,
 ): void {
-  const regions = regionsOf(plan, memory, (buffer) => !OPERANDS.includes(buffer));
+  // Weights that are packed beforehand are an operand, too.
+  const isPrepared = plan.preparation.length > 0;
+  const readOnly = isPrepared ? [...OPERANDS, BUFFER.packedWeight] : OPERANDS;
+  const regions = regionsOf(plan, memory, (buffer) => !readOnly.includes(buffer));
   interpretTiles(phase, tiles, regions, () => forgetScratch(plan, regions));
 }
 

@@ -27,11 +27,15 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/kernels/choose.ts"],
   ["src/kernels/families.ts"],
   [
+    "src/kernels/activation_gradient",
     "src/kernels/depthwise",
     "src/kernels/interleaved",
     "src/kernels/matrix",
     "src/kernels/matrix_vector",
+    "src/kernels/padding_gradient",
     "src/kernels/transposed",
+    "src/kernels/unfold",
+    "src/kernels/weight_gradient",
     "src/kernels/winograd",
   ],
   // The kernels of rows that stride phases are computed by, too.

@@ -1,5 +1,5 @@
-import { Engine, Tensor } from "../../mod.ts";
-import { type Backend, ourName } from "../backends.ts";
+import { type Engine, Tensor } from "../../mod.ts";
+import { type Backend, openEngine, ourName } from "../backends.ts";
 import type { BenchLayer } from "../layers.ts";
 import { type Problem, WEIGHT_SEED } from "../problem.ts";
 import type { Peer } from "./peer.ts";
@@ -40,12 +40,8 @@ export class Tileconv implements Peer, Disposable {
   async #engine(threads: number): Promise<Engine> {
     const known = this.#engines.get(threads);
     if (known !== undefined) return known;
-    const engine = new Engine({ backend: this.backend, threads });
+    const engine = await openEngine(this.backend, threads);
     this.#engines.set(threads, engine);
-    await engine.ready;
-    if (engine.threads !== threads) {
-      throw new Error(`The engine has ${engine.threads} threads, not the ${threads} asked for`);
-    }
     return engine;
   }
 }

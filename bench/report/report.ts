@@ -1,11 +1,4 @@
-import { median } from "../../src/cli/report.ts";
-import {
-  type Backend,
-  type BackendTarget,
-  countThreads,
-  describeTarget,
-  ourName,
-} from "../backends.ts";
+import { type BackendTarget, ourName } from "../backends.ts";
 import type { LayerResult, Result } from "../compare.ts";
 import {
   agrees,
@@ -16,6 +9,7 @@ import {
   speedup,
   TOLERANCE,
 } from "./figures.ts";
+import { formatDisturbance, formatHeading } from "./ceilings.ts";
 import type { Machine } from "../machine.ts";
 import { formatNumbers } from "./table.ts";
 
@@ -55,7 +49,7 @@ export function formatReport(report: Report): string {
     ),
     ...formatFigures(report),
     ...formatRefusals(layers),
-    ...formatDisturbance(report),
+    ...formatDisturbance(layers, backends, threadCounts),
     ...formatDisagreements(layers),
   ].join("\n\n");
 }
@@ -105,12 +99,7 @@ function formatTimes(
       ]),
     ];
   });
-  const ceilings = ceilingsOf(layers, backend, threads);
-  const [middle, low, high] = [median(ceilings), Math.min(...ceilings), Math.max(...ceilings)]
-    .map((gigaflops) => gigaflops.toFixed(1));
-  const heading = `${describeTarget(code)}, ${countThreads(threads)}; ceiling ${middle} GFLOP/s ` +
-    `(${low} to ${high} from layer to layer)`;
-  return [heading, formatNumbers(titles, rows, 3)].join("\n");
+  return [formatHeading(layers, code, threads), formatNumbers(titles, rows, 3)].join("\n");
 }
 
 /** A package's name as the head of a column. */
@@ -192,40 +181,6 @@ function formatRefusals(layers: readonly LayerResult[]): string[] {
   if (refused.size === 0) return [];
   const lines = [...refused].map(([reason, names]) => `  ${reason}: ${listLayers(names)}`);
   return [["Layers that a peer does not have:", ...lines].join("\n")];
-}
-
-/** The ceilings of a backend between the turns of all layers, in GFLOP/s. */
-function ceilingsOf(
-  layers: readonly LayerResult[],
-  backend: Backend,
-  threads: number,
-): readonly number[] {
-  return layers.flatMap(({ ceilings }) =>
-    ceilings
-      .filter((ceiling) => ceiling.backend === backend && ceiling.threads === threads)
-      .map(({ gigaflops }) => gigaflops)
-  );
-}
-
-/** The ceiling is the machine's, not the layer's: on an idle machine it hardly moves. */
-const MOST_SPREAD = 1.25;
-
-function formatDisturbance({ layers, backends, threadCounts }: Report): string[] {
-  const spreads = backends.flatMap(({ backend }) =>
-    threadCounts.map((threads) => {
-      const ceilings = ceilingsOf(layers, backend, threads);
-      return Math.max(...ceilings) / Math.min(...ceilings);
-    })
-  );
-  const spread = Math.max(...spreads);
-  if (spread <= MOST_SPREAD) return [];
-  return [
-    `The machine had other work: its ceiling changed by a factor of ${
-      spread.toFixed(1)
-    } from layer to ` +
-    "layer. Ratios between peers are more reliable than times, and shares of the ceiling (which is " +
-    "timed in short turns) less; several threads find no free cores. Repeat the run on an idle machine.",
-  ];
 }
 
 function formatDisagreements(layers: readonly LayerResult[]): string[] {

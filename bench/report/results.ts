@@ -1,5 +1,6 @@
 /**
- * Makes `bench/RESULTS.md` of the JSON of a run of `bench:peers`, and prints the tables of the README.
+ * Makes `bench/RESULTS.md` of the JSON of a run of `bench:peers`, or its last section of that of a run of
+ * `bench:train`, and prints the tables of the README.
  *
  * @module
  */
@@ -8,6 +9,12 @@ import { UsageError } from "../../src/cli/usage_error.ts";
 import { describeTarget } from "../backends.ts";
 import type { LayerResult } from "../compare.ts";
 import { formatMeans, formatTimes, parseRun, type Run } from "./run_tables.ts";
+import {
+  formatTrainingSection,
+  formatTrainingSummary,
+  parseTrainingRun,
+  TRAINING_HEADING,
+} from "./training_tables.ts";
 
 const FILE = new URL("../RESULTS.md", import.meta.url);
 
@@ -27,9 +34,17 @@ if (import.meta.main) {
   try {
     const [path, ...more] = Deno.args;
     if (path === undefined || more.length > 0) throw new UsageError("Name one JSON file of a run");
-    const run = parseRun(Deno.readTextFileSync(path));
-    Deno.writeTextFileSync(FILE, formatResults(run));
-    console.log(formatReadmeTables(run));
+    const json = Deno.readTextFileSync(path);
+    const { layers, training } = splitResults(Deno.readTextFileSync(FILE));
+    const trained = parseTrainingRun(json);
+    if (trained === null) {
+      const run = parseRun(json);
+      Deno.writeTextFileSync(FILE, formatResults(run) + training);
+      console.log(formatReadmeTables(run));
+    } else {
+      Deno.writeTextFileSync(FILE, layers + formatTrainingSection(trained));
+      console.log(formatTrainingSummary(trained));
+    }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(`error: ${error.message}`);
@@ -37,7 +52,15 @@ if (import.meta.main) {
   }
 }
 
-/** The text of `RESULTS.md`. */
+/** The parts of `RESULTS.md`, each of another run: the layers, and the section on training if it has one. */
+export function splitResults(text: string): { layers: string; training: string } {
+  const start = text.indexOf(TRAINING_HEADING);
+  return start < 0
+    ? { layers: text, training: "" }
+    : { layers: text.slice(0, start), training: text.slice(start) };
+}
+
+/** The text of `RESULTS.md` up to the section on training. */
 export function formatResults(run: Run): string {
   const { machine, date, backends, layers } = run;
   return `# Speed, layer by layer

@@ -76,6 +76,30 @@ export function formatTimes(
 /** How much faster than the peers, on average over the layers that both can run, and at least. */
 export function formatMeans({ backends, threadCounts, layers }: Run): string {
   const most = Math.max(...threadCounts);
+  const rows = backendsOf(backends).flatMap((backend) =>
+    COMPARISONS[backend](most).flatMap(({ peer, threads }) => {
+      const ratios = layers.flatMap((layer) => {
+        const part = ratioToPeer(layer, ourName(backend), peer, threads);
+        return "ratio" in part ? [part.ratio] : [];
+      });
+      if (ratios.length === 0) return [];
+      return [{ code: CODE_NAMES[backend], threads, over: PEER_NAMES[peer], ratios }];
+    })
+  );
+  return formatMeanRows(rows);
+}
+
+/** How much faster than a peer some code is, layer by layer. */
+export interface MeanRow {
+  readonly code: string;
+  readonly threads: number;
+  /** The peer. */
+  readonly over: string;
+  readonly ratios: readonly number[];
+}
+
+/** Means and slowest layers, as every table of them has them. */
+export function formatMeanRows(rows: readonly MeanRow[]): string {
   const columns = [
     { title: "code", numbers: false },
     { title: "threads", numbers: true },
@@ -84,27 +108,15 @@ export function formatMeans({ backends, threadCounts, layers }: Run): string {
     { title: "times as fast", numbers: true },
     { title: "slowest layer", numbers: true },
   ];
-  const rows = backendsOf(backends).flatMap((backend) =>
-    COMPARISONS[backend](most).flatMap(({ peer, threads }) => {
-      const ratios = layers.flatMap((layer) => {
-        const part = ratioToPeer(layer, ourName(backend), peer, threads);
-        return "ratio" in part ? [part.ratio] : [];
-      });
-      if (ratios.length === 0) return [];
-      const [mean, least] = [geometricMean(ratios), Math.min(...ratios)].map((ratio) =>
-        ratio.toFixed(2)
-      );
-      return [[
-        CODE_NAMES[backend],
-        String(threads),
-        PEER_NAMES[peer],
-        String(ratios.length),
-        mean ?? "",
-        least ?? "",
-      ]];
-    })
-  );
-  return formatMarkdownTable(columns, rows);
+  const cells = rows.map(({ code, threads, over, ratios }) => [
+    code,
+    String(threads),
+    over,
+    String(ratios.length),
+    geometricMean(ratios).toFixed(2),
+    Math.min(...ratios).toFixed(2),
+  ]);
+  return formatMarkdownTable(columns, cells);
 }
 
 type PeerName = keyof typeof PEER_NAMES;
@@ -115,7 +127,8 @@ const PEER_NAMES = {
   "@tensorflow/tfjs-backend-wasm": "TensorFlow.js",
 } as const;
 
-const CODE_NAMES: Readonly<Record<Backend, string>> = {
+/** What the code of each backend is called in the tables of means. */
+export const CODE_NAMES: Readonly<Record<Backend, string>> = {
   native: "machine code",
   wasm: "WebAssembly",
 };
@@ -148,14 +161,14 @@ function ours(backend: Backend, threads: number): Cells {
 function times(title: string, peer: string, threads: number): Cells {
   return {
     column: { title, numbers: true },
-    cell: (layer) => formatMilliseconds(resultOf(layer, peer, threads)),
+    cell: (layer) => formatMilliseconds(resultOf(layer, peer, threads)?.seconds),
   };
 }
 
 /** Three digits, and two below a millisecond. */
-function formatMilliseconds(result: Result | undefined): string {
-  if (result === undefined) return "-";
-  const milliseconds = result.seconds * 1e3;
+export function formatMilliseconds(seconds: number | undefined): string {
+  if (seconds === undefined) return "-";
+  const milliseconds = seconds * 1e3;
   if (milliseconds >= 100) return milliseconds.toFixed(0);
   return milliseconds.toPrecision(milliseconds >= 1 ? 3 : 2);
 }

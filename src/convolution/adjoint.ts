@@ -61,10 +61,10 @@ function reachOf(g: Geometry, axis: 0 | 1 | 2, positions: number): number {
 /**
  * The convolution that makes the gradient of a convolution's weights: of the input as
  * `(in / groups, groups * batch, ...)`, with the output's gradient as its weight `(out, batch, ...)`, to
- * `(in / groups, out, kernel...)`.
+ * `(in / groups, out, kernel...)`. The other way round, of such a convolution it makes the one whose weights those are.
  *
- * @param g Not transposed, its padding zeros: of a transposed convolution it is its
- * {@linkcode inputGradientGeometry}, with input and output's gradient exchanged.
+ * @param g Not transposed: of a transposed convolution it is its {@linkcode inputGradientGeometry}, with input and
+ * output's gradient exchanged.
  */
 export function weightGradientGeometry(g: Geometry): Geometry {
   const exchanged = {
@@ -79,4 +79,73 @@ export function weightGradientGeometry(g: Geometry): Geometry {
   // Where outputs do not see all of the input, neither do these.
   const padEnd = eachAxis((axis) => Math.max(0, reachOf(g, axis, g.output[axis]) - g.input[axis]));
   return { ...exchanged, padEnd };
+}
+
+/**
+ * The adjoint of the padding of so many planes of a convolution's input, as the transposed convolution of one tap
+ * that it is: the only one with a padding mode.
+ */
+export function paddingGradientGeometry(g: Geometry, planes: number): Geometry {
+  const one: Triple = [1, 1, 1];
+  return {
+    ...g,
+    transposed: true,
+    batch: planes,
+    inChannels: 1,
+    outChannels: 1,
+    groups: 1,
+    input: paddedSizes(g),
+    output: g.input,
+    kernel: one,
+    stride: one,
+    dilation: one,
+  };
+}
+
+/** What is done to so many elements one by one, as a convolution of one tap. */
+export function elementsGeometry(elements: number): Geometry {
+  const one: Triple = [1, 1, 1];
+  const line: Triple = [1, 1, elements];
+  return {
+    rank: 1,
+    transposed: false,
+    batch: 1,
+    inChannels: 1,
+    outChannels: 1,
+    groups: 1,
+    input: line,
+    output: line,
+    kernel: one,
+    stride: one,
+    dilation: one,
+    padBegin: NO_PADDING,
+    padEnd: NO_PADDING,
+    paddingMode: "zeros",
+  };
+}
+
+/**
+ * The convolution that makes the gradient of biases: of the output's gradient as `(1, batch * out, ...)`, each channel
+ * with a kernel of ones as large as its plane, to `(1, out, 1...)`.
+ */
+export function biasGradientGeometry(
+  g: Pick<Geometry, "rank" | "batch" | "outChannels" | "output">,
+): Geometry {
+  const ones: Triple = [1, 1, 1];
+  return {
+    rank: g.rank,
+    transposed: false,
+    batch: 1,
+    inChannels: g.batch * g.outChannels,
+    outChannels: g.outChannels,
+    groups: g.outChannels,
+    input: g.output,
+    output: ones,
+    kernel: g.output,
+    stride: ones,
+    dilation: ones,
+    padBegin: NO_PADDING,
+    padEnd: NO_PADDING,
+    paddingMode: "zeros",
+  };
 }

@@ -60,6 +60,19 @@ export function convolve(
   return runtime.run(convolution(runtime, geometry, [whole], staged));
 }
 
+/**
+ * Checks that a convolution can be computed, for those who have to know before it is.
+ *
+ * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
+ * @throws {Error} If the engine is closed.
+ */
+export function checkComputable(engine: Engine, geometry: Geometry, operands: Operands): void {
+  if (geometry.batch === 0) return;
+  const runtime = runtimeOf(engine);
+  runtime.assertOpen();
+  plannedPieces(runtime, geometry, formOf(operands));
+}
+
 /** A convolution as one piece, if it can begin at once: it is planned, and the code is there. */
 function readyPiece(runtime: Runtime, geometry: Geometry, form: Form): PlannedPiece | null {
   const whole = knownPiece(runtime, geometry, form);
@@ -165,8 +178,9 @@ function borrow(runtime: Runtime, plan: Plan, operands: StagedOperands): Room {
   }
   // Weights that are read once, as they are, would be copied in as long as it takes to use them.
   const spec = plan.buffers[BUFFER.weight];
-  if (reaches && frozenKey === null && plan.preparation.length === 0 && spec !== undefined) {
-    const loan = borrowArray(runtime, weight, spec);
+  if (frozenKey === null && plan.preparation.length === 0 && spec !== undefined) {
+    const loan = borrowResult(runtime, weight) ??
+      (reaches ? borrowArray(runtime, weight.elements, spec) : null);
     if (loan !== null) loans.set(BUFFER.weight, loan);
     lent += loan === null ? 0 : spec.bytes;
   }

@@ -7,9 +7,12 @@
 
 import { product, range } from "../base/numbers.ts";
 import {
+  biasGradientGeometry,
+  elementsGeometry,
   hasMirroredPadding,
   inputGradientGeometry,
   paddedSizes,
+  paddingGradientGeometry,
   weightGradientGeometry,
 } from "../convolution/adjoint.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
@@ -19,14 +22,7 @@ import { padSegments } from "../convolution/padding.ts";
 import { allowsWinograd } from "../kernels/winograd/applies.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
 import type { Operands } from "./operands.ts";
-
-/** A convolution, and what its output is made into. */
-export interface Pass {
-  readonly geometry: Geometry;
-  readonly operands: Operands;
-  /** Makes the result, row-major. */
-  readonly finish: (output: Values) => Values;
-}
+import type { Pass } from "./passes.ts";
 
 /** The weights of a convolution, by which the engine may know what it has made of them. */
 export type Weights = Pick<Operands, "weight" | "frozenKey" | "weightKey">;
@@ -50,7 +46,11 @@ export function sumsPass(
   operands: Pick<Operands, "input" | "weight" | "bias" | "frozenKey" | "weightKey">,
   algorithm: Algorithm,
 ): Pass {
-  return { geometry, operands: { ...PLAIN, ...operands, algorithm }, finish: (output) => output };
+  return {
+    geometry,
+    operands: { ...PLAIN, ...operands, algorithm, pass: "forward" },
+    finish: (output) => output,
+  };
 }
 
 /**
@@ -58,12 +58,14 @@ export function sumsPass(
  *
  * @param g The convolution, or transposed convolution.
  * @param gradient That of the output.
+ * @param memoryBytes What the engine has.
  */
 export function inputGradientPass(
   g: Geometry,
   gradient: Values,
   weights: Weights,
   algorithm: Algorithm,
+  memoryBytes: number,
 ): Pass {
   const geometry = inputGradientGeometry(g);
   const operands = {
@@ -71,13 +73,38 @@ export function inputGradientPass(
     ...weights,
     input: gradient,
     algorithm: algorithmFor(geometry, algorithm),
-  };
-  const finish = (output: Values) =>
-    hasMirroredPadding(g) ? new ArrayValues(foldPadding(g, output.elements)) : output;
-  return { geometry, operands, finish };
+    pass: "forward",
+  } as const;
+  const plain = { geometry, operands, finish: (output: Values) => output };
+  if (!hasMirroredPadding(g) || g.batch === 0) return plain;
+  const planeBytes = product(geometry.output) * Float32Array.BYTES_PER_ELEMENT;
+  // A plane is not cut: one that the memory does not hold twice, with something else in it, is read here.
+  if (2 * planeBytes > memoryBytes / 2) {
+    const finish = (output: Values) => new ArrayValues(foldPadding(g, output.elements));
+    return { ...plain, finish };
+  }
+  const most = Math.max(1, Math.floor(memoryBytes / MEMORY_SHARE / planeBytes));
+  return { ...plain, next: (padded) => paddingGradientPasses(g, padded, most) };
 }
 
-/** Adds the gradient of what the padding holds to where it came from. */
+/** Passes that add the gradient of what the padding holds to where it came from, some planes each. */
+function paddingGradientPasses(g: Geometry, padded: Values, most: number): Pass[] {
+  const planes = g.batch * g.inChannels;
+  const pass = (input: Values, count: number): Pass => ({
+    geometry: paddingGradientGeometry(g, count),
+    operands: { ...GRADIENT, pass: "padding gradient", input, weight: NOTHING },
+    finish: (output) => output,
+  });
+  if (planes <= most) return [pass(padded, planes)];
+  const { elements } = padded;
+  const plane = elements.length / planes;
+  return range(Math.ceil(planes / most)).map((i) => {
+    const some = elements.subarray(i * most * plane, (i + 1) * most * plane);
+    return pass(new ArrayValues(some), some.length / plane);
+  });
+}
+
+/** Adds the gradient of what the padding holds to where it came from, where memory is short. */
 function foldPadding(g: Geometry, padded: Float32Array): Float32Array {
   const gradient = new Float32Array(g.batch * g.inChannels * product(g.input));
   eachPaddedRow(g, (to, from, columns) => {
@@ -125,41 +152,104 @@ function sourcesOf(g: Geometry, axis: 0 | 1 | 2): Int32Array {
  *
  * @param g The convolution, or transposed convolution, with at least one batch item.
  * @param gradient That of the output.
- * @param key An identity under which the engine may keep what it makes of the output's gradient, from call to
- * call.
  * @param memoryBytes What the engine has: by it and the sizes the sum is cut into parts.
  */
 export function weightGradientPasses(
   g: Geometry,
   input: Values,
   gradient: Values,
-  algorithm: Algorithm,
-  key: object,
   memoryBytes: number,
 ): Pass[] {
   // Of transposed convolutions input and output have exchanged their parts.
-  const [convolution, seen, seeing] = g.transposed
-    ? [inputGradientGeometry(g), gradient.elements, input.elements]
-    : [g, input.elements, gradient.elements];
-  const whole = withPadding({ geometry: convolution, seen, seeing });
-  const parts = partsOf(whole, memoryBytes / MEMORY_SHARE);
-  return parts.map((part) => weightGradientPass(part, algorithm, parts.length === 1 ? key : {}));
+  const whole = g.transposed
+    ? { geometry: inputGradientGeometry(g), seen: gradient, seeing: input }
+    : { geometry: g, seen: input, seeing: gradient };
+  return partsOf(whole, memoryBytes / MEMORY_SHARE).map(weightGradientPass);
 }
+
+function weightGradientPass({ geometry, seen, seeing }: WeightPart): Pass {
+  return {
+    geometry: weightGradientGeometry(geometry),
+    operands: { ...GRADIENT, pass: "weight gradient", input: seen, weight: seeing },
+    finish: (output) => output,
+  };
+}
+
+/** An output's gradient, as far as that of the biases depends on it. */
+type OutputSizes = Pick<Geometry, "rank" | "batch" | "outChannels" | "output">;
+
+/**
+ * The gradient of the biases: the sum of what the passes make.
+ *
+ * @param g The convolution, or transposed convolution, with at least one batch item.
+ * @param gradient That of the output.
+ * @param memoryBytes What the engine has.
+ */
+export function biasGradientPasses(
+  g: OutputSizes,
+  gradient: Values,
+  memoryBytes: number,
+): Pass[] {
+  const most = mostElements(memoryBytes);
+  if (gradient.length <= most) return [biasGradientPass(g, gradient, (sums) => sums)];
+  const pixels = product(g.output);
+  const { elements } = gradient;
+  return range(g.batch * g.outChannels).flatMap((plane) => {
+    const channel = plane % g.outChannels;
+    const finish = (sums: Values) => {
+      const all = new Float32Array(g.outChannels);
+      all.set(sums.elements, channel);
+      return new ArrayValues(all);
+    };
+    return range(Math.ceil(pixels / most)).map((part) => {
+      const start = plane * pixels + part * most;
+      const some = elements.subarray(start, Math.min(start + most, (plane + 1) * pixels));
+      const sizes = { ...g, batch: 1, outChannels: 1, output: [1, 1, some.length] } as const;
+      return biasGradientPass(sizes, new ArrayValues(some), finish);
+    });
+  });
+}
+
+function biasGradientPass(g: OutputSizes, gradient: Values, finish: Pass["finish"]): Pass {
+  return {
+    geometry: biasGradientGeometry(g),
+    operands: { ...GRADIENT, pass: "bias gradient", input: gradient, weight: NOTHING },
+    finish,
+  };
+}
+
+const NOTHING = new ArrayValues(new Float32Array());
+
+/** Nothing is kept of what a gradient is made of. */
+const GRADIENT: Omit<Operands, "input" | "weight" | "pass"> = {
+  ...PLAIN,
+  algorithm: "auto",
+  frozenKey: null,
+  weightKey: {},
+};
+
+/** Gradients in front of activations are read where they are made, as other gradients are not. */
+const BEFORE_ACTIVATION = {};
 
 /** What the operands of a part may take of the memory: they are packed, too, and so is what they make. */
 const MEMORY_SHARE = 8;
+
+/** The largest array that is an operand of a part. */
+function mostElements(memoryBytes: number): number {
+  return Math.floor(memoryBytes / MEMORY_SHARE / Float32Array.BYTES_PER_ELEMENT);
+}
 
 /** Some of the products that a weight's gradient is the sum of. */
 interface WeightPart {
   readonly geometry: Geometry;
   /** The input, and the gradient of the output. */
-  readonly seen: Float32Array;
-  readonly seeing: Float32Array;
+  readonly seen: Values;
+  readonly seeing: Values;
 }
 
 /** The same with its padding as a part of the input where it {@linkcode hasMirroredPadding}. */
 function withPadding(part: WeightPart): WeightPart {
-  const { geometry: g, seen } = part;
+  const { geometry: g, seen: { elements: seen } } = part;
   if (!hasMirroredPadding(g)) return part;
   const input = paddedSizes(g);
   const padded = new Float32Array(g.batch * g.inChannels * product(input));
@@ -167,7 +257,7 @@ function withPadding(part: WeightPart): WeightPart {
     columns.forEach((column, i) => padded[to + i] = seen[from + column] ?? 0);
   });
   const geometry = { ...g, input, padBegin: NONE, padEnd: NONE, paddingMode: "zeros" } as const;
-  return { ...part, geometry, seen: padded };
+  return { ...part, geometry, seen: new ArrayValues(padded) };
 }
 
 const NONE: Triple = [0, 0, 0];
@@ -181,15 +271,15 @@ function partsOf(part: WeightPart, bytes: number): WeightPart[] {
   const starts = range(Math.ceil(g.batch / Math.max(1, items))).map((i) => i * Math.max(1, items));
   return starts.flatMap((start) => {
     const some = itemsOf(part, start, Math.min(g.batch, start + Math.max(1, items)));
-    return items > 0 ? [some] : rowParts(some, bytes / itemBytes);
+    return items > 0 ? [some] : rowParts(withPadding(some), bytes / itemBytes);
   });
 }
 
 /** Some batch items. */
 function itemsOf({ geometry: g, seen, seeing }: WeightPart, from: number, to: number): WeightPart {
-  const of = (values: Float32Array) => {
-    const item = values.length / g.batch;
-    return values.subarray(from * item, to * item);
+  const of = ({ elements }: Values) => {
+    const item = elements.length / g.batch;
+    return new ArrayValues(elements.subarray(from * item, to * item));
   };
   return { geometry: { ...g, batch: to - from }, seen: of(seen), seeing: of(seeing) };
 }
@@ -242,12 +332,12 @@ function replaced(sizes: Triple, axis: 0 | 1 | 2, size: number): Triple {
 
 /** The elements between two positions of an axis. */
 function rowsAlong(
-  values: Float32Array,
+  { elements: values }: Values,
   sizes: Triple,
   axis: 0 | 1 | 2,
   from: number,
   to: number,
-): Float32Array {
+): Values {
   const inner = product(sizes.slice(axis + 1));
   const [whole, part] = [sizes[axis] * inner, (to - from) * inner];
   const outer = values.length / whole;
@@ -255,78 +345,8 @@ function rowsAlong(
   for (let i = 0; i < outer; i++) {
     rows.set(values.subarray(i * whole + from * inner, i * whole + to * inner), i * part);
   }
-  return rows;
+  return new ArrayValues(rows);
 }
-
-function weightGradientPass(
-  { geometry: convolution, seen, seeing }: WeightPart,
-  algorithm: Algorithm,
-  key: object,
-): Pass {
-  const { batch, groups, inChannels, outChannels, input, output, kernel } = convolution;
-  const geometry = weightGradientGeometry(convolution);
-  const operands = {
-    ...PLAIN,
-    input: new ArrayValues(
-      channelsFirst(seen, [batch, groups, inChannels / groups], product(input)),
-    ),
-    weight: channelsFirst(seeing, [batch, 1, outChannels], product(output)),
-    frozenKey: null,
-    weightKey: key,
-    algorithm: algorithmFor(geometry, algorithm),
-  };
-  const sizes = [inChannels / groups, 1, outChannels] as const;
-  const finish = ({ elements }: Values) =>
-    new ArrayValues(channelsFirst(elements, sizes, product(kernel)));
-  return { geometry, operands, finish };
-}
-
-/** Fewer elements are copied sooner one by one. */
-const LEAST_SET = 64;
-
-/** Planes `[item][group][channel]` as `[channel][group][item]`; as they are where that is the same. */
-function channelsFirst(
-  planes: Float32Array,
-  [items, groups, channels]: readonly [items: number, groups: number, channels: number],
-  plane: number,
-): Float32Array {
-  if (items * groups === 1 || groups * channels === 1) return planes;
-  const sorted = new Float32Array(planes.length);
-  for (let item = 0; item < items; item++) {
-    for (let group = 0; group < groups; group++) {
-      for (let channel = 0; channel < channels; channel++) {
-        const from = ((item * groups + group) * channels + channel) * plane;
-        const to = ((channel * groups + group) * items + item) * plane;
-        if (plane >= LEAST_SET) sorted.set(planes.subarray(from, from + plane), to);
-        else for (let i = 0; i < plane; i++) sorted[to + i] = planes[from + i] ?? 0;
-      }
-    }
-  }
-  return sorted;
-}
-
-/** The gradient of the bias: for each channel the sum of the output's gradient. */
-export function sumOverOutputs(
-  gradient: Float32Array,
-  batch: number,
-  channels: number,
-  sizes: readonly number[],
-): Float32Array<ArrayBuffer> {
-  const plane = product(sizes);
-  const sums = new Float64Array(channels);
-  for (let item = 0; item < batch; item++) {
-    for (let channel = 0; channel < channels; channel++) {
-      const from = (item * channels + channel) * plane;
-      let sum = 0;
-      for (let i = from; i < from + plane; i++) sum += gradient[i] ?? 0;
-      sums[channel] = (sums[channel] ?? 0) + sum;
-    }
-  }
-  return Float32Array.from(sums);
-}
-
-/** The limit of `"relu6"`, from which on nothing changes. */
-const RELU6_LIMIT = 6;
 
 /** Whether the output alone says where the activation was steep. */
 export function isSeenInOutput({ activation, negativeSlope }: ActivationSettings): boolean {
@@ -334,25 +354,38 @@ export function isSeenInOutput({ activation, negativeSlope }: ActivationSettings
 }
 
 /**
- * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side.
+ * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side. Its elements are
+ * what the passes make, one after the other.
  *
- * @param gradient That behind it.
+ * @param gradient That behind it, with at least one element.
  * @param values What the activation was applied to, or its output where {@linkcode isSeenInOutput}.
+ * @param memoryBytes What the engine has.
  */
-export function activationGradient(
-  { activation, negativeSlope }: ActivationSettings,
-  gradient: Float32Array,
-  values: Float32Array,
-): Float32Array {
-  if (activation === null) return gradient;
-  const most = activation === "relu6" ? RELU6_LIMIT : Infinity;
-  const lowSlope = activation === "leakyRelu" ? negativeSlope : 0;
-  return gradient.map((value, i) => {
-    const at = values[i] ?? 0;
-    // Not a number is on no side.
-    if (activation === "relu6" && at >= most) return 0;
-    return at <= 0 ? lowSlope === 0 ? 0 : lowSlope * value : value;
+export function activationGradientPasses(
+  activation: ActivationSettings,
+  gradient: Values,
+  values: Values,
+  memoryBytes: number,
+): Pass[] {
+  const most = mostElements(memoryBytes);
+  const pass = (input: Values, add: Values): Pass => ({
+    geometry: elementsGeometry(input.length),
+    operands: {
+      ...GRADIENT,
+      pass: "activation gradient",
+      input,
+      weight: NOTHING,
+      add,
+      activation,
+      weightKey: BEFORE_ACTIVATION,
+    },
+    finish: (output) => output,
   });
+  if (gradient.length <= most) return [pass(gradient, values)];
+  const [behind, at] = [gradient.elements, values.elements];
+  const partOf = (all: Float32Array, i: number) =>
+    new ArrayValues(all.subarray(i * most, (i + 1) * most));
+  return range(Math.ceil(behind.length / most)).map((i) => pass(partOf(behind, i), partOf(at, i)));
 }
 
 /** How much sums that are added up again may differ, in proportion to the largest. */

@@ -6,7 +6,7 @@
 
 import type { Runtime } from "../engine/runtime.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
-import type { Form } from "../kernels/plan.ts";
+import type { Form, Pass } from "../kernels/plan.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
 import { ArrayValues, copyOf, mayShare, type Values } from "../tensor/values.ts";
 import { canBeEndedByOthers } from "../platform/threads.ts";
@@ -14,7 +14,7 @@ import { canBeEndedByOthers } from "../platform/threads.ts";
 /** The arrays of one convolution, row-major: input `(N, C, ...)`, weight as in `torch.nn`. */
 export interface Operands {
   readonly input: Values;
-  readonly weight: Float32Array;
+  readonly weight: Values;
   readonly bias: Float32Array | null;
   /** What is added to the output, of its shape. */
   readonly add: Values | null;
@@ -24,6 +24,8 @@ export interface Operands {
   readonly activation: ActivationSettings;
   /** How to compute. */
   readonly algorithm: Algorithm;
+  /** What of: a gradient's arrays lie as those of the convolution that it is for. */
+  readonly pass: Pass;
   /**
    * Where weight and bias will never change again, the identity under which the engine may keep its
    * copy of them and never look again.
@@ -31,6 +33,8 @@ export interface Operands {
   readonly frozenKey: object | null;
   /** The identity of the weights, under which the engine may keep what it has made of them. */
   readonly weightKey: object;
+  /** Whether nobody changes any of the arrays any more: a call that waits needs no copies of them. */
+  readonly areKept?: boolean;
 }
 
 /**
@@ -57,14 +61,16 @@ export function mayReachArrays(runtime: Runtime, call: CallKind): boolean {
 const IS_ENDED_BY_OTHERS = canBeEndedByOthers();
 
 /** What a convolution with some operands is besides its sizes. */
-export function formOf({ bias, add, activation, algorithm }: Operands): Form {
-  return { hasBias: bias !== null, epilogue: { ...activation, add: add !== null }, algorithm };
+export function formOf({ bias, add, activation, algorithm, pass }: Operands): Form {
+  const epilogue = { ...activation, add: add !== null };
+  return { pass, hasBias: bias !== null, epilogue, algorithm };
 }
 
 type Weights = Pick<Operands, "weight" | "bias">;
 
-/** Copies of the operands, for a call that has to wait. */
+/** Copies of the operands unless they are kept, for a call that has to wait. */
 export function snapshot(operands: Operands): StagedOperands {
+  if (operands.areKept) return { ...operands, call: "queued" };
   const { input, add, frozenKey } = operands;
   const own = (values: Values) => new ArrayValues(values.copy());
   const activations = { input: own(input), add: add && own(add) };
@@ -73,7 +79,7 @@ export function snapshot(operands: Operands): StagedOperands {
 }
 
 function copyWeights({ weight, bias }: Weights): Weights {
-  return { weight: copyOf(weight), bias: bias && copyOf(bias) };
+  return { weight: new ArrayValues(weight.copy()), bias: bias && copyOf(bias) };
 }
 
 /** Copies of weights that do not change: all calls that wait share one. */
@@ -87,6 +93,6 @@ function frozenWeights(key: object, operands: Weights): Weights {
 
 /** Whether some of the operands may lie in a buffer. */
 export function isRead(buffer: ArrayBufferLike, { input, add, weight, bias }: Operands): boolean {
-  return input.liesIn(buffer) || add?.liesIn(buffer) === true ||
-    [weight, bias].some((array) => array !== null && mayShare(array.buffer, buffer));
+  return [input, weight, add].some((values) => values?.liesIn(buffer)) ||
+    bias !== null && mayShare(bias.buffer, buffer);
 }

@@ -41,7 +41,9 @@ export function* runPiece(
     return view(runtime, plan, bases, buffer);
   };
   try {
-    blocks.push(place(runtime, plan, [BUFFER.padded, BUFFER.scratch], threads, bases));
+    blocks.push(
+      place(runtime, plan, [BUFFER.padded, BUFFER.scratch, BUFFER.partialSums], threads, bases),
+    );
     const { add, call, input } = operands;
     const target = placeOperand(BUFFER.input);
     const addend = add === null ? null : placeOperand(BUFFER.add);
@@ -128,9 +130,9 @@ function* stageWeights(
     copyBiases(view(runtime, plan, bases, BUFFER.bias), bias, plan.biasCopies);
   }
   const staged = view(runtime, plan, bases, BUFFER.weight).subarray(0, weight.length);
-  if (kept === undefined || !hasSameBytes(staged, weight)) {
-    if (call === "queued") yield { steps: copyBetween(weight, staged) };
-    else staged.set(weight);
+  if (kept === undefined || !hasSameBytes(staged, weight.elements)) {
+    if (call === "queued") yield { steps: copyBetween(weight.elements, staged) };
+    else staged.set(weight.elements);
     yield* phasesOf(runtime, plan.preparation, { bases, threads });
   }
   if (owner === null) return;
@@ -138,14 +140,14 @@ function* stageWeights(
   residents.keep(owner, name, block);
 }
 
-/** Brings the bias to where the kernels read it, beside weights that they find where they are. */
+/** Brings the bias to where the kernels read it, and has room for what they make of weights that they find where they are. */
 function stageBias(
   runtime: Runtime,
   plan: PlannedPiece["plan"],
   { bias }: StagedOperands,
   bases: number[],
 ): Block {
-  const block = place(runtime, plan, [BUFFER.bias], 1, bases);
+  const block = place(runtime, plan, [BUFFER.bias, BUFFER.packedWeight], 1, bases);
   if (bias !== null) copyBiases(view(runtime, plan, bases, BUFFER.bias), bias, plan.biasCopies);
   return block;
 }

@@ -9,7 +9,7 @@ import type { Geometry } from "../convolution/geometry.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
 import { planFor } from "../kernels/choose.ts";
 import { type Form, type Plan, planBytes } from "../kernels/plan.ts";
-import { type Piece, piecesOf } from "./pieces.ts";
+import { type Piece, piecesOf, wholePiece } from "./pieces.ts";
 
 /** A piece and how it is computed. */
 export type PlannedPiece = Piece<Plan>;
@@ -63,9 +63,14 @@ function cut(
   const planner = {
     planOf: (part: Geometry) => planFor({ geometry: part, ...form, algorithm, target }),
     bytesOf: (plan: Plan) => planBytes(plan, 1),
+    isWeighted: form.pass !== "unfold",
   };
+  const usable = Math.floor(capacity * USABLE_SHARE);
+  if (form.pass !== "forward" && form.pass !== "unfold") {
+    return [wholePiece(geometry, planner, usable)];
+  }
   try {
-    return piecesOf(geometry, planner, Math.floor(capacity * USABLE_SHARE));
+    return piecesOf(geometry, planner, usable);
   } catch (error) {
     if (algorithm !== "auto" || !(error instanceof RangeError)) throw error;
     return cut(runtime, geometry, form, "direct");
@@ -74,6 +79,6 @@ function cut(
 
 /** All that besides the geometry decides on the pieces and their plans. */
 function keyOf({ target, capacity }: Runtime, form: Form): string {
-  const { hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
-  return `${target.name} ${capacity} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
+  const { pass, hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
+  return `${target.name} ${capacity} ${pass} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
 }

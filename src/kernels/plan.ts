@@ -14,7 +14,16 @@ import { indicesOf } from "../base/indices.ts";
 import { product } from "../base/numbers.ts";
 
 /** The kernel families. */
-export type Family = "direct" | "pointwise" | "matrix-vector" | "depthwise" | "winograd";
+export type Family =
+  | "direct"
+  | "pointwise"
+  | "matrix-vector"
+  | "depthwise"
+  | "winograd"
+  | "weight-gradient"
+  | "activation-gradient"
+  | "padding-gradient"
+  | "unfold";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [
@@ -25,6 +34,7 @@ const BUFFER_NAMES = [
   "padded",
   "packedWeight",
   "scratch",
+  "partialSums",
   "add",
 ] as const;
 
@@ -53,8 +63,22 @@ export interface Plan extends Work {
 /** What a planner makes. */
 export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
+/**
+ * What is computed: a convolution; one that is the gradient of weights or biases, whose arrays lie otherwise; the
+ * gradient in front of its activation, or of what its padding is made of; or what the taps of one channel see, each for
+ * an output channel, and with a transposed geometry back to that channel.
+ */
+export type Pass =
+  | "forward"
+  | "weight gradient"
+  | "bias gradient"
+  | "activation gradient"
+  | "padding gradient"
+  | "unfold";
+
 /** What a convolution is besides its sizes. */
 export interface Form {
+  readonly pass: Pass;
   readonly hasBias: boolean;
   readonly epilogue: Epilogue;
   readonly algorithm: Algorithm;
@@ -86,20 +110,24 @@ export function planBytes({ buffers }: Pick<Plan, "buffers">, threads: number): 
   return buffers.reduce((sum, buffer) => sum + bufferBytes(buffer, threads), 0);
 }
 
+/** Elements of what a plan makes on its way. */
+export type Intermediates = Readonly<
+  Partial<Record<"padded" | "packedWeight" | "partialSums", number>>
+>;
+
 /**
  * The buffers of a plan. Each is larger than its contents by one vector,
  * which the last vector load of a row or of a kernel's weights may reach into.
  *
  * @param request What is planned.
- * @param paddedElements Elements of the packed input, 0 if the input is used where it lies.
- * @param packedElements Elements of the packed weights, 0 if they are used as they are.
+ * @param elements Of the packed input and weights, 0 or nothing if they are used where they lie; of sums that are taken
+ * in parts.
  * @param scratchBytes Scratch memory of one tile.
  */
 export function planBuffers(
   { geometry: g, hasBias, epilogue, target }: Problem,
-  paddedElements: number,
-  packedElements: number,
-  scratchBytes: number,
+  { padded = 0, packedWeight = 0, partialSums = 0 }: Intermediates,
+  scratchBytes = 0,
 ): BufferSpec[] {
   const slack = target.lanes;
   const bytesOf = (elements: number) => elements === 0 ? 0 : (elements + slack) * FLOAT_BYTES;
@@ -109,10 +137,11 @@ export function planBuffers(
     weight: bytesOf(g.outChannels * g.inChannels / g.groups * product(g.kernel)),
     bias: bytesOf(hasBias ? g.outChannels : 0),
     output: bytesOf(outputs),
-    padded: bytesOf(paddedElements),
-    packedWeight: bytesOf(packedElements),
+    padded: bytesOf(padded),
+    packedWeight: bytesOf(packedWeight),
     scratch: scratchBytes,
     add: bytesOf(epilogue.add ? outputs : 0),
+    partialSums: bytesOf(partialSums),
   };
   return BUFFER_NAMES.map((name) => ({
     name,

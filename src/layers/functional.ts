@@ -181,10 +181,10 @@ function prepare<Buffer extends ArrayBufferLike>(
   const call = resolveCall(convolution.settings, input.shape, options.outputSize, expected);
   const operands = {
     input: input.values,
-    weight: weight.values.elements,
+    weight: weight.values,
     bias: bias?.values.elements ?? null,
     frozenKey: null,
-    weightKey: weight.values.elements,
+    weightKey: weight.values,
   };
   return workOf(convolution, call, operands, options);
 }

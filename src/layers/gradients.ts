@@ -5,14 +5,14 @@
  */
 
 import { checkInteger, describeShape } from "../base/checks.ts";
+import { product } from "../base/numbers.ts";
 import { defaultEngine, type Engine, runtimeOf } from "../engine/engine.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
+  biasGradientPasses,
   inputGradientPass,
-  type Pass,
-  sumOverOutputs,
   weightGradientPasses,
 } from "../execution/gradients.ts";
+import { type Pass, runPass, runPassSync } from "../execution/passes.ts";
 import { checkShape, sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { Values } from "../tensor/values.ts";
@@ -262,7 +262,12 @@ export function convBiasGrad(gradOutput: AnyTensor, rank: 1 | 2 | 3): Tensor {
     );
   }
   const [batch = 1, channels = 0, ...sizes] = batched ? shape : [1, ...shape];
-  return new Tensor(sumOverOutputs(values.elements, batch, channels, sizes), [channels]);
+  const engine = defaultEngine();
+  const sizesOf = { rank, batch, outChannels: channels, output: [1, 1, product(sizes)] } as const;
+  const passes = batch === 0
+    ? []
+    : biasGradientPasses(sizesOf, values, runtimeOf(engine).memoryBytes);
+  return computeSync({ engine, passes, shape: [channels] });
 }
 
 /** A gradient that is to be computed. */
@@ -274,17 +279,11 @@ interface GradientWork {
 }
 
 async function compute({ engine, passes, shape }: GradientWork): Promise<Tensor> {
-  const outputs = passes.map(async ({ geometry, operands, finish }) =>
-    finish(await convolve(engine, geometry, operands))
-  );
-  return sumOf(await Promise.all(outputs), shape);
+  return sumOf(await Promise.all(passes.map((pass) => runPass(engine, pass))), shape);
 }
 
 function computeSync({ engine, passes, shape }: GradientWork): Tensor {
-  const outputs = passes.map(({ geometry, operands, finish }) =>
-    finish(convolveSync(engine, geometry, operands))
-  );
-  return sumOf(outputs, shape);
+  return sumOf(passes.map((pass) => runPassSync(engine, pass)), shape);
 }
 
 function sumOf([first, ...others]: readonly Values[], shape: readonly number[]): Tensor {
@@ -306,12 +305,11 @@ function inputWork(
   const { shape: weightShape, values } = checkTensor(kind.name, "weight", weight);
   const shape = checkShape(kind.name, inputShape);
   const { convolution, call, gradient } = resolve(kind, shape, weightShape, gradOutput, options);
-  const weights = { weight: values.elements, frozenKey: null, weightKey: values.elements };
-  return {
-    engine: convolution.engine ?? defaultEngine(),
-    passes: [inputGradientPass(call.geometry, gradient, weights, convolution.algorithm)],
-    shape,
-  };
+  const weights = { weight: values, frozenKey: null, weightKey: values };
+  const { engine = defaultEngine(), algorithm } = convolution;
+  const { memoryBytes } = runtimeOf(engine);
+  const pass = inputGradientPass(call.geometry, gradient, weights, algorithm, memoryBytes);
+  return { engine, passes: [pass], shape };
 }
 
 function weightWork(
@@ -324,11 +322,11 @@ function weightWork(
   const { shape: inputShape, values } = checkTensor(kind.name, "input", input);
   const shape = checkShape(kind.name, weightShape);
   const { convolution, call, gradient } = resolve(kind, inputShape, shape, gradOutput, options);
-  const { algorithm, engine = defaultEngine() } = convolution;
+  const { engine = defaultEngine() } = convolution;
   const { memoryBytes } = runtimeOf(engine);
   const passes = call.geometry.batch === 0
     ? []
-    : weightGradientPasses(call.geometry, values, gradient, algorithm, {}, memoryBytes);
+    : weightGradientPasses(call.geometry, values, gradient, memoryBytes);
   return { engine, passes, shape };
 }
 

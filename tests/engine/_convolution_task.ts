@@ -38,6 +38,7 @@ export function* convolution(
 ): Task<Float32Array> {
   const plan = planFor({
     geometry,
+    pass: "forward",
     hasBias: operands.bias !== null,
     epilogue: NO_EPILOGUE,
     algorithm: "direct",

@@ -188,6 +188,7 @@ function widths(count: number): number[] {
 Deno.test("planFor() forgets the plan that was longest not asked for, and makes an equal one again", () => {
   const request = (width: number) => ({
     geometry: geometryOf(caseOf({ spatial: [width] })),
+    pass: "forward" as const,
     hasBias: true,
     epilogue: NO_EPILOGUE,
     algorithm: "direct" as const,

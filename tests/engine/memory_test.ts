@@ -13,12 +13,11 @@ import { CodeCache } from "../../src/engine/code_cache.ts";
 import { Dispatcher, type PhaseRun, type StepsRun } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { type Block, Heap } from "../../src/engine/heap.ts";
-import { Pool } from "../../src/engine/pool.ts";
 import { Runtime, type Task } from "../../src/engine/runtime.ts";
-import { CONTROL } from "../../src/engine/shared_memory.ts";
 import type { EarlyCopy } from "../../src/engine/transfer.ts";
 import { runProgram } from "../_program.ts";
 import { fillingPhase, TILE_ELEMENTS, UNITS } from "./_filling_phase.ts";
+import { assertEmpty, lostThread, withoutWorkers } from "./_lost_thread.ts";
 import { sameBits } from "./_same.ts";
 
 /** What a call is made with, made anew for each. */
@@ -235,13 +234,6 @@ function isExpected(error: unknown): boolean {
     error instanceof RangeError && error.message.includes("bytes of shared memory are needed");
 }
 
-/** Sees to it that nobody holds a block: what is kept for later calls leaves. */
-function assertEmpty(engine: Engine, where: string): void {
-  const { shared, capacity } = runtimeOf(engine);
-  runtimeOf(engine).makeRoom(capacity);
-  assertEquals(shared.heap.freeBytes, shared.heap.bytes, where);
-}
-
 /** Has a call go wrong in every place where it can, each time followed by one that must be right. */
 async function failEverywhere(
   engine: Engine,
@@ -311,18 +303,6 @@ for (const options of ENGINES) {
       assert(failed > 0 || faultName === "an output that cannot be copied" && !isCopiedEarly);
     });
   }
-}
-
-/** Until it is disposed of, no worker starts, though each is counted on: none is there to trap. */
-function withoutWorkers(): Disposable {
-  const { startNext, startDeserved } = Pool.prototype;
-  Pool.prototype.startNext = () => {};
-  Pool.prototype.startDeserved = () => false;
-  return {
-    [Symbol.dispose]() {
-      Object.assign(Pool.prototype, { startNext, startDeserved });
-    },
-  };
 }
 
 for (const options of ENGINES.filter(({ backend }) => backend === "wasm")) {
@@ -472,33 +452,6 @@ for (const options of ENGINES) {
       }
     });
   }
-}
-
-/** A thread that is lost. */
-interface Loss extends Disposable {
-  /** How many phases were shared in the memory that it was lost in. */
-  readonly shared: () => number;
-}
-
-/** Has a thread claim a unit of the first phase that is shared, and never come back. */
-function lostThread(engine: Engine): Loss {
-  const { begin } = Dispatcher.prototype;
-  const { control } = runtimeOf(engine).shared;
-  let shared = 0;
-  Dispatcher.prototype.begin = function (run, workers) {
-    const before = Atomics.load(control, CONTROL.generation);
-    if ("phase" in run) Object.assign(run.phase, { cost: 1e6 });
-    const step = begin.call(this, run, workers);
-    const isShared = Atomics.load(control, CONTROL.generation) !== before;
-    if (isShared && shared++ === 0) Atomics.add(control, CONTROL.claim, 1);
-    return step;
-  };
-  return {
-    shared: () => shared,
-    [Symbol.dispose]() {
-      Dispatcher.prototype.begin = begin;
-    },
-  };
 }
 
 /** The buffers of all arrays that programs can reach, until it is disposed of. */

@@ -32,7 +32,12 @@ const GEOMETRY = geometryOf({
 Deno.test("plannedPieces() tells algorithms apart where the sizes are the same object", () => {
   using engine = new Engine({ threads: 1 });
   const families = (["direct", "winograd", "direct"] as const).map((algorithm) =>
-    planOf(runtimeOf(engine), GEOMETRY, { hasBias: true, epilogue: NO_EPILOGUE, algorithm }).family
+    planOf(runtimeOf(engine), GEOMETRY, {
+      pass: "forward",
+      hasBias: true,
+      epilogue: NO_EPILOGUE,
+      algorithm,
+    }).family
   );
   assertEquals(families, ["direct", "winograd", "direct"]);
 });
@@ -47,7 +52,12 @@ Deno.test("plannedPieces() tells forms and targets apart where the sizes are the
     { ...leaky, negativeSlope: 0.2 },
   ] as const;
   const forms = [true, false].flatMap((hasBias) =>
-    epilogues.map((epilogue) => ({ hasBias, epilogue, algorithm: "direct" as const }))
+    epilogues.map((epilogue) => ({
+      pass: "forward" as const,
+      hasBias,
+      epilogue,
+      algorithm: "direct" as const,
+    }))
   );
   using wasm = new Engine({ threads: 1, backend: "wasm" });
   using auto = new Engine({ threads: 1 });
@@ -62,7 +72,12 @@ Deno.test("plannedPieces() tells forms and targets apart where the sizes are the
 });
 
 Deno.test("plannedPieces() knows pieces again, and knownPiece() only what is one piece", () => {
-  const form = { hasBias: true, epilogue: NO_EPILOGUE, algorithm: "direct" } as const;
+  const form = {
+    pass: "forward",
+    hasBias: true,
+    epilogue: NO_EPILOGUE,
+    algorithm: "direct",
+  } as const;
   using engine = new Engine({ threads: 1, backend: "wasm", memory: 2 ** 20 });
   const runtime = runtimeOf(engine);
   for (const batch of [1, 30]) {

@@ -176,7 +176,7 @@ export const CHOSEN_CASES: Readonly<Record<string, LayerCase>> = {
 /** The plan that is thought best without Winograd's algorithm, one as a product of matrices, and with it. */
 export function plansOf(layerCase: LayerCase, target: Target, epilogue: Epilogue): Plan[] {
   const geometry = geometryOf(layerCase);
-  const form = { geometry, hasBias: layerCase.bias, epilogue, target };
+  const form = { pass: "forward", geometry, hasBias: layerCase.bias, epilogue, target } as const;
   return [
     planFor({ ...form, algorithm: "direct" }),
     ...matrixPlans({ ...form, algorithm: "direct" }),

@@ -14,7 +14,12 @@ export function problemOf(
   form: Partial<Form> = {},
 ): Problem {
   const geometry = geometryOf(layerCase);
-  const usual = { hasBias: layerCase.bias, epilogue: NO_EPILOGUE, algorithm: "auto" } as const;
+  const usual = {
+    pass: "forward",
+    hasBias: layerCase.bias,
+    epilogue: NO_EPILOGUE,
+    algorithm: "auto",
+  } as const;
   return { geometry, target, ...usual, ...form };
 }
 

@@ -23,7 +23,7 @@ function casesOf(sizes: Readonly<Record<string, LayerCase>>): Case[] {
 
 const CASES = casesOf(EXTREME_SIZES);
 
-const FORM = { hasBias: true, epilogue: NO_EPILOGUE, algorithm: "auto" } as const;
+const FORM = { pass: "forward", hasBias: true, epilogue: NO_EPILOGUE, algorithm: "auto" } as const;
 
 /**
  * A tenth of a second is the aim. The rest is for machines that are slow or shared: what these tests are to

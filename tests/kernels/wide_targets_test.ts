@@ -17,7 +17,14 @@ const TARGETS: readonly Target[] = [AVX2_TARGET, AVX512_TARGET];
 /** The plan without Winograd's algorithm. */
 function directPlan(layerCase: LayerCase, target: Target, epilogue = NO_EPILOGUE): Plan {
   const geometry = geometryOf(layerCase);
-  return planFor({ geometry, hasBias: layerCase.bias, epilogue, algorithm: "direct", target });
+  return planFor({
+    pass: "forward",
+    geometry,
+    hasBias: layerCase.bias,
+    epilogue,
+    algorithm: "direct",
+    target,
+  });
 }
 
 /** Which programs a plan's convolution runs: with pixels or with channels in the lanes. */

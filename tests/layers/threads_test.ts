@@ -1,8 +1,14 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import * as fc from "fast-check";
 import { multiplyAdds } from "../../src/convolution/geometry.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { convSync, convTransposeSync } from "../../src/layers/functional.ts";
+import {
+  convInputGradSync,
+  convTransposeInputGradSync,
+  convTransposeWeightGradSync,
+  convWeightGradSync,
+} from "../../src/layers/gradients.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { geometryOf, inputShapeOf, type LayerCase, layerCases, operandsOf } from "../_arbitrary.ts";
 import { draws } from "../_depth.ts";
@@ -44,8 +50,8 @@ const largeCases = fc.record({
   return work > 0 && work <= MOST_MULTIPLY_ADDS;
 });
 
-/** What an engine makes of a layer, or how it refuses it. */
-function outcome(layerCase: LayerCase, engine: Engine): Float32Array | RangeError {
+/** The tensors of a layer and its options. */
+function tensorsOf(layerCase: LayerCase) {
   const { input, weight, bias } = operandsOf(layerCase);
   const { transposed, inChannels, outChannels, options, kernelSize, rank } = layerCase;
   const kernel = Array.isArray(kernelSize) ? kernelSize : Array(rank).fill(kernelSize);
@@ -53,44 +59,82 @@ function outcome(layerCase: LayerCase, engine: Engine): Float32Array | RangeErro
   const shape = transposed
     ? [inChannels, outChannels / groups, ...kernel]
     : [outChannels, inChannels / groups, ...kernel];
-  const compute = transposed ? convTransposeSync : convSync;
+  return {
+    input: new Tensor(input, inputShapeOf(layerCase)),
+    weight: new Tensor(weight, shape),
+    bias: bias && new Tensor(bias, [outChannels]),
+  };
+}
+
+type Outcome = readonly Float32Array[] | RangeError;
+
+/** What an engine makes of a layer, or how it refuses it. */
+function outcome(compute: () => readonly Tensor[]): Outcome {
   try {
-    return compute(
-      new Tensor(input, inputShapeOf(layerCase)),
-      new Tensor(weight, shape),
-      bias && new Tensor(bias, [outChannels]),
-      { ...options, engine },
-    ).data;
+    return compute().map(({ data }) => data);
   } catch (error) {
     if (error instanceof RangeError) return error;
     throw error;
   }
 }
 
+function output({ transposed, options, ...layerCase }: LayerCase, engine: Engine): Outcome {
+  const { input, weight, bias } = tensorsOf({ transposed, options, ...layerCase });
+  const compute = transposed ? convTransposeSync : convSync;
+  return outcome(() => [compute(input, weight, bias, { ...options, engine })]);
+}
+
+/** The gradients of input and weight, where that of the output is random. */
+function gradients(layerCase: LayerCase, engine: Engine): Outcome {
+  const { transposed, rank, batch, outChannels, options, seed } = layerCase;
+  const { input, weight } = tensorsOf(layerCase);
+  const sizes = geometryOf(layerCase).output.slice(3 - rank);
+  const shape = batch === null ? [outChannels, ...sizes] : [batch, outChannels, ...sizes];
+  const gradient = Tensor.randn(shape, { seed });
+  const [ofInput, ofWeight] = transposed
+    ? [convTransposeInputGradSync, convTransposeWeightGradSync]
+    : [convInputGradSync, convWeightGradSync];
+  const { outputPadding: _, ...others } = { outputPadding: 0, ...options };
+  const all = { ...others, engine };
+  return outcome(() => [
+    ofInput(input.shape, weight, gradient, all),
+    ofWeight(input, weight.shape, gradient, all),
+  ]);
+}
+
+function sameOutcomes(first: Outcome, other: Outcome): boolean {
+  if (first instanceof RangeError || other instanceof RangeError) {
+    return first instanceof RangeError && other instanceof RangeError &&
+      first.message === other.message;
+  }
+  return first.every((values, i) => sameBits(values, other[i] ?? new Float32Array()));
+}
+
 for (const backend of ["wasm", "auto"] as const) {
-  Deno.test(`The number of threads changes no bit, whatever the memory, ${backend}`, async () => {
-    using engines = new DisposableStack();
-    const all = await Promise.all(MEMORIES.map(async (memory) => {
-      const made = THREADS.map((threads) => engines.use(new Engine({ threads, memory, backend })));
-      // The first workers are enough for parts to be computed by others.
-      await Promise.all(made.slice(0, 3).map(({ ready }) => ready));
-      return made;
-    }));
-    let computed = 0;
-    fc.assert(
-      fc.property(largeCases, fc.nat(MEMORIES.length - 1), (layerCase, memory) => {
-        const [first, ...others] = (all[memory] ?? []).map((engine) => outcome(layerCase, engine));
-        if (first instanceof Float32Array) computed++;
-        for (const other of others) {
-          if (first instanceof Float32Array && other instanceof Float32Array) {
-            assert(sameBits(first, other));
-          } else assertEquals(other, first);
-        }
-      }),
-      { seed: 9, numRuns: draws(LAYERS) },
-    );
-    assert(computed > draws(LAYERS) * 0.8, `only ${computed} were computed`);
-  });
+  for (const [what, compute] of Object.entries({ output, gradients })) {
+    Deno.test(`The number of threads changes no bit of ${what}, whatever the memory, ${backend}`, async () => {
+      using engines = new DisposableStack();
+      const all = await Promise.all(MEMORIES.map(async (memory) => {
+        const made = THREADS.map((threads) =>
+          engines.use(new Engine({ threads, memory, backend }))
+        );
+        // The first workers are enough for parts to be computed by others.
+        await Promise.all(made.slice(0, 3).map(({ ready }) => ready));
+        return made;
+      }));
+      let computed = 0;
+      fc.assert(
+        fc.property(largeCases, fc.nat(MEMORIES.length - 1), (layerCase, memory) => {
+          const outcomes = (all[memory] ?? []).map((engine) => compute(layerCase, engine));
+          const [first = [], ...others] = outcomes;
+          if (!(first instanceof RangeError)) computed++;
+          assert(others.every((other) => sameOutcomes(first, other)));
+        }),
+        { seed: 9, numRuns: draws(LAYERS) },
+      );
+      assert(computed > draws(LAYERS) * 0.8, `only ${computed} were computed`);
+    });
+  }
 }
 
 Deno.test("Layers that once gave other bits with more threads give the same", () => {

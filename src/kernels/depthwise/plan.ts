@@ -98,7 +98,7 @@ export function planDepthwise(request: Problem): PlanBody {
   return {
     family: "depthwise",
     inputLayout: PLAIN_LAYOUT,
-    buffers: planBuffers(request, 0, 0, 0),
+    buffers: planBuffers(request, {}),
     preparation: [],
     phases: [phase.build()],
   };

@@ -16,8 +16,16 @@ import type { Phase } from "../../engine/work.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { rowKernel } from "./kernels.ts";
 import { chooseLanes, type LaneUse, type LaneWork } from "./lanes.ts";
-import type { PadAxes, PaddedLayout } from "../packing/padded.ts";
-import type { PadAxis } from "../../convolution/padding.ts";
+import type { PaddedLayout } from "../packing/padded.ts";
+import {
+  type ColumnOrder,
+  countResidues,
+  MOST_RESIDUES,
+  packedAxes,
+  packedView,
+  plainView,
+  tapOffsets,
+} from "../packing/view.ts";
 import {
   competesForCache,
   isScattered,
@@ -25,11 +33,11 @@ import {
   padInput,
   PLAIN_LAYOUT,
 } from "../packing/input.ts";
-import { greatestCommonDivisor, product, range } from "../../base/numbers.ts";
+import { product, range } from "../../base/numbers.ts";
 import { addPanelPacking, panelElements, type WeightLayout } from "./panels.ts";
 import { BUFFER, type PlanBody, planBuffers, type Problem } from "../plan.ts";
 import { type TapRun, tapRuns } from "./regions.ts";
-import { listTerms, repeated, shiftedTerms, type Terms } from "../common/terms.ts";
+import { listTerms, repeated } from "../common/terms.ts";
 import type { RowShape } from "../rows/shape.ts";
 import { addTiles, type TileSpace } from "../rows/tiles.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
@@ -39,7 +47,8 @@ export function planConvolution(request: Problem): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
   const lanes = lanesOf(g, target);
   const layout = packedLayout(g, lanes);
-  const view = layout === null ? plainView(g, lanes) : packedView(g, layout, lanes);
+  const columns = columnsFor(lanes);
+  const view = layout === null ? plainView(g, columns) : packedView(g, layout, columns);
   const [outDepth, outHeight, outWidth] = g.output;
   const row = outWidth * FLOAT_BYTES;
   const shape: RowShape = {
@@ -90,7 +99,11 @@ export function planConvolution(request: Problem): PlanBody {
   return {
     family: "direct",
     inputLayout: layout?.name ?? PLAIN_LAYOUT,
-    buffers: planBuffers(request, paddedElements, packedElements, scratchBytes),
+    buffers: planBuffers(
+      request,
+      { padded: paddedElements, packedWeight: packedElements },
+      scratchBytes,
+    ),
     preparation: packedElements > 0 ? [preparation.build()] : [],
     phases,
   };
@@ -172,145 +185,15 @@ function tapsOf({ first, last }: TapRun): number[] {
   return range(last - first + 1).map((i) => first + i);
 }
 
-/** How the kernels see the input: everything in bytes. */
-interface InputView {
-  readonly itemPitch: number;
-  readonly channelPitch: number;
-  /** From the window of one output to the next. */
-  readonly depthStep: number;
-  readonly rowStep: number;
-  readonly pixelStep: number;
-  /** From one tap to the next. */
-  readonly depthTap: number;
-  readonly rowTap: number;
-  /** Where each tap of a row finds its pixels. */
-  readonly columnTaps: Terms;
+/** How the columns of the input lie for a use of the lanes. */
+function columnsFor(lanes: LaneUse): ColumnOrder {
+  // Elements are broadcast from wherever they lie: a column stride needs no packing.
+  return lanes === "channels" ? "in order" : "by residue";
 }
 
 /** The layout of the packed input; `null` where the kernels read it as it lies. */
 function packedLayout(g: Geometry, lanes: LaneUse): PaddedLayout | null {
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  // Elements are broadcast from wherever they lie: a column stride needs no packing.
   const suits = lanes === "channels" ? !isScattered(g) : g.stride[2] === 1 && !competesForCache(g);
-  return padded || !suits ? layoutOf(packedAxes(g, lanes), g) : null;
-}
-
-/** The input where it lies. */
-function plainView(g: Geometry, lanes: LaneUse): InputView {
-  const [inDepth, inHeight, inWidth] = g.input;
-  const row = inWidth * FLOAT_BYTES;
-  const plane = inHeight * row;
-  const [dilationD, dilationH, dilationW] = g.dilation;
-  return {
-    itemPitch: g.inChannels * inDepth * plane,
-    channelPitch: inDepth * plane,
-    depthStep: g.stride[0] * plane,
-    rowStep: g.stride[1] * row,
-    pixelStep: lanes === "channels" ? g.stride[2] * FLOAT_BYTES : FLOAT_BYTES,
-    depthTap: dilationD * plane,
-    rowTap: dilationH * row,
-    columnTaps: repeated(g.kernel[2], dilationW * FLOAT_BYTES, [0]),
-  };
-}
-
-function packedAxes(g: Geometry, lanes: LaneUse): PadAxes {
-  const isPlain = lanes === "channels" || countResidues(g) > MOST_RESIDUES;
-  const columns = isPlain ? [plainAxis(g, 2)] : columnAxes(g);
-  return { depth: plainAxis(g, 0), height: plainAxis(g, 1), columns };
-}
-
-/** Packed positions of an axis: all, or every `stride`-th for a single tap. */
-function plainAxis(g: Geometry, axis: 0 | 1 | 2): PadAxis {
-  const step = packedStep(g, axis);
-  const last = (g.output[axis] - 1) * g.stride[axis] + (g.kernel[axis] - 1) * g.dilation[axis];
-  return { count: last / step + 1, step, first: -g.padBegin[axis] };
-}
-
-/** With a single tap only every `stride`-th position is ever seen, so only those are packed. */
-function packedStep(g: Geometry, axis: 0 | 1 | 2): number {
-  return g.kernel[axis] === 1 ? g.stride[axis] : 1;
-}
-
-/** The column of a tap: which residue of the stride, and how many packed columns in. */
-function columnOf(g: Geometry, tap: number): { residue: number; column: number } {
-  const position = tap * g.dilation[2];
-  const stride = g.stride[2];
-  return { residue: position % stride, column: Math.floor(position / stride) };
-}
-
-/** More residues than this are not sorted: elements are broadcast from where they lie. */
-const MOST_RESIDUES = 512;
-
-/** Taps after which the residues of the column stride come again. */
-function residuePeriod({ stride, dilation }: Geometry): number {
-  return stride[2] / greatestCommonDivisor(stride[2], dilation[2]);
-}
-
-/** How many residues of the column stride some tap falls on. */
-function countResidues(g: Geometry): number {
-  return Math.min(g.kernel[2], residuePeriod(g));
-}
-
-/** The residues of the column stride that some tap falls on, each with its last tap's column. */
-function residues(g: Geometry): Map<number, number> {
-  const period = residuePeriod(g);
-  const lastColumns = new Map<number, number>();
-  for (const tap of range(countResidues(g))) {
-    const last = tap + Math.floor((g.kernel[2] - 1 - tap) / period) * period;
-    lastColumns.set(columnOf(g, tap).residue, columnOf(g, last).column);
-  }
-  return lastColumns;
-}
-
-function columnAxes(g: Geometry): PadAxis[] {
-  return [...residues(g)].map(([residue, lastColumn]) => ({
-    count: g.output[2] + lastColumn,
-    step: g.stride[2],
-    first: residue - g.padBegin[2],
-  }));
-}
-
-function packedView(g: Geometry, layout: PaddedLayout, lanes: LaneUse): InputView {
-  const plane = layout.planePitch * FLOAT_BYTES;
-  const row = layout.rowPitch * FLOAT_BYTES;
-  const view = {
-    itemPitch: layout.itemPitch * FLOAT_BYTES,
-    channelPitch: layout.channelPitch * FLOAT_BYTES,
-    depthStep: g.stride[0] / packedStep(g, 0) * plane,
-    rowStep: g.stride[1] / packedStep(g, 1) * row,
-    depthTap: g.dilation[0] * plane,
-    rowTap: g.dilation[1] * row,
-  };
-  if (lanes === "channels") {
-    return {
-      ...view,
-      pixelStep: g.stride[2] / packedStep(g, 2) * FLOAT_BYTES,
-      columnTaps: repeated(g.kernel[2], g.dilation[2] * FLOAT_BYTES, [0]),
-    };
-  }
-  return { ...view, pixelStep: FLOAT_BYTES, columnTaps: residueTaps(g, layout) };
-}
-
-/** Where each tap of a row finds its pixels, when residues of the column stride lie side by side. */
-function residueTaps(g: Geometry, layout: PaddedLayout): Terms {
-  const starts = new Map<number, number>();
-  let start = 0;
-  [...residues(g).keys()].forEach((residue, index) => {
-    starts.set(residue, start);
-    start += layout.columns[index]?.count ?? 0;
-  });
-  const first = range(countResidues(g)).map((tap) => {
-    const { residue, column } = columnOf(g, tap);
-    return ((starts.get(residue) ?? 0) + column) * FLOAT_BYTES;
-  });
-  const step = first.length * g.dilation[2] / g.stride[2] * FLOAT_BYTES;
-  const turns = Math.floor(g.kernel[2] / first.length);
-  const rest = first.slice(0, g.kernel[2] % first.length);
-  return [...repeated(turns, step, first), ...shiftedTerms(rest, turns * step)];
-}
-
-/** Input offset of every tap, in the order of the weights: depth, height, width. */
-function tapOffsets(g: Geometry, view: InputView): Terms {
-  const [depth, height] = g.kernel;
-  return repeated(depth, view.depthTap, repeated(height, view.rowTap, view.columnTaps));
+  return padded || !suits ? layoutOf(packedAxes(g, columnsFor(lanes)), g) : null;
 }

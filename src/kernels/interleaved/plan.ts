@@ -50,7 +50,7 @@ export function planInterleaved(request: Problem): PlanBody {
   return {
     family: isProduct ? "pointwise" : "direct",
     inputLayout: packed ? layout.name : PLAIN_LAYOUT,
-    buffers: planBuffers(request, paddedElements, packedElements, 0),
+    buffers: planBuffers(request, { padded: paddedElements, packedWeight: packedElements }),
     preparation: weights.asTheyAre ? [] : [packTaps(g, weights, target.lanes)],
     phases: packed ? [padInput(request, layout), tiles.build()] : [tiles.build()],
   };

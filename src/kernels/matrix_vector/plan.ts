@@ -48,8 +48,10 @@ export function planMatrixVector(request: Problem): PlanBody {
   });
   const buffers = planBuffers(
     request,
-    gathered ? g.batch * g.groups * terms : 0,
-    packed ? g.outChannels * terms : 0,
+    {
+      padded: gathered ? g.batch * g.groups * terms : 0,
+      packedWeight: packed ? g.outChannels * terms : 0,
+    },
     kernel.scratchBytes(block),
   );
   // Nothing is read behind weights that are used as they lie, which may be all that there is of their memory.

@@ -29,7 +29,7 @@ import type { Target } from "../../codegen/target.ts";
 import { range } from "../../base/numbers.ts";
 import { evenParts, usableRegisters } from "../common/register_tile.ts";
 import { writeOutput } from "../common/store.ts";
-import { sumLanes } from "./lane_sums.ts";
+import { sumLanes } from "../common/lane_sums.ts";
 import {
   ADD,
   BIAS,

@@ -76,7 +76,11 @@ export function planTransposed(request: Problem): PlanBody {
   return {
     family: "direct",
     inputLayout: packed ? layout.name : PLAIN_LAYOUT,
-    buffers: planBuffers(request, paddedElements, packedElements, scratchBytes),
+    buffers: planBuffers(
+      request,
+      { padded: paddedElements, packedWeight: packedElements },
+      scratchBytes,
+    ),
     preparation: packedElements > 0 ? [pack.build()] : [],
     phases,
   };

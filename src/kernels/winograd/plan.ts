@@ -41,8 +41,10 @@ export function planWinograd(problem: Problem, choices: readonly WinogradChoice[
     inputLayout: "as it lies",
     buffers: planBuffers(
       problem,
-      (last?.layout.end ?? 0) / FLOAT_BYTES,
-      (last?.layout.weightEnd ?? 0) / FLOAT_BYTES,
+      {
+        padded: (last?.layout.end ?? 0) / FLOAT_BYTES,
+        packedWeight: (last?.layout.weightEnd ?? 0) / FLOAT_BYTES,
+      },
       last?.scratch.bytes ?? 0,
     ),
     preparation: [preparation.build()],

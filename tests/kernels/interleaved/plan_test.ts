@@ -368,6 +368,7 @@ for (const target of TARGETS) {
       const start = performance.now();
       const plan = planFor({
         geometry,
+        pass: "forward",
         hasBias: true,
         epilogue: NO_EPILOGUE,
         algorithm: "auto",

@@ -24,7 +24,13 @@ function scratchOf({ buffers, phases }: PlanBody): { bytes: number; touched: num
 }
 
 for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
-  const form = { target, hasBias: true, epilogue: NO_EPILOGUE, algorithm: "direct" } as const;
+  const form = {
+    pass: "forward",
+    target,
+    hasBias: true,
+    epilogue: NO_EPILOGUE,
+    algorithm: "direct",
+  } as const;
   const { lanes, name } = target;
   // Sums over so many channels are kept in scratch memory; rows end in every number of vectors.
   const sizes = [9, 13, 40, 64, 65, 100, 130].flatMap((outChannels) =>

@@ -161,6 +161,7 @@ function planOfTiles(
   const { outChannels } = geometry;
   const request = {
     geometry,
+    pass: "forward",
     hasBias: false,
     epilogue: NO_EPILOGUE,
     algorithm: "winograd",

@@ -53,7 +53,7 @@ function requestOf(
   epilogue = NO_EPILOGUE,
   target = WASM_TARGET,
 ): Problem {
-  return { geometry, hasBias, epilogue, algorithm: "winograd", target };
+  return { pass: "forward", geometry, hasBias, epilogue, algorithm: "winograd", target };
 }
 
 /** How a block is cut, beside the transform. */
