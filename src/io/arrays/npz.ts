@@ -6,7 +6,7 @@ import type { UnpackOptions } from "../memory_budget.ts";
 import { MemoryBudget } from "../memory_budget.ts";
 import { quoted } from "../quoted.ts";
 import type { ZipEntry } from "../zip/directory.ts";
-import { readZip } from "../zip/directory.ts";
+import { isZip, readZip } from "../zip/directory.ts";
 import { unpack } from "../zip/unpack.ts";
 import { encodeZip } from "../zip/write.ts";
 import type { TensorDict } from "./dict.ts";
@@ -22,8 +22,8 @@ const SUFFIX = ".npy";
  * @param bytes The whole file.
  * @param options How much is unpacked at most.
  * @returns Its arrays by name, rounded to float32 where they are of another type. Those that were given to NumPy without a
- * name are called `arr_0`, `arr_1` and so on.
- * @throws {SyntaxError} If the bytes are not a whole ZIP archive of `.npy` files of real numbers, or unpack to too much.
+ * name are called `arr_0`, `arr_1` and so on. Other files in the archive are left out.
+ * @throws {SyntaxError} If the bytes are not a whole ZIP archive with `.npy` files of real numbers, or unpack to too much.
  *
  * @example
  * ```ts
@@ -39,9 +39,7 @@ export function decodeNpz(bytes: Uint8Array, options: UnpackOptions = {}): Tenso
   bytes = checkBytes("decodeNpz()", bytes);
   const budget = MemoryBudget.of("decodeNpz()", options, bytes.length);
   checkMagic(bytes);
-  return dictOf(
-    Array.from(readZip(bytes).values(), (entry) => decodeEntry(entry, budget)),
-  );
+  return dictOf(arraysOf(readZip(bytes)).map((entry) => decodeEntry(entry, budget)));
 }
 
 /**
@@ -123,8 +121,7 @@ export async function writeNpz(
 
 function checkMagic(bytes: Uint8Array): void {
   if (bytes.length === 0) throw new SyntaxError("it is empty; expected a .npz file");
-  // An empty archive begins with its end.
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return;
+  if (isZip(bytes)) return;
   const kind = kindOf(bytes);
   throw new SyntaxError(
     kind === undefined
@@ -133,13 +130,18 @@ function checkMagic(bytes: Uint8Array): void {
   );
 }
 
+/** The arrays among the files of an archive: as NumPy does it, others may stand beside them. */
+function arraysOf(entries: ReadonlyMap<string, ZipEntry>): readonly ZipEntry[] {
+  const arrays = [...entries.values()].filter(({ name }) => name.endsWith(SUFFIX));
+  const [other] = entries.keys();
+  if (other === undefined || arrays.length > 0) return arrays;
+  throw new SyntaxError(
+    `it is a ZIP archive with ${quoted(other)} in it, but without any ${SUFFIX} file; expected ` +
+      "arrays, as NumPy writes them",
+  );
+}
+
 function decodeEntry(entry: ZipEntry, budget: MemoryBudget): readonly [string, Tensor] {
-  if (!entry.name.endsWith(SUFFIX)) {
-    throw new SyntaxError(
-      `it is a ZIP archive with ${quoted(entry.name)} in it; expected ${SUFFIX} files only, as ` +
-        "NumPy writes them",
-    );
-  }
   const name = entry.name.slice(0, -SUFFIX.length);
   const bytes = unpack(entry, budget);
   try {

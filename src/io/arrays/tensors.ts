@@ -2,7 +2,7 @@ import type { UnpackOptions } from "../memory_budget.ts";
 import { decodeNamed, readBytes } from "../files.ts";
 import { checkBytes } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
-import { readZip } from "../zip/directory.ts";
+import { isZip, readZip } from "../zip/directory.ts";
 import type { TensorDict } from "./dict.ts";
 import { dictOf, UNNAMED } from "./dict.ts";
 import { decodeNpy, isNpyStart } from "./npy.ts";
@@ -38,7 +38,7 @@ export function decodeTensors(bytes: Uint8Array, options: UnpackOptions = {}): T
   bytes = checkBytes("decodeTensors()", bytes);
   if (isNpyStart(bytes)) return dictOf([[UNNAMED, decodeNpy(bytes)]]);
   if (isLegacy(bytes)) return decodeTorch(bytes, options);
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
+  if (isZip(bytes)) {
     return isTorchArchive(readZip(bytes)) ? decodeTorch(bytes, options) : decodeNpz(bytes, options);
   }
   if (isSafetensors(bytes)) return decodeSafetensors(bytes);

@@ -51,6 +51,12 @@ const EXTRA_64 = 1;
 
 const ENCRYPTED = 1;
 
+/** Whether a file begins as they do: with a file, or with the end where there is none. */
+export function isZip(bytes: Uint8Array): boolean {
+  const [p, k, ...rest] = bytes.subarray(0, 4);
+  return p === 0x50 && k === 0x4b && (rest.join() === "3,4" || rest.join() === "5,6");
+}
+
 /** An error of a file that is a ZIP archive, but not a right one. */
 export function damagedZip(reason: string): SyntaxError {
   return new SyntaxError(`it is a damaged ZIP archive (${reason})`);

@@ -32,7 +32,7 @@ Deno.test("decodeNpz() says what is wrong, and in which array", () => {
     [new Uint8Array(), "it is empty; expected a .npz file"],
     [text, "it is not a .npz file"],
     [npy, "it is a .npy file, not a .npz file"],
-    [makeZip([{ name: "a.txt", bytes: text }]), 'with "a.txt" in it; expected .npy files only'],
+    [makeZip([{ name: "a.txt", bytes: text }]), 'with "a.txt" in it, but without any .npy file'],
     [makeZip([{ name: "a.npy", bytes: text }]), 'its array "a" cannot be read: it is not a .npy'],
     [
       makeZip([{ name: "a.npy", bytes: npy.slice(0, -1) }]),
@@ -47,6 +47,16 @@ Deno.test("decodeNpz() says what is wrong, and in which array", () => {
   for (const [bytes, message] of cases) {
     assertThrows(() => decodeNpz(bytes), SyntaxError, message);
   }
+});
+
+Deno.test("decodeNpz() leaves out what is no array beside those that are", () => {
+  const files = [
+    { name: "settings.json", bytes: new TextEncoder().encode("{}") },
+    { name: "a.npy", bytes: encodeNpy(Tensor.from([1, 2])) },
+  ];
+  const read = decodeNpz(makeZip(files));
+  assertEquals(Object.keys(read), ["a"]);
+  assertEquals([...read["a"]?.data ?? []], [1, 2]);
 });
 
 Deno.test("decodeNpz() unpacks no more than it may, by itself 1 GiB", () => {

@@ -6,6 +6,7 @@ import { kindOf } from "../../file_kind.ts";
 import type { UnpackOptions } from "../../memory_budget.ts";
 import { MemoryBudget } from "../../memory_budget.ts";
 import { quoted } from "../../quoted.ts";
+import { isZip } from "../../zip/directory.ts";
 import type { TensorDict } from "../dict.ts";
 import { dictOf, UNNAMED } from "../dict.ts";
 import { readArray } from "../elements.ts";
@@ -77,7 +78,7 @@ export async function readTorch(path: string, options: UnpackOptions = {}): Prom
 /** Reads either form. */
 function readContents(bytes: Uint8Array, budget: MemoryBudget): TorchContents {
   if (bytes.length === 0) throw new SyntaxError("it is empty; expected a file of torch.save()");
-  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return readArchive(bytes, budget);
+  if (isZip(bytes)) return readArchive(bytes, budget);
   if (isLegacy(bytes)) return readLegacy(bytes);
   const kind = kindOf(bytes);
   throw new SyntaxError(
