@@ -141,15 +141,13 @@ const FAILURES: readonly Mistake[] = [
     "filter blur ./empty.png ./o.png",
     'Cannot read "./empty.png": it is empty; expected a PNG file',
   ],
-  ["filter blur ./jpeg.png ./o.png", "it is a JPEG picture, not a PNG file"],
+  ["filter blur ./gif.png ./o.png", "it is a GIF picture, not a PNG file"],
+  ["filter blur ./jpeg.png ./o.png", "it ends early: the JPEG picture has no end mark"],
   ["filter blur ./x.npy ./o.png", 'Cannot read "./x.npy": it is a .npy file, not a PNG file'],
   ["filter blur ./cut.png ./o.png", "it ends early"],
   ["filter blur ./a.png ./cut.png ./dir", 'Cannot read "./cut.png": it ends early'],
-  ["filter blur ./a.png ./jpeg.png ./dir", 'Cannot read "./jpeg.png": it is a JPEG picture'],
-  [
-    "filter blur ./jpeg.jpg ./dir",
-    'Cannot read "./jpeg.jpg": it is a JPEG picture, not a PNG file',
-  ],
+  ["filter blur ./a.png ./jpeg.png ./dir", 'Cannot read "./jpeg.png": it ends early: the JPEG'],
+  ["filter blur ./jpeg.jpg ./dir", 'Cannot read "./jpeg.jpg": it ends early: the JPEG picture'],
   [
     "filter blur ./\x1b[31m\r\nno.png ./o.png",
     'Cannot read "./ [31m no.png": there is no such file',
@@ -176,6 +174,7 @@ async function writeFiles(folder: TestFolder): Promise<void> {
   for (const name of ["jpeg.png", "jpeg.jpg"]) {
     Deno.writeFileSync(folder.file(name), Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16));
   }
+  Deno.writeTextFileSync(folder.file("gif.png"), "GIF89a");
   Deno.writeTextFileSync(folder.file("zip.npy"), "PK\x03\x04, and so on");
 }
 

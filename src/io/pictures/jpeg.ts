@@ -1,11 +1,16 @@
 import { checkBytes } from "../checks.ts";
-import { decodeNamed, readBytes } from "../files.ts";
+import type { PeekedFile } from "../files.ts";
+import { decodeNamed, peekFile, readBytes } from "../files.ts";
 import { channelsOf, colorsOf } from "./jpeg/colors.ts";
-import { upright } from "./jpeg/orient.ts";
+import type { Frame } from "./jpeg/frame.ts";
+import { BLOCK, blocksOf, checkFrame } from "./jpeg/frame.ts";
+import { isTurned, upright } from "./jpeg/orient.ts";
 import { readParts } from "./jpeg/parts.ts";
+import type { JpegStart } from "./jpeg/start.ts";
+import { readStart } from "./jpeg/start.ts";
 import { samplesOf } from "./jpeg/transform.ts";
 import { upsample } from "./jpeg/upsample.ts";
-import type { DecodedPicture, DecodedRaster, PictureOptions } from "./picture.ts";
+import type { DecodedPicture, DecodedRaster, PeekedPicture, PictureOptions } from "./picture.ts";
 import { mostPixelsOf, pictureOf } from "./picture.ts";
 
 /**
@@ -83,4 +88,69 @@ function decodeRaster(bytes: Uint8Array, mostPixels: number): DecodedRaster {
     samples: colorsOf(space, components),
   };
   return { ...upright(stored, orientation), warnings };
+}
+
+/** Whether a file begins as they all do. */
+export function isJpegStart(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xff && bytes[1] === 0xd8;
+}
+
+/**
+ * What a JPEG file says of its picture.
+ *
+ * @param path The file's path.
+ * @param peeked Its beginning.
+ * @param mostPixels How many pixels the picture may have.
+ * @throws {FileError} If the file cannot be read, or {@linkcode decodeJpeg} would reject what stands in it up to the
+ * picture's size.
+ */
+export async function peekedJpeg(
+  path: string,
+  peeked: PeekedFile,
+  mostPixels: number,
+): Promise<PeekedPicture> {
+  for (;;) {
+    const { size, start, whole } = peeked;
+    const found = decodeNamed(path, () => startIn(peeked));
+    if (found === null) {
+      peeked = await peekFile(path, 4 * start.length);
+      continue;
+    }
+    const { frame, orientation, end } = found;
+    decodeNamed(path, () => checkFrame(frame, size - end, mostPixels));
+    const read = async () => {
+      const bytes = await whole();
+      return decodeNamed(path, () => decodeRaster(bytes, mostPixels));
+    };
+    const [width, height] = isTurned(orientation)
+      ? [frame.height, frame.width]
+      : [frame.width, frame.height];
+    const channels = frame.components.length === 1 ? 1 : 3;
+    return {
+      width,
+      height,
+      channels,
+      bitDepth: 8,
+      readingBytes: size + decodingBytes(frame),
+      read,
+    };
+  }
+}
+
+/** The size of a picture; `null` if what says it is not among the first bytes of a file. */
+function startIn({ start, size }: PeekedFile): JpegStart | null {
+  try {
+    return readStart(start);
+  } catch (error) {
+    // What is damaged will be so with more of its bytes.
+    if (error instanceof SyntaxError && start.length < size) return null;
+    throw error;
+  }
+}
+
+/** Coefficients, the samples of blocks, components of the picture's size, and pixels as they are stored and upright. */
+function decodingBytes(frame: Frame): number {
+  const { width, height, components } = frame;
+  const block = BLOCK * (Int16Array.BYTES_PER_ELEMENT + 1);
+  return block * blocksOf(frame) + 3 * components.length * width * height;
 }

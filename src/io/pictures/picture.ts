@@ -23,6 +23,14 @@ export interface DecodedPicture extends Picture {
 /** The samples of a picture that was read from a file. */
 export interface DecodedRaster extends Raster, Pick<DecodedPicture, "warnings"> {}
 
+/** A picture in a file of which only the beginning was read. */
+export interface PeekedPicture extends Pick<Raster, "width" | "height" | "channels" | "bitDepth"> {
+  /** What is in memory while it is read, the file and the samples included. */
+  readonly readingBytes: number;
+  /** Reads the picture, its samples as they are in the file. */
+  read(): Promise<DecodedRaster>;
+}
+
 /** How the file of a picture is read. */
 export interface PictureOptions {
   /**
@@ -33,6 +41,9 @@ export interface PictureOptions {
    */
   readonly mostPixels?: number;
 }
+
+/** In most files the samples begin within so many bytes, behind colour profiles and the like. */
+export const START_BYTES = 65536;
 
 /** What {@linkcode PictureOptions.mostPixels} is by default. */
 export const DEFAULT_MOST_PIXELS = 100_000_000;

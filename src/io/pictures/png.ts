@@ -3,9 +3,14 @@ import { checkBytes, checkTensor } from "../checks.ts";
 import type { PeekedFile } from "../files.ts";
 import { decodeNamed, peekFile, readBytes, writeChunks } from "../files.ts";
 import { ByteWriter } from "../writer.ts";
-import type { DecodedPicture, DecodedRaster, Picture, PictureOptions } from "./picture.ts";
-import { checkPixels, mostPixelsOf, pictureOf } from "./picture.ts";
-import type { PngShape } from "./png_chunks.ts";
+import type {
+  DecodedPicture,
+  DecodedRaster,
+  PeekedPicture,
+  Picture,
+  PictureOptions,
+} from "./picture.ts";
+import { checkPixels, mostPixelsOf, pictureOf, START_BYTES } from "./picture.ts";
 import { pngChunks } from "./png_chunks.ts";
 import { unpackedBytes } from "./png_lines.ts";
 import type { PngHeader, PngParts } from "./png_parts.ts";
@@ -15,9 +20,6 @@ import { scanlines } from "./raster.ts";
 
 /** No deflate stream grows by more than this when it is unpacked. */
 const BEST_COMPRESSION = 1032;
-
-/** In most files the samples begin within so many bytes, behind colour profiles and the like. */
-const START_BYTES = 65536;
 
 /**
  * Reads a PNG file.
@@ -45,44 +47,46 @@ export async function readPng(path: string, options: PictureOptions = {}): Promi
   return pictureOf(decodeNamed(path, () => decodeRaster(bytes, most)));
 }
 
-/** A picture in a file of which only the beginning was read. */
-export interface PeekedPng extends PngShape {
-  readonly fileBytes: number;
-  /** Reads the picture, its samples as they are in the file. */
-  read(): Promise<DecodedRaster>;
-}
+/** Of lines that are unpacked, so much waits for the collector at most. */
+const WAITING_BYTES = 64 * 2 ** 20;
 
 /**
- * Reads of a PNG file what says how large the picture is.
+ * What a PNG file says of its picture.
  *
  * @param path The file's path.
- * @param options How much is read at most.
+ * @param peeked Its beginning.
+ * @param mostPixels How many pixels the picture may have.
  * @throws {FileError} If the file cannot be read, or {@linkcode decodePng} would reject what stands in it in
  * front of the picture's data.
  */
-export async function peekPng(path: string, options: PictureOptions = {}): Promise<PeekedPng> {
-  const most = mostPixelsOf("peekPng()", options);
-  const { size, start, whole } = await peekToData(path);
+export async function peekedPng(
+  path: string,
+  peeked: PeekedFile,
+  mostPixels: number,
+): Promise<PeekedPicture> {
+  const { size, start, whole } = await peekToData(path, peeked);
   return decodeNamed(path, () => {
     const parts = readStart(start);
-    checkSize(parts.header, size, most);
+    checkSize(parts.header, size, mostPixels);
     const read = async () => {
       const bytes = await whole();
-      return decodeNamed(path, () => decodeRaster(bytes, most));
+      return decodeNamed(path, () => decodeRaster(bytes, mostPixels));
     };
-    return { ...shapeOf(parts), fileBytes: size, read };
+    const shape = shapeOf(parts);
+    const samples = shape.width * shape.height * shape.channels * shape.bitDepth / 8;
+    const readingBytes = size + samples + Math.min(2 * samples, WAITING_BYTES);
+    return { ...shape, readingBytes, read };
   });
 }
 
 /** Reads of a file what stands in front of the picture's data; all of it where there are none. */
-async function peekToData(path: string): Promise<PeekedFile> {
-  for (let most = START_BYTES;;) {
-    const peeked = await peekFile(path, most);
+async function peekToData(path: string, peeked: PeekedFile): Promise<PeekedFile> {
+  for (;;) {
     const { start, size } = peeked;
     const data = findData(start);
     if (data + 8 <= start.length) return { ...peeked, start: start.subarray(0, data) };
     if (start.length === size) return peeked;
-    most = Math.max(data + START_BYTES, 2 * most);
+    peeked = await peekFile(path, Math.max(data + START_BYTES, 2 * start.length));
   }
 }
 

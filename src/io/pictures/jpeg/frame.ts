@@ -6,6 +6,7 @@
  */
 
 import { ByteReader } from "../../reader.ts";
+import { checkPixels } from "../picture.ts";
 
 /** The samples of a block, and of one of its sides. */
 export const BLOCK = 64;
@@ -43,6 +44,9 @@ export interface Frame {
 }
 
 const MOST_SAMPLING = 4;
+
+/** A block takes a bit at least. */
+const BLOCKS_A_BYTE = 8;
 
 /** An error of a file that is a JPEG picture, but not a right one. */
 export function damagedJpeg(reason: string): SyntaxError {
@@ -107,5 +111,21 @@ export function blocksOf({ components }: Frame): number {
   return components.reduce(
     (sum, { blocksAcross, blocksDown }) => sum + blocksAcross * blocksDown,
     0,
+  );
+}
+
+/**
+ * Refuses a picture that is too large, before room is made for it.
+ *
+ * @param frame The picture.
+ * @param bytesLeft The bytes behind its header.
+ * @param mostPixels How many pixels it may have.
+ */
+export function checkFrame(frame: Frame, bytesLeft: number, mostPixels: number): void {
+  const { width, height } = frame;
+  checkPixels(width, height, mostPixels);
+  if (blocksOf(frame) <= bytesLeft * BLOCKS_A_BYTE) return;
+  throw new SyntaxError(
+    `it claims ${width} x ${height} pixels, more than the ${bytesLeft} bytes behind its header can hold`,
   );
 }

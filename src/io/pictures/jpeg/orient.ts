@@ -21,6 +21,11 @@ const WALKS: readonly Walk[] = [
   { turned: true, mirrored: true, flipped: false },
 ];
 
+/** Whether rows and columns of a picture change places; see {@linkcode upright}. */
+export function isTurned(orientation: number): boolean {
+  return WALKS[orientation - 1]?.turned ?? false;
+}
+
 /**
  * A picture as it is meant to be seen.
  *

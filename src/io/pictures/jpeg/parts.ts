@@ -6,18 +6,17 @@
 
 import { kindOf } from "../../file_kind.ts";
 import { ByteReader } from "../../reader.ts";
-import { checkPixels } from "../picture.ts";
 import type { ColorSpace } from "./colors.ts";
 import { isExif, orientationOf } from "./exif.ts";
 import type { Frame } from "./frame.ts";
-import { BLOCK, blocksOf, damagedJpeg, readFrame } from "./frame.ts";
+import { BLOCK, checkFrame, damagedJpeg, readFrame } from "./frame.ts";
 import type { HuffmanCode, HuffmanTable } from "./huffman.ts";
 import { checkTable, huffmanCode, LONGEST_CODE } from "./huffman.ts";
 import type { Band, Plane, ScanPart } from "./scan.ts";
 import { decodeScan, ZIGZAG } from "./scan.ts";
 import type { Segment } from "./segments.ts";
 import * as markers from "./segments.ts";
-import { intervalsAt, segmentAt } from "./segments.ts";
+import { checkKind, intervalsAt, segmentAt } from "./segments.ts";
 
 /** A component's coefficients, and what they are to be multiplied by. */
 export interface CodedPlane extends Plane {
@@ -37,25 +36,8 @@ export interface JpegParts {
 /** A progressive picture comes in about ten scans; each of them goes through all blocks, however few its bytes are. */
 const MOST_SCANS = 100;
 
-/** A block takes a bit at least. */
-const BLOCKS_A_BYTE = 8;
-
 /** The numbers of tables. */
 const MOST_TABLES = 4;
-
-/** The ways to code a picture that are not read, by their markers. */
-const OTHER_KINDS: ReadonlyMap<number, string> = new Map([
-  [0xc3, "a lossless"],
-  [0xc5, "a hierarchical"],
-  [0xc6, "a hierarchical"],
-  [0xc7, "a hierarchical"],
-  [0xc9, "an arithmetically coded"],
-  [0xca, "an arithmetically coded"],
-  [0xcb, "an arithmetically coded"],
-  [0xcd, "an arithmetically coded"],
-  [0xce, "an arithmetically coded"],
-  [0xcf, "an arithmetically coded"],
-]);
 
 const ADOBE_NAME = [0x41, 0x64, 0x6f, 0x62, 0x65];
 const JFIF_NAME = [0x4a, 0x46, 0x49, 0x46, 0];
@@ -151,14 +133,7 @@ class PartsReader {
 
   #takeFrame(frame: Frame, bytesLeft: number): void {
     if (this.#frame !== null) throw damagedJpeg("it has two headers");
-    const { width, height } = frame;
-    checkPixels(width, height, this.#mostPixels);
-    if (blocksOf(frame) > bytesLeft * BLOCKS_A_BYTE) {
-      throw new SyntaxError(
-        `it claims ${width} x ${height} pixels, more than the ${bytesLeft} bytes behind its ` +
-          "header can hold",
-      );
-    }
+    checkFrame(frame, bytesLeft, this.#mostPixels);
     this.#frame = frame;
     this.#planes = frame.components.map((component) => ({
       component,
@@ -285,12 +260,7 @@ function begins(data: Uint8Array, name: readonly number[]): boolean {
 
 /** Texts, colour profiles and thumbnails are left out; what the picture is coded in cannot be. */
 function checkOther(marker: number): void {
-  const kind = OTHER_KINDS.get(marker);
-  if (kind !== undefined) {
-    throw new SyntaxError(
-      `it is ${kind} JPEG picture; expected a baseline or progressive one`,
-    );
-  }
+  checkKind(marker);
   const isLeftOut = marker >= 0xe0 && marker <= 0xef || marker === 0xfe;
   if (!isLeftOut) throw damagedJpeg(`it has a part of kind ${marker}, which is unknown`);
 }

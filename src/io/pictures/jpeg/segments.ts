@@ -17,12 +17,27 @@ export const RESTART = 0xdd;
 export const BASELINE = 0xc0;
 export const EXTENDED = 0xc1;
 export const PROGRESSIVE = 0xc2;
+export const FRAMES: readonly number[] = [BASELINE, EXTENDED, PROGRESSIVE];
 export const JFIF = 0xe0;
 export const EXIF = 0xe1;
 export const ADOBE = 0xee;
 
 const FIRST_RESTART_MARK = 0xd0;
 const LAST_RESTART_MARK = 0xd7;
+
+/** The ways to code a picture that are not read, by their markers. */
+const OTHER_KINDS: ReadonlyMap<number, string> = new Map([
+  [0xc3, "a lossless"],
+  [0xc5, "a hierarchical"],
+  [0xc6, "a hierarchical"],
+  [0xc7, "a hierarchical"],
+  [0xc9, "an arithmetically coded"],
+  [0xca, "an arithmetically coded"],
+  [0xcb, "an arithmetically coded"],
+  [0xcd, "an arithmetically coded"],
+  [0xce, "an arithmetically coded"],
+  [0xcf, "an arithmetically coded"],
+]);
 
 /** A part of a file. */
 export interface Segment {
@@ -99,4 +114,15 @@ function withoutStuffing(coded: Uint8Array): Uint8Array {
 
 function endsEarly(): SyntaxError {
   return new SyntaxError("it ends early: the JPEG picture has no end mark");
+}
+
+/**
+ * Refuses the ways to code a picture that are not read.
+ *
+ * @throws {SyntaxError} If a marker is of one of them.
+ */
+export function checkKind(marker: number): void {
+  const kind = OTHER_KINDS.get(marker);
+  if (kind === undefined) return;
+  throw new SyntaxError(`it is ${kind} JPEG picture; expected a baseline or progressive one`);
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decodeJpeg, readJpeg } from "../../../../src/io/pictures/jpeg.ts";
 import { FileError } from "../../../../src/io/files.ts";
+import { peekPicture } from "../../../../src/io/pictures/peek.ts";
 import { decodePng } from "../../../../src/io/pictures/png.ts";
 import { TestFolder } from "../../../_folder.ts";
 import { hasCjpeg, hasImageMagick, runProgram } from "../../../_programs.ts";
@@ -362,4 +363,49 @@ Deno.test({
       assertEquals(pixels.data, expected.data);
     }
   },
+});
+
+Deno.test("peekPicture() says of JPEG files what they will be when they are read", async () => {
+  using folder = new TestFolder();
+  const path = folder.file("a.jpg");
+  const long = new Array(5).fill(segment(0xfe, new Array(60_000).fill(7))).flat();
+  for (const file of FILES) {
+    const bytes = Uint8Array.fromBase64(file.bytes);
+    for (const before of [[], long]) {
+      const longer = Uint8Array.from([...bytes.subarray(0, 2), ...before, ...bytes.subarray(2)]);
+      Deno.writeFileSync(path, longer);
+      if ("error" in file) {
+        await assertRejects(() => peekPicture(path), FileError, file.error);
+        continue;
+      }
+      const { channels, height, width, bitDepth, readingBytes, read } = await peekPicture(path);
+      assertEquals([[channels, height, width], bitDepth], [file.shape, 8], file.name);
+      assert(readingBytes > longer.length + 3 * channels * height * width);
+      const raster = await read();
+      assertEquals([raster.channels, raster.height, raster.width], file.shape);
+    }
+  }
+});
+
+Deno.test("peekPicture() refuses what decodeJpeg() would, as far as it reads", async () => {
+  using folder = new TestFolder();
+  const path = folder.file("a.jpg");
+  const cases: readonly (readonly [Uint8Array, string])[] = [
+    [GREY.subarray(0, 3), "it ends early"],
+    [jpegOf(TABLES, header({ width: 100 }), scan(), [0x3f]), "100 x 8 pixels, more than the 99"],
+    [jpegOf(TABLES, header({ height: 60_000, width: 8 })), "more than the"],
+    [jpegOf(TABLES, scan(), [0x3f]), "its picture data come before its header"],
+    [jpegOf(TABLES), "its picture data come before its header"],
+    [jpegOf(TABLES, [1, 2]), "no part begins"],
+    [Uint8Array.from([...jpegOf([1, 2]), ...new Uint8Array(100_000)]), "no part begins"],
+  ];
+  for (const [bytes, message] of cases) {
+    Deno.writeFileSync(path, bytes);
+    const error = await assertRejects(
+      () => peekPicture(path, { mostPixels: 99 }),
+      FileError,
+      message,
+    );
+    assert(error.message.startsWith(`Cannot read "${path}": it`), error.message);
+  }
 });
