@@ -47,7 +47,7 @@ export { decodeNpy, encodeNpy, readNpy, writeNpy } from "./arrays/npy.ts";
 export { decodeTensors, readTensors } from "./arrays/tensors.ts";
 export type { DecodedPicture, Picture, PictureOptions } from "./pictures/picture.ts";
 export { decodePng, encodePng, readPng, writePng } from "./pictures/png.ts";
-export { decodeJpeg, readJpeg } from "./pictures/jpeg.ts";
+export { decodeJpeg, encodeJpeg, type JpegOptions, readJpeg, writeJpeg } from "./pictures/jpeg.ts";
 export {
   type DecodedSound,
   decodeWav,

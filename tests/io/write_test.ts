@@ -11,6 +11,7 @@ const WRITERS: Readonly<Record<string, (path: string) => Promise<void>>> = {
   writeNpz: (path) => files.writeNpz(path, { "../a": x }),
   writeSafetensors: (path) => files.writeSafetensors(path, { __metadata__: x }),
   writeTorch: (path) => files.writeTorch(path, { x }, wrong({ dtype: "float64" })),
+  writeJpeg: (path) => files.writeJpeg(path, { pixels: x }),
   writePng: (path) => files.writePng(path, { pixels: x, bitDepth: 8 }),
   writeWav: (path) => files.writeWav(path, { samples: x, sampleRate: 8000 }),
 };
@@ -60,6 +61,7 @@ Deno.test("What is encoded must be tensors", async () => {
     assertThrows(() => encode(wrong({ x: [1] })), TypeError, message);
     assertThrows(() => encode(wrong(null)), TypeError, "tensors must be an object");
   }
+  assertThrows(() => files.encodeJpeg(wrong({ pixels: [1] })), TypeError, "must be a tensor");
   const pixels = Tensor.zeros([1, 1, 1]);
   await assertRejects(() => files.encodePng(wrong({ pixels: [1] })), TypeError, "must be a tensor");
   await assertRejects(

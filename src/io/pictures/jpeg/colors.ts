@@ -1,5 +1,5 @@
 /**
- * From components to red, green and blue, with the roundings of the usual decoder.
+ * From components to red, green and blue, with the roundings of the usual decoder, and back.
  *
  * @module
  */
@@ -68,6 +68,36 @@ function darken(pixels: Uint8Array, black: Uint8Array): void {
       pixels[at] = Math.round((pixels[at] ?? 0) * left / 255);
     }
   }
+}
+
+/** How much the colours count for brightness (ITU-R BT.601). */
+const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114];
+
+/**
+ * The components that a picture is written in: brightness alone, or with how much bluer and redder it is, all around 0.
+ *
+ * @param pixels Planes of grey or of red, green and blue, from 0 to 1.
+ * @param channels How many.
+ */
+export function componentsOf(pixels: Float32Array, channels: number): readonly Float32Array[] {
+  const plane = pixels.length / channels;
+  const level = (at: number) => {
+    const value = 255 * (pixels[at] ?? 0);
+    // A comparison with NaN is false.
+    return value > 0 ? Math.min(value, 255) : 0;
+  };
+  if (channels === 1) return [Float32Array.from({ length: plane }, (_, at) => level(at) - 128)];
+  const light = new Float32Array(plane);
+  const bluer = new Float32Array(plane);
+  const redder = new Float32Array(plane);
+  for (let at = 0; at < plane; at++) {
+    const [red, green, blue] = [level(at), level(at + plane), level(at + 2 * plane)];
+    const brightness = RED * red + GREEN * green + BLUE * blue;
+    light[at] = brightness - 128;
+    bluer[at] = (blue - brightness) / (2 * (1 - BLUE));
+    redder[at] = (red - brightness) / (2 * (1 - RED));
+  }
+  return [light, bluer, redder];
 }
 
 function clamp(value: number): number {
