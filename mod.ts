@@ -79,7 +79,20 @@ export type {
 export { Layer } from "./src/layers/layer.ts";
 export type { BackwardOptions } from "./src/layers/backward.ts";
 export { Parameter } from "./src/layers/parameter.ts";
-export type { StateDict } from "./src/layers/state.ts";
+export type { LoadStateDictOptions, NamedTensors, StateDict } from "./src/layers/state.ts";
+export {
+  loadStateDicts,
+  type LoadStateDictsOptions,
+  type NamedLayers,
+  stateDicts,
+  type StateReport,
+} from "./src/layers/state_dicts.ts";
+export {
+  type BatchNorm,
+  batchNormFrom,
+  type BatchNormFromOptions,
+} from "./src/layers/batch_norm.ts";
+export { fuseBatchNorm } from "./src/layers/fuse_batch_norm.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
   type AnyTensor,
