@@ -15,10 +15,18 @@ export const UNNAMED = "tensor";
 /** What is written: tensors by name. */
 export type TensorEntries = readonly (readonly [name: string, tensor: AnyTensor])[];
 
+/** A tensor that was read from a file. */
+export interface StoredTensor {
+  readonly name: string;
+  /** The type of its values in the file. */
+  readonly dtype: string;
+  readonly tensor: Tensor;
+}
+
 /** Makes a dictionary of what was read. */
-export function dictOf(entries: Iterable<readonly [name: string, tensor: Tensor]>): TensorDict {
+export function dictOf(stored: Iterable<StoredTensor>): TensorDict {
   const dict: TensorDict = Object.create(null);
-  for (const [name, tensor] of entries) dict[name] = tensor;
+  for (const { name, tensor } of stored) dict[name] = tensor;
   return dict;
 }
 

@@ -9,6 +9,8 @@ import { bfloatValue, halfValue } from "./half.ts";
 
 /** How one element is stored, and how it is read. */
 export interface ElementType {
+  /** As NumPy and PyTorch call it. */
+  readonly name: string;
   readonly bytes: number;
   /** Reads an element so that one rounding to float32 is the only one. */
   read(view: DataView, offset: number, littleEndian: boolean): number;
@@ -16,22 +18,28 @@ export interface ElementType {
 
 /** The types that are read, by NumPy's kind letter and size; all become float32. */
 export const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map<string, ElementType>([
-  ["f2", { bytes: 2, read: (view, at, little) => halfValue(view.getUint16(at, little)) }],
-  ["f4", { bytes: 4, read: (view, at, little) => view.getFloat32(at, little) }],
-  ["f8", { bytes: 8, read: (view, at, little) => view.getFloat64(at, little) }],
-  ["b1", { bytes: 1, read: (view, at) => view.getUint8(at) === 0 ? 0 : 1 }],
-  ["i1", { bytes: 1, read: (view, at) => view.getInt8(at) }],
-  ["i2", { bytes: 2, read: (view, at, little) => view.getInt16(at, little) }],
-  ["i4", { bytes: 4, read: (view, at, little) => view.getInt32(at, little) }],
+  ["f2", {
+    name: "float16",
+    bytes: 2,
+    read: (view, at, little) => halfValue(view.getUint16(at, little)),
+  }],
+  ["f4", { name: "float32", bytes: 4, read: (view, at, little) => view.getFloat32(at, little) }],
+  ["f8", { name: "float64", bytes: 8, read: (view, at, little) => view.getFloat64(at, little) }],
+  ["b1", { name: "bool", bytes: 1, read: (view, at) => view.getUint8(at) === 0 ? 0 : 1 }],
+  ["i1", { name: "int8", bytes: 1, read: (view, at) => view.getInt8(at) }],
+  ["i2", { name: "int16", bytes: 2, read: (view, at, little) => view.getInt16(at, little) }],
+  ["i4", { name: "int32", bytes: 4, read: (view, at, little) => view.getInt32(at, little) }],
   ["i8", {
+    name: "int64",
     bytes: 8,
     read: (view, at, little) =>
       joinWords(view.getInt32(little ? at + 4 : at, little), readLow(view, at, little)),
   }],
-  ["u1", { bytes: 1, read: (view, at) => view.getUint8(at) }],
-  ["u2", { bytes: 2, read: (view, at, little) => view.getUint16(at, little) }],
-  ["u4", { bytes: 4, read: (view, at, little) => view.getUint32(at, little) }],
+  ["u1", { name: "uint8", bytes: 1, read: (view, at) => view.getUint8(at) }],
+  ["u2", { name: "uint16", bytes: 2, read: (view, at, little) => view.getUint16(at, little) }],
+  ["u4", { name: "uint32", bytes: 4, read: (view, at, little) => view.getUint32(at, little) }],
   ["u8", {
+    name: "uint64",
     bytes: 8,
     read: (view, at, little) =>
       joinWords(view.getUint32(little ? at + 4 : at, little), readLow(view, at, little)),
@@ -40,6 +48,7 @@ export const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map<string, E
 
 /** The upper half of a float32, which NumPy does not have. */
 export const BFLOAT16: ElementType = {
+  name: "bfloat16",
   bytes: 2,
   read: (view, at, little) => bfloatValue(view.getUint16(at, little)),
 };

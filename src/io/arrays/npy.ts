@@ -5,6 +5,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { checkBytes, checkTensor } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
 import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
+import type { StoredTensor } from "./dict.ts";
 import { parseNpyHeader } from "./npy_header.ts";
 import type { ElementType } from "./elements.ts";
 import { columnMajor, readArray, rowMajor } from "./elements.ts";
@@ -125,12 +126,17 @@ export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
  * ```
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
-  bytes = checkBytes("decodeNpy()", bytes);
+  return storedNpy(checkBytes("decodeNpy()", bytes)).tensor;
+}
+
+/** Reads the bytes of a `.npy` file, as {@linkcode decodeNpy} does, and says how the array is stored. */
+export function storedNpy(bytes: Uint8Array): Omit<StoredTensor, "name"> {
   const header = readHeader(bytes);
   checkLength(header, bytes.length);
   const { type, littleEndian, fortranOrder, shape, dataOffset } = header;
   const layout = fortranOrder ? columnMajor(shape) : rowMajor(shape);
-  return new Tensor(readArray(type, bytes.subarray(dataOffset), littleEndian, layout), shape);
+  const data = readArray(type, bytes.subarray(dataOffset), littleEndian, layout);
+  return { dtype: type.name, tensor: new Tensor(data, shape) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { AnyTensor, Tensor } from "../../tensor/tensor.ts";
+import type { AnyTensor } from "../../tensor/tensor.ts";
 import { decodeNamed, readBytes, writeBytes } from "../files.ts";
 import { checkBytes } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
@@ -9,9 +9,9 @@ import type { ZipEntry } from "../zip/directory.ts";
 import { isZip, readZip } from "../zip/directory.ts";
 import { unpack } from "../zip/unpack.ts";
 import { encodeZip } from "../zip/write.ts";
-import type { TensorDict } from "./dict.ts";
+import type { StoredTensor, TensorDict } from "./dict.ts";
 import { checkDict, dictOf } from "./dict.ts";
-import { decodeNpy, encodeNpy } from "./npy.ts";
+import { encodeNpy, storedNpy } from "./npy.ts";
 
 const SUFFIX = ".npy";
 
@@ -36,10 +36,14 @@ const SUFFIX = ".npy";
  * ```
  */
 export function decodeNpz(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
-  bytes = checkBytes("decodeNpz()", bytes);
+  return dictOf(storedNpz(checkBytes("decodeNpz()", bytes), options));
+}
+
+/** Reads the bytes of a `.npz` file, as {@linkcode decodeNpz} does, and says how the arrays are stored. */
+export function storedNpz(bytes: Uint8Array, options: UnpackOptions): readonly StoredTensor[] {
   const budget = MemoryBudget.of("decodeNpz()", options, bytes.length);
   checkMagic(bytes);
-  return dictOf(arraysOf(readZip(bytes)).map((entry) => decodeEntry(entry, budget)));
+  return arraysOf(readZip(bytes)).map((entry) => readEntry(entry, budget));
 }
 
 /**
@@ -141,11 +145,11 @@ function arraysOf(entries: ReadonlyMap<string, ZipEntry>): readonly ZipEntry[] {
   );
 }
 
-function decodeEntry(entry: ZipEntry, budget: MemoryBudget): readonly [string, Tensor] {
+function readEntry(entry: ZipEntry, budget: MemoryBudget): StoredTensor {
   const name = entry.name.slice(0, -SUFFIX.length);
   const bytes = unpack(entry, budget);
   try {
-    return [name, decodeNpy(bytes)];
+    return { name, ...storedNpy(bytes) };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new SyntaxError(`its array ${quoted(name)} cannot be read: ${error.message}`);

@@ -3,7 +3,7 @@ import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { checkBytes } from "../checks.ts";
 import { decodeNamed, readBytes, writeBytes } from "../files.ts";
-import type { TensorDict } from "./dict.ts";
+import type { StoredTensor, TensorDict } from "./dict.ts";
 import { checkDict, dictOf } from "./dict.ts";
 import { readArray, rowMajor } from "./elements.ts";
 import type { FloatType } from "./floats.ts";
@@ -52,12 +52,15 @@ const ALIGNMENT = 8;
  * ```
  */
 export function decodeSafetensors(bytes: Uint8Array): TensorDict {
-  bytes = checkBytes("decodeSafetensors()", bytes);
-  const { entries } = readSafetensorsHeader(bytes);
-  return dictOf(entries.map(({ name, type, shape, begin, end }) => {
+  return dictOf(storedSafetensors(checkBytes("decodeSafetensors()", bytes)));
+}
+
+/** Reads the bytes of a `.safetensors` file, as {@linkcode decodeSafetensors} does, and says how tensors are stored. */
+export function storedSafetensors(bytes: Uint8Array): readonly StoredTensor[] {
+  return readSafetensorsHeader(bytes).entries.map(({ name, type, shape, begin, end }) => {
     const data = readArray(type, bytes.subarray(begin, end), true, rowMajor(shape));
-    return [name, new Tensor(data, shape)];
-  }));
+    return { name, dtype: type.name, tensor: new Tensor(data, shape) };
+  });
 }
 
 /**

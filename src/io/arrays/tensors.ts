@@ -1,16 +1,16 @@
 import type { UnpackOptions } from "../memory_budget.ts";
 import { decodeNamed, readBytes } from "../files.ts";
-import { checkBytes } from "../checks.ts";
+import { checkBound, checkBytes } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
 import { isZip, readZip } from "../zip/directory.ts";
-import type { TensorDict } from "./dict.ts";
+import type { StoredTensor, TensorDict } from "./dict.ts";
 import { dictOf, UNNAMED } from "./dict.ts";
-import { decodeNpy, isNpyStart } from "./npy.ts";
-import { decodeNpz } from "./npz.ts";
-import { decodeSafetensors } from "./safetensors.ts";
+import { isNpyStart, storedNpy } from "./npy.ts";
+import { storedNpz } from "./npz.ts";
+import { storedSafetensors } from "./safetensors.ts";
 import { isSafetensors } from "./safetensors_header.ts";
 import { isTorchArchive } from "./torch/archive.ts";
-import { decodeTorch } from "./torch/decode.ts";
+import { storedTorch } from "./torch/decode.ts";
 import { isLegacy } from "./torch/legacy.ts";
 
 /**
@@ -35,13 +35,19 @@ import { isLegacy } from "./torch/legacy.ts";
  * ```
  */
 export function decodeTensors(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
-  bytes = checkBytes("decodeTensors()", bytes);
-  if (isNpyStart(bytes)) return dictOf([[UNNAMED, decodeNpy(bytes)]]);
-  if (isLegacy(bytes)) return decodeTorch(bytes, options);
+  const where = "decodeTensors()";
+  checkBound(where, options, "mostBytes");
+  return dictOf(storedTensors(checkBytes(where, bytes), options));
+}
+
+/** Reads the bytes of any file of tensors, as {@linkcode decodeTensors} does, and says how they are stored. */
+export function storedTensors(bytes: Uint8Array, options: UnpackOptions): readonly StoredTensor[] {
+  if (isNpyStart(bytes)) return [{ name: UNNAMED, ...storedNpy(bytes) }];
+  if (isLegacy(bytes)) return storedTorch(bytes, options);
   if (isZip(bytes)) {
-    return isTorchArchive(readZip(bytes)) ? decodeTorch(bytes, options) : decodeNpz(bytes, options);
+    return isTorchArchive(readZip(bytes)) ? storedTorch(bytes, options) : storedNpz(bytes, options);
   }
-  if (isSafetensors(bytes)) return decodeSafetensors(bytes);
+  if (isSafetensors(bytes)) return storedSafetensors(bytes);
   const kind = bytes.length === 0 ? "empty" : kindOf(bytes) ?? "none of them";
   throw new SyntaxError(
     `it is ${kind}; expected a file of tensors: .safetensors, .pt, .npz or .npy`,

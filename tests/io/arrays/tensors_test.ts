@@ -8,6 +8,7 @@ import {
   FileError,
   readTensors,
 } from "../../../src/io/mod.ts";
+import { storedTensors } from "../../../src/io/arrays/tensors.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { TestFolder } from "../../_folder.ts";
 
@@ -43,6 +44,23 @@ Deno.test("decodeTensors() says what a file is that holds none", () => {
   }
   const short = encodeSafetensors({ x }).slice(0, 20);
   assertThrows(() => decodeTensors(short), SyntaxError, "it is not a whole .safetensors file");
+});
+
+Deno.test("decodeTensors() rejects options that it does not have, whatever the file", () => {
+  const wrong = <Value>(value: unknown) => value as Value;
+  for (const bytes of [encodeNpy(x), encodeSafetensors({ x }), encodeNpz({ x })]) {
+    assertThrows(() => decodeTensors(bytes, wrong({ most: 1 })), TypeError, "decodeTensors()");
+  }
+});
+
+Deno.test("storedTensors() says how tensors are stored", () => {
+  const typesOf = (bytes: Uint8Array) => storedTensors(bytes, {}).map(({ dtype }) => dtype);
+  assertEquals(typesOf(encodeNpy(x)), ["float32"]);
+  assertEquals(typesOf(encodeNpz({ x, y: x })), ["float32", "float32"]);
+  for (const dtype of ["float32", "float16", "bfloat16"] as const) {
+    assertEquals(typesOf(encodeSafetensors({ x }, { dtype })), [dtype]);
+    assertEquals(typesOf(encodeTorch({ x }, { dtype })), [dtype]);
+  }
 });
 
 Deno.test("readTensors() does not go by a file's name, and names it in errors", async () => {

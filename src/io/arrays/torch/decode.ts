@@ -7,7 +7,7 @@ import type { UnpackOptions } from "../../memory_budget.ts";
 import { MemoryBudget } from "../../memory_budget.ts";
 import { quoted } from "../../quoted.ts";
 import { isZip } from "../../zip/directory.ts";
-import type { TensorDict } from "../dict.ts";
+import type { StoredTensor, TensorDict } from "../dict.ts";
 import { dictOf, UNNAMED } from "../dict.ts";
 import { readArray } from "../elements.ts";
 import { readArchive } from "./archive.ts";
@@ -40,14 +40,20 @@ import { isLegacy, readLegacy } from "./legacy.ts";
  * ```
  */
 export function decodeTorch(bytes: Uint8Array, options: UnpackOptions = {}): TensorDict {
-  bytes = checkBytes("decodeTorch()", bytes);
+  return dictOf(storedTorch(checkBytes("decodeTorch()", bytes), options));
+}
+
+/** Reads the bytes of a file of PyTorch, as {@linkcode decodeTorch} does, and says how tensors are stored. */
+export function storedTorch(bytes: Uint8Array, options: UnpackOptions): readonly StoredTensor[] {
   const budget = MemoryBudget.of("decodeTorch()", options, bytes.length);
   const contents = readContents(bytes, budget);
   const tensors = flatten(contents.value);
   if (tensors.size === 0) throw new SyntaxError("it holds no tensors");
-  return dictOf(
-    Array.from(tensors, ([name, view]) => [name || UNNAMED, readTensor(contents, view, budget)]),
-  );
+  return Array.from(tensors, ([name, view]) => ({
+    name: name || UNNAMED,
+    dtype: view.storage.element.name,
+    tensor: readTensor(contents, view, budget),
+  }));
 }
 
 /**
