@@ -39,6 +39,9 @@ export const LENGTH_BYTES = 8;
 /** The longest header that the authors of the format permit. */
 const LONGEST_HEADER = 100_000_000;
 
+/** A part takes two bytes, and forty times as many when it is parsed. A tensor has about ten parts. */
+const MOST_PARTS = 2 ** 22;
+
 /** More axes has no tensor anywhere. */
 const MOST_AXES = 64;
 
@@ -104,6 +107,7 @@ function lengthOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
 /** Reads the JSON of a header. */
 function parseObject(bytes: Uint8Array): ReadonlyMap<string, unknown> {
   if (bytes[0] !== 0x7b) throw wrong("it does not begin with {");
+  if (partsOf(bytes) > MOST_PARTS) throw wrong(`it has more than ${MOST_PARTS} parts`);
   const text = decodeText(bytes);
   let value: unknown;
   try {
@@ -115,6 +119,13 @@ function parseObject(bytes: Uint8Array): ReadonlyMap<string, unknown> {
   if (!isObject(value)) throw wrong("it is not an object");
   checkKeysDiffer(text, value);
   return new Map(Object.entries(value));
+}
+
+/** How many values JSON has at most: each is the first of an array or object, or behind a comma. */
+function partsOf(bytes: Uint8Array): number {
+  let parts = 1;
+  for (const byte of bytes) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) parts++;
+  return parts;
 }
 
 function decodeText(bytes: Uint8Array): string {

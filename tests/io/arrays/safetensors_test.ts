@@ -120,6 +120,11 @@ const WRONG: readonly (readonly [name: string, bytes: Uint8Array, message: strin
     "a name is there twice",
   ],
   ["a number as tensor", beside(1), `${HEADER_WRONG}"b" is not an object`],
+  [
+    "lists by the million",
+    makeSafetensors(`{"a":[${"[],".repeat(2 ** 21)}1]}`),
+    "it has more than 4194304 parts",
+  ],
   ["nested objects", beside({ dtype: { a: 1 } }), "nested too deep"],
   ["nothing said of a tensor", beside({}), `the dtype of "b" is not a string`],
   ["an unknown key", beside({ ...entry("U8", [4], 4, 8), more: 1 }), 'has an unknown "more"'],
