@@ -74,7 +74,7 @@ const USAGE: readonly Mistake[] = [
   ["filter", "Name a filter: blur, sharpen, edges, emboss, upscale or denoise"],
   ["filter sharp ./a.png ./o.png", 'Unknown filter "sharp", did you mean "sharpen"?'],
   ["filter ./a.png ./o.png", 'Unknown filter "./a.png", expected blur,'],
-  ["filter blur", "Name the PNG file to read"],
+  ["filter blur", "Name the picture to read"],
   ["filter blur ./a.png", "Name the PNG file to write"],
   ["filter blur '' ./o.png", "The path of a file is empty"],
   ["filter blur ./a.png ''", "The path of a file is empty"],

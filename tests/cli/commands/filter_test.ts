@@ -336,7 +336,7 @@ Deno.test("filter says what is wrong with its arguments", async () => {
     [["denoise", "a.png", "b.png", "--radius", "2"], 'Filter denoise has no option "--radius"'],
     [["blur", "a.png", "b.png", "--weights", "x"], 'Filter blur has no option "--weights"'],
     [["blurr", "a.png", "b.png"], 'Unknown filter "blurr", did you mean "blur"?'],
-    [["blur"], "Name the PNG file to read"],
+    [["blur"], "Name the picture to read"],
     [["blur", "a.png"], "Name the PNG file to write"],
     [["blur", "a.png", "b.png", "c.png"], '2 inputs need a folder for their outputs, but "c.png"'],
     [["blur", "a.png", "b.png", "--scale", "2"], 'Filter blur has no option "--scale"'],
