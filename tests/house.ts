@@ -16,6 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/cli/commands"],
   ["src/cli/training"],
   ["src/cli/pictures"],
+  ["src/cli/arrays"],
   ["src/cli"],
   ["mod.ts"],
   ["src/io/mod.ts"],

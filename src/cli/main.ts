@@ -1,6 +1,6 @@
 /**
- * The command line: runs layers over `.npy` files, filters PNG pictures, says how a layer is computed, checks
- * layers against their definition, and draws a demonstration.
+ * The command line: runs layers over files of arrays, filters pictures, converts, compares and shows files, says how a
+ * layer is computed, checks layers against their definition, and draws a demonstration.
  *
  * ```sh
  * deno run --allow-read --allow-write src/cli/main.ts --help
@@ -13,6 +13,8 @@ import config from "../../deno.json" with { type: "json" };
 import { didYouMean } from "../base/checks.ts";
 import { END_OF_FLAGS, parseArguments } from "./args.ts";
 import { checkCommand } from "./commands/check.ts";
+import { compareCommand } from "./commands/compare.ts";
+import { convertCommand } from "./commands/convert.ts";
 import type { Command, Output } from "./command.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -24,6 +26,7 @@ import { isLayerName } from "./layer_options.ts";
 import { printable } from "./report.ts";
 import { runCommand } from "./commands/run.ts";
 import { shapeCommand } from "./commands/shape.ts";
+import { showCommand } from "./commands/show.ts";
 import { trainCommand } from "./commands/train.ts";
 import { printLine } from "./standard_streams.ts";
 import { UsageError } from "./usage_error.ts";
@@ -38,6 +41,9 @@ const COMMANDS: readonly Command[] = [
   shapeCommand,
   explainCommand,
   filterCommand,
+  convertCommand,
+  compareCommand,
+  showCommand,
   checkCommand,
   infoCommand,
   demoCommand,

@@ -4,7 +4,8 @@ import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { checkBytes, checkTensor } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
-import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
+import type { PeekedFile } from "../files.ts";
+import { decodeNamed, readBytes, writeBytes } from "../files.ts";
 import type { StoredTensor } from "./dict.ts";
 import { parseNpyHeader } from "./npy_header.ts";
 import type { ElementType } from "./elements.ts";
@@ -22,7 +23,7 @@ const ALIGNMENT = 64;
  * The most bytes in front of the data: what version 1 can say. What takes more describes structured types, which
  * are not read here.
  */
-const LONGEST_HEADER = MAGIC.length + 4 + 65535;
+export const LONGEST_HEADER: number = MAGIC.length + 4 + 65535;
 
 /** What a header says, checked. */
 interface Header {
@@ -61,19 +62,20 @@ export async function readNpy(path: string): Promise<Tensor> {
 /** An array in a file of which only the header was read. */
 export interface PeekedNpy {
   readonly shape: readonly number[];
-  readonly fileBytes: number;
+  /** The type of its values in the file. */
+  readonly dtype: string;
   /** Reads the array, as {@linkcode readNpy} does. */
   read(): Promise<Tensor>;
 }
 
 /**
- * Reads the header of a `.npy` file.
+ * What the header of a `.npy` file says.
  *
  * @param path The file's path.
- * @throws {FileError} If the file cannot be read, or {@linkcode decodeNpy} would reject its header or size.
+ * @param peeked Its beginning: all of its header.
+ * @throws {FileError} If {@linkcode decodeNpy} would reject its header or size.
  */
-export async function peekNpy(path: string): Promise<PeekedNpy> {
-  const { size, start, whole } = await peekFile(path, LONGEST_HEADER);
+export function peekedNpy(path: string, { size, start, whole }: PeekedFile): PeekedNpy {
   return decodeNamed(path, () => {
     const header = readHeader(start);
     checkLength(header, size);
@@ -81,7 +83,7 @@ export async function peekNpy(path: string): Promise<PeekedNpy> {
       const bytes = await whole();
       return decodeNamed(path, () => decodeNpy(bytes));
     };
-    return { shape: header.shape, fileBytes: size, read };
+    return { dtype: header.type.name, shape: header.shape, read };
   });
 }
 

@@ -54,6 +54,11 @@ export function storedTensors(bytes: Uint8Array, options: UnpackOptions): readon
   );
 }
 
+/** Whether a file begins as those of tensors do. */
+export function isTensorsStart(bytes: Uint8Array): boolean {
+  return isNpyStart(bytes) || isLegacy(bytes) || isZip(bytes) || isSafetensors(bytes);
+}
+
 /**
  * Reads any file of tensors that is known here, by what is in it, whatever it is called.
  *

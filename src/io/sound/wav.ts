@@ -59,7 +59,13 @@ const MOST_CHANNELS = 65535;
  * ```
  */
 export function decodeWav(bytes: Uint8Array): DecodedSound {
-  const { format, data } = findChunks(checkBytes("decodeWav()", bytes));
+  const { samples, sampleRate } = storedWav(checkBytes("decodeWav()", bytes));
+  return { samples, sampleRate };
+}
+
+/** Reads the bytes of a WAV file, as {@linkcode decodeWav} does, and says how the samples are stored. */
+export function storedWav(bytes: Uint8Array): DecodedSound & { readonly dtype: string } {
+  const { format, data } = findChunks(bytes);
   const { channels, sampleRate, type } = format;
   const length = data.length / (channels * type.bytes);
   if (!Number.isInteger(length)) {
@@ -74,7 +80,7 @@ export function decodeWav(bytes: Uint8Array): DecodedSound {
       row[index] = type.read(view, at);
     }
   }
-  return { samples, sampleRate };
+  return { samples, sampleRate, dtype: type.name };
 }
 
 /**
@@ -110,9 +116,10 @@ export function encodeWav(sound: Sound, options: WavOptions = {}): Uint8Array {
     .uint16(format === "int16" ? INTEGER : FLOAT, channels)
     .uint32(sampleRate, byteRate)
     .uint16(channels * sampleBytes, 8 * sampleBytes);
+  // What is no plain integer says that there is no more of its form, and how many samples there are.
+  if (format === "float32") head.uint16(0);
   const parts = new ByteWriter();
   writeChunk(parts, "fmt ", head.join());
-  // What is no plain integer says how many samples there are.
   if (format === "float32") writeChunk(parts, "fact", new ByteWriter().uint32(length).join());
   if (parts.length + 12 + dataBytes > LARGEST || byteRate > LARGEST) {
     throw new RangeError(
@@ -197,7 +204,7 @@ function findChunks(bytes: Uint8Array): WavChunks {
 
 function readChunks(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   if (bytes.length === 0) throw new SyntaxError("it is empty; expected a WAV file");
-  if (nameAt(bytes, 0) !== "RIFF" || nameAt(bytes, 8) !== "WAVE") {
+  if (!isWavStart(bytes)) {
     const kind = kindOf(bytes);
     throw new SyntaxError(
       kind === undefined ? "it is not a WAV file" : `it is ${kind}, not a WAV file`,
@@ -219,6 +226,11 @@ function readChunks(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
     if (length % 2 === 1 && reader.left > 0) reader.skip(1);
   }
   return chunks;
+}
+
+/** Whether a file begins as they all do. */
+export function isWavStart(bytes: Uint8Array): boolean {
+  return nameAt(bytes, 0) === "RIFF" && nameAt(bytes, 8) === "WAVE";
 }
 
 function nameAt(bytes: Uint8Array, at: number): string {

@@ -9,6 +9,8 @@ import { ByteReader } from "../reader.ts";
 
 /** How one sample is stored, and what it is worth. */
 export interface SampleType {
+  /** As arrays of such numbers are called. */
+  readonly name: string;
   readonly bytes: number;
   /** Reads a sample as a number from -1 to 1; floats are as they are. */
   read(view: DataView, at: number): number;
@@ -29,18 +31,19 @@ const EXTENSIBLE = 0xfffe;
 
 /** Integers of one byte are not signed: 128 is silence. */
 const INTEGERS: ReadonlyMap<number, SampleType> = new Map<number, SampleType>([
-  [8, { bytes: 1, read: (view, at) => (view.getUint8(at) - 128) / 2 ** 7 }],
-  [16, { bytes: 2, read: (view, at) => view.getInt16(at, true) / 2 ** 15 }],
+  [8, { name: "uint8", bytes: 1, read: (view, at) => (view.getUint8(at) - 128) / 2 ** 7 }],
+  [16, { name: "int16", bytes: 2, read: (view, at) => view.getInt16(at, true) / 2 ** 15 }],
   [24, {
+    name: "int24",
     bytes: 3,
     read: (view, at) => (view.getInt16(at + 1, true) * 256 + view.getUint8(at)) / 2 ** 23,
   }],
-  [32, { bytes: 4, read: (view, at) => view.getInt32(at, true) / 2 ** 31 }],
+  [32, { name: "int32", bytes: 4, read: (view, at) => view.getInt32(at, true) / 2 ** 31 }],
 ]);
 
 const FLOATS: ReadonlyMap<number, SampleType> = new Map<number, SampleType>([
-  [32, { bytes: 4, read: (view, at) => view.getFloat32(at, true) }],
-  [64, { bytes: 8, read: (view, at) => view.getFloat64(at, true) }],
+  [32, { name: "float32", bytes: 4, read: (view, at) => view.getFloat32(at, true) }],
+  [64, { name: "float64", bytes: 8, read: (view, at) => view.getFloat64(at, true) }],
 ]);
 
 /** What is found in WAV files besides plain samples. */
