@@ -132,7 +132,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
   {
     name: "format",
     value: "name",
-    description: `${FORMATS.map(({ word }) => word).join(", ")}; default: as the output is called`,
+    description: `${FORMATS.map(({ word }) => word).join(", ")}; default: by the output's name`,
   },
   {
     name: "sample-rate",

@@ -30,9 +30,9 @@ export const compareCommand: Command = {
     { name: "json", description: "print the figures as JSON" },
   ],
   notes:
-    `Says how large the largest difference is, where, and how large in proportion to the largest value of
-either array: that is the relative difference. The exit code is 1 if it is more than the tolerance,
-or if shapes or names differ. NaN equals NaN, an infinity itself.
+    `Says how large the largest difference is, where, and how large in proportion to the largest value
+of either array: that is the relative difference. The exit code is 1 if it is more than the
+tolerance, or if shapes or names differ. NaN equals NaN, an infinity itself.
 
 Files are .npy, .npz, .safetensors, PyTorch's .pt and .pth, PNG, JPEG or WAV, of one form or two.
 Two files with one array each are compared whatever the arrays are called.

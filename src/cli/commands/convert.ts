@@ -35,8 +35,8 @@ export const convertCommand: Command = {
     MEMORY_FLAG,
   ],
   notes:
-    `Arrays are read from .npy, .npz, .safetensors and PyTorch's .pt and .pth, PNG, JPEG and WAV, by what
-is in a file, and written as the output's name says. Of PyTorch's files nothing is run, and only
+    `Files are .npy, .npz, .safetensors, PyTorch's .pt and .pth, PNG, JPEG and WAV. They are read by
+what is in them and written as the output's name says. Of PyTorch's files nothing is run, and only
 tensors are taken; nested dicts become names with dots. All values become float32 on the way, which
 rounds float64 and large integers. A .npy file, a picture and a sound hold one array.
 The path - is standard input or output; what is printed then goes to standard error.

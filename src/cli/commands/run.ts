@@ -111,10 +111,10 @@ Shapes are those of torch.nn: weight (out, in / groups, k...), transposed (in, o
 Without --weight or --weights the weight and the bias are drawn from the seed.
 Without --repeat the time is that of a single call, which generates code too.
 
-Arrays are read from .npy, .npz, .safetensors and PyTorch's .pt and .pth, pictures from PNG and JPEG,
-as (C, H, W) from 0 to 1, sounds from WAV, as (channels, samples) from -1 to 1: by what is in a file,
-not by its name. The output is written as its name says; those in a folder are .npy without --format.
-Pictures keep what is from 0 to 1, sounds are written in float32 with the rate that the stride makes.
+Files are .npy, .npz, .safetensors and PyTorch's .pt and .pth, PNG and JPEG pictures, as (C, H, W)
+from 0 to 1, and WAV sounds, as (channels, samples) from -1 to 1. They are read by what is in them
+and written as the output's name says; without --format what goes into a folder is .npy. Pictures
+keep what is from 0 to 1; sounds are written in float32, with the rate that the stride makes.
 The path - is standard input or output; what is printed then goes to standard error.
 
 Examples:

@@ -19,8 +19,8 @@ export const showCommand: Command = {
   usage: "<file> [options]",
   flags: [MEMORY_FLAG, { name: "json", description: "print the figures as JSON" }],
   notes:
-    `The file is .npy, .npz, .safetensors, PyTorch's .pt or .pth, PNG, JPEG or WAV; the path - is standard
-input. Values are shown as they are read: pictures from 0 to 1, sounds from -1 to 1.
+    `The file is .npy, .npz, .safetensors, PyTorch's .pt or .pth, PNG, JPEG or WAV; the path - is
+standard input. Values are shown as they are read: pictures from 0 to 1, sounds from -1 to 1.
 
 Of tensors by name it says which could be the weights of convolutions, by the names that "run
 --weights" knows them by. Input channels are those of one group; with a bias of other size than the

@@ -237,7 +237,7 @@ Deno.test("run names what is wrong with its files in one line and writes nothing
   const cases: readonly [string[], string][] = [
     [["--input", file("none.npy"), ...w, ...y], "there is no such file or folder"],
     [["--input", folder.path, ...w, ...y], "it is a folder"],
-    [["--input", file("text.npy"), ...w, ...y], "it is not a .npy file"],
+    [["--input", file("text.npy"), ...w, ...y], "it is none of the files that are known"],
     [["--input", file("cut.npy"), ...w, ...y], "it ends early"],
     [["--input", file("complex.npy"), ...w, ...y], "it holds complex numbers"],
     [
@@ -269,7 +269,7 @@ Deno.test("run says what is wrong with its arguments", async () => {
   const shape = ["--input-shape", "1,3,8,8"];
   const sizes = ["--out-channels", "4", "--kernel-size", "3"];
   const cases: readonly [string[], string][] = [
-    [sizes, 'Name the .npy file to read, or the "--input-shape" of random values'],
+    [sizes, 'Name the file to read, or the "--input-shape" of random values'],
     [[...shape, ...sizes, "--input", b], `Option "--input-shape" is in place of the input "${b}"`],
     [[...shape, ...sizes, "--bias", b, "--no-bias"], "exclude each other"],
     [[...shape, "--kernel-size", "3"], 'Option "--out-channels" is missing'],
