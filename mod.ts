@@ -96,9 +96,16 @@ export { fuseBatchNorm } from "./src/layers/fuse_batch_norm.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
   type AnyTensor,
-  type NestedNumbers,
+  type CropOptions,
+  type PadOptions,
   type RandnOptions,
   Tensor,
   type TensorData,
+  type TensorFromOptions,
   type UniformOptions,
 } from "./src/tensor/tensor.ts";
+export type { TensorSource } from "./src/tensor/source.ts";
+export type { NestedArrays, NestedNumbers, TypedNumbers } from "./src/tensor/nested.ts";
+export type { DeviceTensor, ForeignTensor, OnnxTensor, ShapedArray } from "./src/tensor/foreign.ts";
+export type { PictureData } from "./src/tensor/picture.ts";
+export type { SliceRange } from "./src/tensor/select.ts";

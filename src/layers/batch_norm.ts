@@ -7,6 +7,7 @@
 import { checkOptionNames, describe } from "../base/checks.ts";
 import type { AnyTensor } from "../tensor/tensor.ts";
 import { checkTensor } from "./call.ts";
+import { describeName } from "./state_source.ts";
 import { beginOf, didYouMeanName, entriesOf, type NamedTensors } from "./state.ts";
 
 /**
@@ -66,7 +67,8 @@ const STATISTICS: readonly string[] = ["running_mean", "running_var"];
  */
 export function batchNormFrom(dict: NamedTensors, options: BatchNormFromOptions = {}): BatchNorm {
   checkOptionNames(WHERE, options, ["prefix", "epsilon"]);
-  const { prefix = "", ...epsilon } = options;
+  const { prefix = "", epsilon } = options;
+  if (epsilon !== undefined) checkEpsilon(WHERE, epsilon);
   const begin = beginOf(WHERE, prefix);
   const entries = entriesOf(WHERE, "the state", dict, "tensors by name");
   const parts: Record<string, unknown> = {};
@@ -77,12 +79,22 @@ export function batchNormFrom(dict: NamedTensors, options: BatchNormFromOptions 
       parts[part] = value;
     } else if (STATISTICS.includes(name)) {
       throw new TypeError(
-        `${WHERE}: ${describe(begin + name)} is missing from the state` +
+        `${WHERE}: ${describeName(begin + name)} is missing from the state` +
           didYouMeanName(begin + name, [...entries.keys()]),
       );
     }
   }
-  return { ...(parts as Pick<BatchNorm, "mean" | "variance">), ...epsilon };
+  return {
+    ...(parts as Pick<BatchNorm, "mean" | "variance">),
+    ...(epsilon !== undefined && { epsilon }),
+  };
+}
+
+/** @throws {TypeError} If it is not a number. */
+export function checkEpsilon(where: string, epsilon: unknown): void {
+  if (typeof epsilon !== "number") {
+    throw new TypeError(`${where}: epsilon must be a number, but is ${describe(epsilon)}`);
+  }
 }
 
 /** Whether a name in a dictionary is one of a batch normalisation. */

@@ -9,7 +9,7 @@ import type { Activation } from "../convolution/epilogue.ts";
 import { product } from "../base/numbers.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { BatchNorm } from "./batch_norm.ts";
+import { type BatchNorm, checkEpsilon } from "./batch_norm.ts";
 import { checkTensor } from "./call.ts";
 import { Conv1d, Conv2d, Conv3d } from "./conv.ts";
 import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv_transpose.ts";
@@ -78,9 +78,7 @@ interface Affine {
 function affineOf(layer: Layer, normalization: BatchNorm): Affine {
   checkOptionNames(WHERE, normalization, ["mean", "variance", "weight", "bias", "epsilon"]);
   const { epsilon = DEFAULT_EPSILON } = normalization;
-  if (typeof epsilon !== "number") {
-    throw new TypeError(`${WHERE}: epsilon must be a number, but is ${describe(epsilon)}`);
-  }
+  checkEpsilon(WHERE, epsilon);
   const channelsOf = (what: string, tensor: unknown): Float32Array => {
     const { shape, values } = checkTensor(WHERE, what, tensor);
     if (sameShape(shape, [layer.outChannels])) return values.elements;

@@ -5,10 +5,11 @@
  */
 
 import { describe, nearestName } from "../base/checks.ts";
-import type { AnyTensor, Tensor } from "../tensor/tensor.ts";
-import { copyOf } from "../tensor/values.ts";
+import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
+import { copyOf, mayShare } from "../tensor/values.ts";
 import {
   describeMisfit,
+  describeName,
   type ExpectedShape,
   incompleteSource,
   type Misfit,
@@ -51,6 +52,9 @@ export interface StateTarget {
   /** Does all that may fail, and returns what sets the parameters to values that fit; others stay as they are. */
   prepare(values: ReadonlyMap<string, SourceValues>): () => void;
 }
+
+/** The parameter that every layer has. */
+const WEIGHT = "weight";
 
 /** What a dictionary has for a layer. */
 export interface StateFit {
@@ -137,12 +141,14 @@ export function fitState(
 
 /** Sets the parameters of layers to what there is for them and fits. After an error all are as they were. */
 export function storeFits(fits: readonly StateFit[]): void {
-  const targets = new Set(fits.flatMap(({ target }) => target.buffers));
+  const targets = [...new Set(fits.flatMap(({ target }) => target.buffers))];
   // Nothing is read any more where something is written.
-  const apart = ({ shape, elements }: SourceValues) =>
-    targets.has(elements.buffer) || elements.buffer instanceof SharedArrayBuffer
-      ? { shape, elements: copyOf(elements) }
-      : { shape, elements };
+  const apart = ({ shape, elements }: SourceValues) => ({
+    shape,
+    elements: targets.some((target) => mayShare(target, elements.buffer))
+      ? copyOf(elements)
+      : elements,
+  });
   const stores = fits.map(({ target, sources }) =>
     target.prepare(new Map(Array.from(sources, ([name, source]) => [name, apart(source.read())])))
   );
@@ -161,19 +167,21 @@ export function loadState(target: StateTarget, dict: unknown, prefix: unknown): 
   const entries = entriesOf(where, "the state", dict, parameters);
   const begin = beginOf(where, prefix);
   const fit = fitState(where, target, begin, entries);
-  const unexpected = [...entries.keys()]
-    .find((name) => name.startsWith(begin) && !fit.names.includes(name));
+  const unused = [...entries.keys()].filter((name) => !fit.names.includes(name));
+  const unexpected = unused.find((name) => name.startsWith(begin));
+  const [missing] = fit.missing;
+  const ending = `(this layer has ${parameters})`;
   if (unexpected !== undefined) {
+    const hint = begin === "" ? nameHint(target, entries) : "";
     throw new TypeError(
-      `${where}: unknown parameter ${describe(unexpected)} in the state` +
-        `${didYouMeanName(unexpected, fit.missing)} (this layer has ${parameters})`,
+      `${where}: unknown parameter ${describeName(unexpected)} in the state` +
+        `${hint || didYouMeanName(unexpected, fit.missing)} ${ending}`,
     );
   }
-  const [missing] = fit.missing;
   if (missing !== undefined) {
     throw new TypeError(
-      `${where}: ${describe(missing)} is missing from the state` +
-        `${didYouMeanName(missing, [...entries.keys()])} (this layer has ${parameters})`,
+      `${where}: ${describeName(missing)} is missing from the state` +
+        `${didYouMeanName(missing, unused)} ${ending}`,
     );
   }
   const [misfit] = fit.misfits;
@@ -189,5 +197,22 @@ export function didYouMeanName(name: string, names: readonly string[]): string {
   const mostEdits = Math.max(2, Math.floor(name.length / LETTERS_AN_EDIT));
   const nearest = nearestName(name, names, mostEdits) ??
     names.find((other) => other.endsWith(`.${name}`) || name.endsWith(`.${other}`));
-  return nearest === undefined ? "" : `, did you mean ${describe(nearest)}?`;
+  return nearest === undefined ? "" : `, did you mean ${describeName(nearest)}?`;
+}
+
+/** What to do where a layer of this kind is in the dictionary by a name. */
+function nameHint(target: StateTarget, dict: ReadonlyMap<string, unknown>): string {
+  const tensors = new Map([...dict].filter(([, value]) => value instanceof Tensor));
+  const begins = [...tensors.keys()].filter((name) => name.endsWith(`.${WEIGHT}`))
+    .map((name) => name.slice(0, -WEIGHT.length));
+  const begin = begins.find((begin) => {
+    const { missing, misfits } = fitState(target.name, target, begin, tensors);
+    return missing.length + misfits.length === 0;
+  });
+  return begin === undefined ? "" : hintOf(begin);
+}
+
+/** How an error message goes on where it would fit if names began so. */
+export function hintOf(begin: string): string {
+  return ` (it would fit with { prefix: ${describeName(begin.slice(0, -1))} })`;
 }

@@ -13,10 +13,11 @@ import {
   didYouMeanName,
   entriesOf,
   fitState,
+  hintOf,
   type NamedTensors,
   storeFits,
 } from "./state.ts";
-import { describeMisfit, type Misfit } from "./state_source.ts";
+import { describeMisfit, describeName, type Misfit } from "./state_source.ts";
 
 /** Layers by what they are called, such as `features.0`. */
 export type NamedLayers = Readonly<Record<string, Layer>> | ReadonlyMap<string, Layer>;
@@ -108,7 +109,7 @@ export function loadStateDicts(
   const { prefix = "", strict = true, ignore = [] } = options;
   checkBoolean(WHERE, "strict", strict);
   const outer = beginOf(WHERE, prefix);
-  const ignored = checkIgnored(ignore).map((name) => outer + name);
+  const ignored = checkIgnored(ignore).map((name) => outer + beginOf(WHERE, name));
   const entries = entriesOf(WHERE, "the state", dict, "tensors by name");
   const fits = [...checkLayers(WHERE, layers)].map(([name, layer]) => {
     const begin = outer + beginOf(WHERE, name);
@@ -117,7 +118,7 @@ export function loadStateDicts(
   const used = new Set(fits.flatMap(({ names }) => names));
   const begins = new Set(fits.map(({ begin }) => begin));
   const isExpected = (name: string) =>
-    used.has(name) || ignored.some((other) => name === other || name.startsWith(`${other}.`)) ||
+    used.has(name) || ignored.some((begin) => `${name}.`.startsWith(begin)) ||
     !begins.has(name.slice(0, name.lastIndexOf(".") + 1)) && isOfBatchNorm(name, entries);
   const faults: Faults = {
     missing: fits.flatMap(({ missing }) => missing),
@@ -173,11 +174,11 @@ function checkFaults(faults: Faults, strict: boolean, unused: readonly string[])
   if (named + misfits.length === 0) return;
   const parts: string[] = [];
   if (strict && missing.length > 0) {
-    const meant = (name: string) => describe(name) + didYouMeanName(name, unused);
+    const meant = (name: string) => describeName(name) + didYouMeanName(name, unused);
     parts.push(`missing: ${list(missing, meant)}`);
   }
   if (strict && unexpected.length > 0) {
-    const meant = (name: string) => describe(name) + didYouMeanName(name, missing);
+    const meant = (name: string) => describeName(name) + didYouMeanName(name, missing);
     parts.push(`unexpected: ${list(unexpected, meant)}`);
   }
   if (misfits.length > 0) parts.push(`misshapen: ${list(misfits, describeMisfit)}`);
@@ -203,9 +204,7 @@ function prefixHint([first, ...others]: readonly string[], unused: readonly stri
     .map((name) => name.slice(0, -first.length));
   const names = new Set(unused);
   const prefix = prefixes.find((prefix) => others.every((name) => names.has(prefix + name)));
-  return prefix === undefined
-    ? ""
-    : ` (it would with { prefix: ${describe(prefix.slice(0, -1))} })`;
+  return prefix === undefined ? "" : hintOf(prefix);
 }
 
 function checkIgnored(ignore: unknown): readonly string[] {
@@ -216,7 +215,9 @@ function checkIgnored(ignore: unknown): readonly string[] {
 function* checkLayers(where: string, layers: unknown): Iterable<readonly [string, Layer]> {
   for (const [name, layer] of entriesOf(where, "layers", layers, "layers by name")) {
     if (!(layer instanceof Layer)) {
-      throw new TypeError(`${where}: ${describe(name)} must be a layer, but is ${describe(layer)}`);
+      throw new TypeError(
+        `${where}: ${describeName(name)} must be a layer, but is ${describe(layer)}`,
+      );
     }
     yield [name, layer];
   }

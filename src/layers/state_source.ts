@@ -73,6 +73,14 @@ export function incompleteSource(
   };
 }
 
+/** Names of large networks are long, and differ at their ends; longer ones are nobody's. */
+const MOST_LETTERS = 200;
+
+/** A name of a dictionary as error messages show it. */
+export function describeName(name: string): string {
+  return JSON.stringify(name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS)}...` : name);
+}
+
 /** What is wrong with a shape. */
 export function describeMisfit({ name, found, expected }: Misfit): string {
   return `${name} must have shape ${expected.text}, but the state's has ${describeShape(found)}`;

@@ -11,6 +11,7 @@ import {
   LazyConv2d,
   LazyConvTranspose2d,
   loadStateDicts,
+  Parameter,
   stateDicts,
   Tensor,
 } from "../../mod.ts";
@@ -81,7 +82,7 @@ Deno.test("loadStateDicts() takes names behind a prefix", () => {
   assertThrows(
     () => loadStateDicts(residualNetwork(), dict),
     TypeError,
-    'loadStateDicts(): the state does not fit (it would with { prefix: "module" }); missing: ' +
+    'loadStateDicts(): the state does not fit (it would fit with { prefix: "module" }); missing: ' +
       '"conv1.weight", did you mean "module.conv1.weight"?, "layer1.0.conv1.weight"',
   );
 });
@@ -103,6 +104,7 @@ Deno.test("loadStateDicts() leaves alone what it is told to ignore", () => {
   );
   const ignore = ["fc", "fcs.weight", "step"];
   loadStateDicts(residualNetwork(), dict, { ignore });
+  loadStateDicts(residualNetwork(), dict, { ignore: ["fc.", "fcs", "step"] });
   loadStateDicts(residualNetwork(), behind("net.", dict), { ignore, prefix: "net" });
 });
 
@@ -128,6 +130,17 @@ Deno.test("loadStateDicts() lists what is missing, unexpected and misshapen, wit
       "misshapen: head.bias must have shape [2], but the state's has [3]",
     );
   }
+});
+
+Deno.test("loadStateDicts() names all of a long name, and no endless one", () => {
+  const name = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_out.0";
+  const dict = { [`${name}.weights`]: Tensor.ones([1]), ["x".repeat(1e6)]: Tensor.ones([1]) };
+  const error = assertThrows(
+    () => loadStateDicts({ [name]: new Conv1d(1, 1, 1, { bias: false }) }, dict),
+    TypeError,
+    `missing: "${name}.weight", did you mean "${name}.weights"?; unexpected: "${name}.weights", did`,
+  );
+  assert(error.message.length < 1000);
 });
 
 Deno.test("loadStateDicts() that is not strict says what it left out and loads the rest", () => {
@@ -295,23 +308,23 @@ Deno.test("loadStateDicts() gives lazy layers their channels, and none when anyt
 });
 
 Deno.test("Tensors that share memory with the layers are loaded as they were before", () => {
-  for (const Buffer of [ArrayBuffer, SharedArrayBuffer]) {
-    const layers = {
-      a: new Conv1d(1, 2, 1, { bias: false }),
-      b: new Conv1d(1, 2, 1, { bias: false }),
+  const own = new ArrayBuffer(8);
+  const shared = new SharedArrayBuffer(8);
+  // Shared memory has as many buffers as it has been posted.
+  for (const [written, read] of [[own, own], [shared, structuredClone(shared)]] as const) {
+    const [values, again] = [new Float32Array(written), new Float32Array(read)];
+    values.set([1, 2]);
+    const layerOf = (start: number) => {
+      const layer = new Conv1d(1, 1, 1, { bias: false });
+      const tensor = new Tensor(values.subarray(start, start + 1), [1, 1, 1]);
+      Reflect.set(layer, "weight", Reflect.construct(Parameter, [tensor]));
+      return layer;
     };
-    const values = new Float32Array(new Buffer(16));
-    values.set([1, 2, 3, 4]);
-    loadStateDicts(layers, {
-      "a.weight": new Tensor(values.subarray(0, 2), [2, 1, 1]),
-      "b.weight": new Tensor(values.subarray(2), [2, 1, 1]),
+    loadStateDicts({ a: layerOf(0), b: layerOf(1) }, {
+      "a.weight": new Tensor(again.subarray(1), [1, 1, 1]),
+      "b.weight": new Tensor(again.subarray(0, 1), [1, 1, 1]),
     });
-    const [a, b] = [layers.a.weight, layers.b.weight];
-    loadStateDicts(layers, {
-      "a.weight": new Tensor(b.data, b.shape),
-      "b.weight": new Tensor(a.data, a.shape),
-    });
-    assertEquals([...a.data, ...b.data], [3, 4, 1, 2]);
+    assertEquals([...values], [2, 1]);
   }
 });
 
@@ -361,6 +374,19 @@ Deno.test("loadStateDict() says which prefix or name was probably meant", () => 
     () => layer.loadStateDict({ "a.weight": Tensor.zeros([4, 4, 3]) }, { prefix: "a" }),
     RangeError,
     "Conv2d: a.weight must have shape [4, 4, 3, 3], but the state's has [4, 4, 3]",
+  );
+});
+
+Deno.test("loadStateDict() says with which prefix the state would fit", () => {
+  const layer = new Conv2d(4, 2, 1);
+  const message =
+    `unknown parameter "conv1.weight" in the state (it would fit with { prefix: "head" }) (`;
+  assertThrows(() => layer.loadStateDict(checkpoint()), TypeError, message);
+  const outer = behind("model.", checkpoint());
+  assertThrows(
+    () => layer.loadStateDict(outer, { prefix: "head" }),
+    TypeError,
+    '"head.weight" is missing from the state, did you mean "model.head.weight"? (this layer has',
   );
 });
 
@@ -446,6 +472,7 @@ Deno.test("fuseBatchNorm() and batchNormFrom() say what is wrong", () => {
       TypeError,
       "running_mean must be a Tensor, but is 1",
     ],
+    [() => from({}, { epsilon: "1" }), TypeError, 'epsilon must be a number, but is "1"'],
     [() => from([], { name: 1 }), TypeError, 'unknown option "name"'],
   ];
   for (const [act, kind, message] of cases) assertThrows(act, kind, message);
