@@ -61,8 +61,8 @@ export interface OpenOptions {
 /** In so many bytes is what says how large an array or a picture is; most often. */
 const FIRST_BYTES = Math.max(LONGEST_HEADER, START_BYTES);
 
-/** A file of half floats, its tensors of twice its size, and what was unpacked of it. */
-const BYTES_A_BYTE = 4;
+/** A file of bytes, and what they become: of float32 it is less. What is unpacked is counted as it is. */
+const BYTES_A_BYTE = 1 + Float32Array.BYTES_PER_ELEMENT;
 
 /**
  * Opens a file of arrays. Of large arrays and pictures only the beginning is read; all else is.

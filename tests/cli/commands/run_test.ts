@@ -508,7 +508,7 @@ torch.save({"x": x, "y": y, "z": up(y)}, sys.argv[1] + "/data.pt")
       assertEquals([ending.code, ending.err], [0, ""]);
       const expected = folder.file("expected.npy");
       await runMain("convert", `${data}`, expected, "--name", name === "x" ? "y" : "z");
-      const { code, out } = await runMain("compare", `${output}`, expected, "--tolerance", "1e-6");
+      const { code, out } = await runMain("compare", `${output}`, expected, "--tolerance", "1e-5");
       assertEquals(code, 0, out);
     }
   },
