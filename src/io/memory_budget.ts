@@ -12,6 +12,9 @@ export interface UnpackOptions {
   readonly mostBytes?: number;
 }
 
+/** More would be made of a file than may be. */
+export class BudgetError extends SyntaxError {}
+
 const USUAL_BYTES = 2 ** 30;
 const USUAL_GROWTH = 8;
 
@@ -42,11 +45,11 @@ export class MemoryBudget {
   /**
    * Takes some of it, before the bytes are made.
    *
-   * @throws {SyntaxError} If there is not so much left.
+   * @throws {BudgetError} If there is not so much left.
    */
   take(bytes: number): void {
     if (bytes > this.#left) {
-      throw new SyntaxError(
+      throw new BudgetError(
         `it unpacks to more than the ${describeBytes(this.#most)} that may be made of it ` +
           "(mostBytes says how many may)",
       );

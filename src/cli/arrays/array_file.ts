@@ -4,13 +4,14 @@
  * @module
  */
 
-import { describe, didYouMean } from "../../base/checks.ts";
+import { describe, describeBytes, didYouMean } from "../../base/checks.ts";
 import { isNpyStart, LONGEST_HEADER, peekedNpy } from "../../io/arrays/npy.ts";
 import { UNNAMED } from "../../io/arrays/dict.ts";
 import { isTensorsStart, storedTensors } from "../../io/arrays/tensors.ts";
 import { kindOf } from "../../io/file_kind.ts";
 import type { PeekedFile } from "../../io/files.ts";
 import { decodeNamed, FileError, peekFile } from "../../io/files.ts";
+import { BudgetError } from "../../io/memory_budget.ts";
 import { isPictureStart, peekedPicture } from "../../io/pictures/peek.ts";
 import { pictureOf, START_BYTES } from "../../io/pictures/picture.ts";
 import { isWavStart, storedWav } from "../../io/sound/wav.ts";
@@ -119,7 +120,15 @@ async function contentsOf(
   checkMemory(limit, what, size * BYTES_A_BYTE);
   const bytes = await peeked.whole();
   const mostBytes = bytesLeft(limit) - size;
-  const stored = decodeNamed(path, () => storedTensors(bytes, { mostBytes }));
+  const stored = decodeNamed(path, () => {
+    try {
+      return storedTensors(bytes, { mostBytes });
+    } catch (error) {
+      if (!(error instanceof BudgetError)) throw error;
+      const found = `it unpacks to more than the ${describeBytes(mostBytes)} that are left for it`;
+      throw new SyntaxError(`${found}; allow more with --memory`, { cause: error });
+    }
+  });
   const arrays = stored.map(({ name, dtype, tensor }) => ({
     name,
     dtype,
