@@ -81,7 +81,7 @@ export async function openArrays(
   const file = files.use(await InputFile.open(path));
   const contents = await file.read(async (path) => {
     const peeked = await peekFile(path, FIRST_BYTES);
-    return await contentsOf(path, peeked, file, limit, warn);
+    return await contentsOf({ file, path, peeked, limit, warn });
   });
   const arrays = contents.arrays.map((array) => ({
     ...array,
@@ -90,36 +90,54 @@ export async function openArrays(
   return { ...contents, arrays, name: file.name, quoted: file.quoted };
 }
 
-async function contentsOf(
-  path: string,
-  peeked: PeekedFile,
-  file: InputFile,
-  limit: MemoryLimit,
-  warn: (text: string) => void,
-): Promise<Contents> {
+/** A file of which the beginning was read. */
+interface Opened extends Pick<OpenOptions, "limit" | "warn"> {
+  readonly file: InputFile;
+  /** Where it is read. */
+  readonly path: string;
+  readonly peeked: PeekedFile;
+}
+
+async function contentsOf(opened: Opened): Promise<Contents> {
+  const { path, peeked } = opened;
   const { start, size } = peeked;
   if (isNpyStart(start)) {
     const array = { name: UNNAMED, ...peekedNpy(path, peeked) };
     return { arrays: [array], fileBytes: size, heldBytes: 0 };
   }
-  if (isPictureStart(start)) return await pictureIn(path, peeked, file, warn);
-  const what = `Reading ${file.quoted}`;
-  if (isWavStart(start)) {
-    checkMemory(limit, what, size * (1 + Float32Array.BYTES_PER_ELEMENT));
-    const decode = async () => {
-      const bytes = await peeked.whole();
-      return decodeNamed(path, () => storedWav(bytes));
-    };
-    // Of many sounds only one is there at a time.
-    const { samples: { shape }, sampleRate, dtype } = await decode();
-    const read = async () => (await decode()).samples;
-    const array = { name: "samples", shape, dtype, read };
-    return { arrays: [array], fileBytes: size, heldBytes: 0, sampleRate };
-  }
-  if (!isTensorsStart(start)) throw unknownFile(path, start);
-  checkMemory(limit, what, size * BYTES_A_BYTE);
+  if (isPictureStart(start)) return await pictureIn(opened);
+  if (!isWavStart(start) && !isTensorsStart(start)) throw unknownFile(path, start);
+  checkMemory(opened.limit, `Reading ${opened.file.quoted}`, size * BYTES_A_BYTE);
+  return isWavStart(start) ? await soundIn(opened) : await tensorsIn(opened);
+}
+
+async function pictureIn({ path, peeked, file, warn }: Opened): Promise<Contents> {
+  const picture = await peekedPicture(path, peeked, Infinity);
+  const { channels, height, width, bitDepth, readingBytes } = picture;
+  const read = async () => {
+    const decoded = pictureOf(await picture.read());
+    for (const warning of decoded.warnings) warn(printable(`warning: ${file.name}: ${warning}`));
+    return decoded.pixels;
+  };
+  const shape = [channels, height, width];
+  const pixels = { name: "pixels", shape, dtype: `uint${bitDepth}`, read };
+  return { arrays: [pixels], fileBytes: readingBytes, heldBytes: 0, bitDepth };
+}
+
+/** Of many sounds only one is to be there at a time: it is read once more when it is needed. */
+async function soundIn({ path, peeked }: Opened): Promise<Contents> {
+  const decode = async () => {
+    const bytes = await peeked.whole();
+    return decodeNamed(path, () => storedWav(bytes));
+  };
+  const { samples: { shape }, sampleRate, dtype } = await decode();
+  const samples = { name: "samples", shape, dtype, read: async () => (await decode()).samples };
+  return { arrays: [samples], fileBytes: peeked.size, heldBytes: 0, sampleRate };
+}
+
+async function tensorsIn({ path, peeked, limit }: Opened): Promise<Contents> {
   const bytes = await peeked.whole();
-  const mostBytes = bytesLeft(limit) - size;
+  const mostBytes = bytesLeft(limit) - peeked.size;
   const stored = decodeNamed(path, () => {
     try {
       return storedTensors(bytes, { mostBytes });
@@ -137,24 +155,6 @@ async function contentsOf(
   }));
   const heldBytes = stored.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
   return { arrays, fileBytes: 0, heldBytes };
-}
-
-async function pictureIn(
-  path: string,
-  peeked: PeekedFile,
-  file: InputFile,
-  warn: (text: string) => void,
-): Promise<Contents> {
-  const picture = await peekedPicture(path, peeked, Infinity);
-  const { channels, height, width, bitDepth, readingBytes } = picture;
-  const read = async () => {
-    const decoded = pictureOf(await picture.read());
-    for (const warning of decoded.warnings) warn(printable(`warning: ${file.name}: ${warning}`));
-    return decoded.pixels;
-  };
-  const shape = [channels, height, width];
-  const pixels = { name: "pixels", shape, dtype: `uint${bitDepth}`, read };
-  return { arrays: [pixels], fileBytes: readingBytes, heldBytes: 0, bitDepth };
 }
 
 function unknownFile(path: string, start: Uint8Array): FileError {
