@@ -66,8 +66,9 @@ async function readImports(): Promise<Imports> {
   const imports = new Map<string, readonly string[]>();
   const read = async (path: string) => {
     const text = await Deno.readTextFile(new URL(path, ROOT));
-    const specifiers = text.matchAll(/^(?:import|export)\b[^;]*?"(\.[^"]*\.ts)"/gm);
-    const targets = [...specifiers].map(([, specifier = ""]) =>
+    const always = text.matchAll(/^(?:import|export)\b[^;]*?"(\.[^"]*\.ts)"/gm);
+    const later = text.matchAll(/\bimport\("(\.[^"]*\.ts)"\)/g);
+    const targets = [...always, ...later].map(([, specifier = ""]) =>
       new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length)
     );
     imports.set(path, targets);
