@@ -12,7 +12,7 @@ import {
   didYouMean,
 } from "../base/checks.ts";
 import { defaultEngine, type Engine } from "../engine/engine.ts";
-import { runSequence, runSequenceSync, type Sequence } from "../execution/sequence.ts";
+import { runSequence, runSequenceSync } from "../execution/sequence.ts";
 import { checkTensor } from "../layers/call.ts";
 import { checkEngine } from "../layers/compute.ts";
 import type { OnnxModel, OnnxValueInfo } from "../io/models/onnx/model.ts";

@@ -5,7 +5,7 @@
  */
 
 import { product } from "../../base/numbers.ts";
-import { bfloatValue, halfValue } from "./half.ts";
+import { bfloatValue, halfValue } from "../../base/half.ts";
 
 /** How one element is stored, and how it is read. */
 export interface ElementType {

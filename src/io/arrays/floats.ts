@@ -1,4 +1,4 @@
-import { bfloatBits, halfBits } from "./half.ts";
+import { bfloatBits, halfBits } from "../../base/half.ts";
 
 /**
  * How the values of a file are stored. `"float16"` has 11 significant bits up to 65504, `"bfloat16"` 8 in the range

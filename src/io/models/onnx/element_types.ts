@@ -1,6 +1,6 @@
 import type { ListField } from "./lists.ts";
 import type { ElementKind } from "./model.ts";
-import { widenBfloats, widenHalves } from "./half.ts";
+import { bfloatValue, halfValue } from "../../../base/half.ts";
 import type { IntegerKind } from "./wire.ts";
 
 /** How the elements of a tensor are stored. */
@@ -164,8 +164,8 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
     10,
     bits({
       name: "FLOAT16",
-      fromRaw: (view, into) => widenHalves((i) => view.getUint16(2 * i, true), into),
-      fromBits: (values, into) => widenHalves((i) => values[i] ?? 0, into),
+      fromRaw: (view, into) => widened((i) => halfValue(view.getUint16(2 * i, true)), into),
+      fromBits: (values, into) => widened((i) => halfValue(values[i] ?? 0), into),
     }),
   ],
   [11, {
@@ -208,8 +208,8 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
     16,
     bits({
       name: "BFLOAT16",
-      fromRaw: (view, into) => widenBfloats((i) => view.getUint16(2 * i, true), into),
-      fromBits: (values, into) => widenBfloats((i) => values[i] ?? 0, into),
+      fromRaw: (view, into) => widened((i) => bfloatValue(view.getUint16(2 * i, true)), into),
+      fromBits: (values, into) => widened((i) => bfloatValue(values[i] ?? 0), into),
     }),
   ],
 ]);
@@ -275,4 +275,9 @@ function bits(type: Pick<NarrowFloatType, "name" | "fromRaw" | "fromBits">): Nar
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Writes values one by one. */
+function widened(valueAt: (index: number) => number, into: Float32Array): void {
+  for (let i = 0; i < into.length; i++) into[i] = valueAt(i);
 }

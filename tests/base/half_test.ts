@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { bfloatBits, bfloatValue, halfBits, halfValue } from "../../../src/io/arrays/half.ts";
-import { draws } from "../../_depth.ts";
+import { bfloatBits, bfloatValue, halfBits, halfValue } from "../../src/base/half.ts";
+import { draws } from "../_depth.ts";
 
 const ALL = Array.from({ length: 65536 }, (_, bits) => bits);
 
