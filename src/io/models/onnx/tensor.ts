@@ -1,4 +1,4 @@
-import { describeShape } from "../../../base/checks.ts";
+import { describe } from "../../../base/checks.ts";
 import { product } from "../../../base/numbers.ts";
 import { quoted } from "../../quoted.ts";
 import type { ElementType } from "./element_types.ts";
@@ -90,7 +90,7 @@ function readShape(message: Message, name: string): readonly number[] {
   const shape = Array.from(readIntegers(message, DIMS, "int64"));
   if (shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return shape;
   throw message.fault(
-    `${quoted(name)} has shape ${describeShape(shape)}, which is none: sizes are from 0 to 2^53`,
+    `${quoted(name)} has shape ${describe(shape)}, which is none: sizes are from 0 to 2^53`,
   );
 }
 
@@ -101,7 +101,7 @@ function checkElements(
   type: ElementType,
   shape: readonly number[],
 ): void {
-  const what = `${quoted(name)} of shape ${describeShape(shape)} and type ${type.name}`;
+  const what = `${quoted(name)} of shape ${describe(shape)} and type ${type.name}`;
   // The sizes beside a 0 may be anything.
   const count = shape.includes(0) ? 0 : product(shape);
   if (!Number.isSafeInteger(count)) throw message.fault(`${what} has more than 2^53 elements`);
