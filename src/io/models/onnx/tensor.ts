@@ -61,7 +61,7 @@ function readHeader(message: Message): Header {
   const present = new Set<ListField>();
   const fields = message.again();
   while (fields.next()) {
-    const numbers = NUMBER_FIELDS.find(({ number }) => number === fields.field);
+    const numbers = NUMBER_FIELDS.get(fields.field);
     if (numbers !== undefined) present.add(numbers);
     else if (fields.field === DATA_TYPE) typeCode = fields.integer("data_type", "int32");
     else if (fields.field === NAME) name = fields.text("name");
@@ -148,7 +148,7 @@ function readElements(
     return { kind: "float", shape, data };
   }
   if (type.list === "floats") {
-    const data = readFloats(message, type.field, type.bytes, type.fromRaw);
+    const data = readFloats(message, type.field, type.bytes);
     return { kind: "float", shape, data };
   }
   const bits = readInRange(message, type);

@@ -22,8 +22,9 @@ const LAST_SHIFT = 63;
 
 const WORD = 2 ** 32;
 
-/** Messages that are nothing but their length become objects: what few bytes may ask for is bounded. */
+/** Messages and texts that are nothing but their length become objects: how much few bytes may ask for is bounded. */
 const MOST_MESSAGES = 2 ** 19;
+const MOST_TEXTS = 2 ** 20;
 
 /** Nothing that is shown or looked up is so long. */
 const MOST_TEXT_BYTES = 2 ** 24;
@@ -31,12 +32,16 @@ const MOST_TEXT_BYTES = 2 ** 24;
 /** What the varints of a field stand for. */
 export type IntegerKind = "int32" | "int64" | "uint64";
 
+/** The bytes of a float in a list. */
+export type FloatSize = 4 | 8;
+
 /** A file whose messages are read. */
 interface Source {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** How many messages were read. */
+  /** How many messages and texts were read. */
   messages: number;
+  texts: number;
 }
 
 /** A message's place in the message that it is in. */
@@ -77,7 +82,7 @@ export class Message {
   /** The message that a whole file is. */
   static of(bytes: Uint8Array): Message {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return new Message({ bytes, view, messages: 0 }, 0, bytes.length, null);
+    return new Message({ bytes, view, messages: 0, texts: 0 }, 0, bytes.length, null);
   }
 
   /** The same message from its beginning on. */
@@ -123,6 +128,9 @@ export class Message {
   /** A text, which is UTF-8. */
   text(name: string): string {
     const bytes = this.bytes(name);
+    if (++this.#source.texts > MOST_TEXTS) {
+      this.#refuse(`has ${name}, one of more than ${MOST_TEXTS} texts in the file`);
+    }
     if (bytes.length > MOST_TEXT_BYTES) {
       this.#refuse(
         `has ${name} of ${describeBytes(bytes.length)}, more than the ` +
@@ -183,14 +191,29 @@ export class Message {
     return at;
   }
 
-  /** The bytes of floats of one size that the field holds, not copied: one, or all of a list that is packed. */
-  floats(name: string, size: 4 | 8): Uint8Array {
+  /** How many floats of one size the field holds: one, or all of a list that is packed. */
+  countFloats(name: string, size: FloatSize): number {
     if (this.#wire !== (size === 4 ? FIXED32 : FIXED64)) this.#expect(name, LENGTH);
     const length = this.#valueEnd - this.#valueBegin;
-    if (length % size !== 0) {
-      this.#refuse(`has ${name} of ${length} bytes, which are no floats of ${size} bytes each`);
+    if (length % size === 0) return length / size;
+    return this.#refuse(
+      `has ${name} of ${length} bytes, which are no floats of ${size} bytes each`,
+    );
+  }
+
+  /**
+   * Reads the floats of the field, one or many.
+   *
+   * @param into Where they go. It has room for all that {@linkcode countFloats} counted.
+   * @param at Where the first goes.
+   * @returns Where the next would go.
+   */
+  floats(size: FloatSize, into: Float32Array, at: number): number {
+    const { view } = this.#source;
+    for (let from = this.#valueBegin; from < this.#valueEnd; from += size) {
+      into[at++] = size === 4 ? view.getFloat32(from, true) : view.getFloat64(from, true);
     }
-    return this.#source.bytes.subarray(this.#valueBegin, this.#valueEnd);
+    return at;
   }
 
   /** What is wrong with this message. */

@@ -46,6 +46,43 @@ export function text(field: number, value: string): Uint8Array {
   return bytes(field, new TextEncoder().encode(value));
 }
 
+/** A field of a message that is right. */
+export interface Field {
+  readonly field: number;
+  /** Its value, unless it is a varint. */
+  readonly content: Uint8Array;
+  /** All of its bytes. */
+  readonly whole: Uint8Array;
+}
+
+/** Takes a message that is right apart. */
+export function splitFields(message: Uint8Array): readonly Field[] {
+  const fields: Field[] = [];
+  for (let at = 0; at < message.length;) {
+    const begin = at;
+    const next = () => {
+      let value = 0;
+      for (let scale = 1;; scale *= 128) {
+        const byte = message[at++] ?? 0;
+        value += (byte & 127) * scale;
+        if (byte < 128) return value;
+      }
+    };
+    const tag = next();
+    const wire = tag % 8;
+    let length = 0;
+    if (wire === 0) next();
+    else if (wire === 1) length = 8;
+    else if (wire === 5) length = 4;
+    else length = next();
+    const content = message.subarray(at, at + length);
+    at += length;
+    const whole = message.subarray(begin, at);
+    fields.push({ field: Math.floor(tag / 8), content, whole });
+  }
+  return fields;
+}
+
 /** A node. */
 export function node(
   operator: string,

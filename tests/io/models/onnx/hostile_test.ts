@@ -235,13 +235,18 @@ Deno.test("decodeOnnx() does not go down into messages of any depth", () => {
   }
 });
 
-Deno.test("decodeOnnx() refuses more messages than any model has", () => {
-  const opsets = new Uint8Array(4 * (2 ** 19 + 1));
-  for (let at = 0; at < opsets.length; at += 4) opsets.set([0x42, 2, 0x10, 13], at);
-  const file = new Uint8Array(opsets.length + 2);
-  file.set(int(1, 8));
-  file.set(opsets, 2);
-  assertRefused(file, "one of more than 524288 messages in the file");
+/** The same bytes so many times. */
+function repeated(part: Uint8Array, count: number): Uint8Array {
+  const result = new Uint8Array(part.length * count);
+  for (let at = 0; at < result.length; at += part.length) result.set(part, at);
+  return result;
+}
+
+Deno.test("decodeOnnx() refuses more messages and texts than any model has", () => {
+  const opsets = repeated(OPSET, 2 ** 19 + 1);
+  assertRefused(join(int(1, 8), opsets), "one of more than 524288 messages in the file");
+  const texts = repeated(text(1, ""), 2 ** 20 + 1);
+  assertRefused(model(bytes(1, texts)), "has input, one of more than 1048576 texts in the file");
 });
 
 /** A field of so many bytes, all the same. */
