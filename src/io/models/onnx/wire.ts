@@ -104,9 +104,8 @@ export class Message {
     if (this.#at === this.#end) return false;
     const begin = this.#at;
     this.#varint(this.#end);
-    const tag = this.#high * WORD + this.#low;
-    this.#wire = tag % 2 ** WIRE_BITS;
-    this.#field = Math.floor(tag / 2 ** WIRE_BITS);
+    this.#wire = this.#low & 2 ** WIRE_BITS - 1;
+    this.#field = this.#high * 2 ** (32 - WIRE_BITS) + (this.#low >>> WIRE_BITS);
     if (this.#field === 0 || this.#field > MOST_FIELD) {
       this.#refuse(`has a field of number ${this.#field} at byte ${begin}`);
     }
