@@ -74,7 +74,7 @@ export function readAttribute(message: Message): NamedAttribute {
   }
   if (name === "") throw message.fault("has no name");
   const [found = "other"] = held;
-  const other = held.values().find((held) => held !== (kind ?? found));
+  const other = [...held].find((held) => held !== (kind ?? found));
   if (other !== undefined) {
     throw message.fault(`${quoted(name)} is of kind ${kind ?? found}, but holds ${other}`);
   }
