@@ -1,7 +1,7 @@
 import type { ListField } from "./lists.ts";
 import type { ElementKind } from "./model.ts";
 import { bfloatValue, halfValue } from "../../../base/half.ts";
-import type { IntegerKind } from "./wire.ts";
+import type { FloatSize, IntegerKind } from "./wire.ts";
 
 /** How the elements of a tensor are stored. */
 export type ElementType = FloatType | NarrowFloatType | IntegerType;
@@ -19,7 +19,7 @@ interface StoredType {
 interface FloatType extends StoredType {
   readonly list: "floats";
   readonly kind: "float";
-  readonly bytes: 4 | 8;
+  readonly bytes: FloatSize;
   fromRaw(bytes: DataView, into: Float32Array): void;
 }
 
@@ -51,14 +51,13 @@ const INT64_DATA: ListField = { number: 7, name: "int64_data" };
 const DOUBLE_DATA: ListField = { number: 10, name: "double_data" };
 const UINT64_DATA: ListField = { number: 11, name: "uint64_data" };
 
-/** The fields in which the numbers of a tensor may lie. */
-export const NUMBER_FIELDS: readonly ListField[] = [
-  FLOAT_DATA,
-  INT32_DATA,
-  INT64_DATA,
-  DOUBLE_DATA,
-  UINT64_DATA,
-];
+/** The fields in which the numbers of a tensor may lie, by their numbers. */
+export const NUMBER_FIELDS: ReadonlyMap<number, ListField> = new Map(
+  [FLOAT_DATA, INT32_DATA, INT64_DATA, DOUBLE_DATA, UINT64_DATA].map((field) => [
+    field.number,
+    field,
+  ]),
+);
 
 const WORD = 2 ** 32;
 
@@ -72,7 +71,8 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
     kind: "float",
     bytes: 4,
     field: FLOAT_DATA,
-    fromRaw: floatsFromRaw,
+    // The host's floats lie in the same order: WebAssembly has no other.
+    fromRaw: (bytes, into) => bytesOf(into).set(bytesOf(bytes)),
   }],
   [
     2,
@@ -243,11 +243,6 @@ export function describeOtherType(code: number): string {
 
 /** The number of the type as which elements of a kind are written: FLOAT, INT64, BOOL. */
 export const WRITTEN_TYPES: Readonly<Record<ElementKind, number>> = { float: 1, int: 7, bool: 9 };
-
-/** Copies floats of 32 bits. The host's are in the same order: WebAssembly has no other. */
-export function floatsFromRaw(bytes: DataView, into: Float32Array): void {
-  bytesOf(into).set(bytesOf(bytes));
-}
 
 /** Integers of at most 32 bits, which lie in a field together. */
 function int32Data(
