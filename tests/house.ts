@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/cli/commands"],
   ["src/cli/training"],
   ["src/cli/pictures"],
-  ["src/cli/arrays"],
+  ["src/cli/arrays", "src/cli/networks"],
   ["src/cli"],
   ["src/network"],
   ["src/network/operators"],

@@ -33,6 +33,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["convert", async () => (await import("./commands/convert.ts")).convertCommand],
   ["compare", async () => (await import("./commands/compare.ts")).compareCommand],
   ["show", async () => (await import("./commands/show.ts")).showCommand],
+  ["infer", async () => (await import("./commands/infer.ts")).inferCommand],
+  ["layers", async () => (await import("./commands/layers.ts")).layersCommand],
   ["check", async () => (await import("./commands/check.ts")).checkCommand],
   ["info", async () => (await import("./commands/info.ts")).infoCommand],
   ["demo", async () => (await import("./commands/demo.ts")).demoCommand],
