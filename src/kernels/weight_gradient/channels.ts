@@ -42,6 +42,7 @@ import {
   type Sums,
   sweepRows,
   type Unit,
+  type WeightShape,
 } from "./shape.ts";
 
 /** Multiply-adds of a turn of the loop over pixels. */
@@ -110,9 +111,14 @@ export function channelLanesKernel(shape: GradientShape): GradientKernel {
     sum: (code, unit, pixels) => sumUnit(code, shape, unit, pixels),
     store: (code, unit, sums) => storeUnit(code, shape, unit, sums),
     add: (code, _, sums) => addUnit(code, panel, sums),
-    finish: (code, channels, products, move) =>
-      finishPanel(code, shape, { panel, channels, products }, move),
+    finish: panelFinish(shape, panel),
   };
+}
+
+/** What stores the sums of a panel of so many channels. */
+export function panelFinish(shape: WeightShape, panel: number): GradientKernel["finish"] {
+  return (code, channels, products, move) =>
+    finishPanel(code, shape, { panel, channels, products }, move);
 }
 
 /** How the pointers move from one pixel to the next. */
@@ -257,7 +263,7 @@ interface ProductPlace {
 
 function storeProducts(
   code: ProgramBuilder,
-  shape: GradientShape,
+  shape: WeightShape,
   rows: readonly Register[],
   to: Pointer,
   { first, channels, product }: ProductPlace,
@@ -297,7 +303,7 @@ interface PanelSums {
 
 function finishPanel(
   code: ProgramBuilder,
-  shape: GradientShape,
+  shape: WeightShape,
   { panel, channels, products }: PanelSums,
   move: SumMove,
 ): void {

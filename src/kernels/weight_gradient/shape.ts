@@ -46,6 +46,12 @@ export interface GradientShape {
   readonly columnStep: number;
 }
 
+/** What of a group its gradient's arrays depend on. */
+export type WeightShape = Pick<
+  GradientShape,
+  "target" | "kernel" | "inChannels" | "outChannels"
+>;
+
 /** Products of an output channel: some input channels with some taps of each, which lie side by side in the weights. */
 export interface ProductBox {
   readonly inChannels: number;
@@ -198,6 +204,9 @@ export interface GradientKernel {
   /** Stores sums that lie as in scratch memory, those of a block of channels, as the weights' gradient. */
   finish(code: ProgramBuilder, outChannels: number, products: number, move: SumMove): void;
 }
+
+/** How sums lie that are to be added up or to become the gradient, and what brings them there. */
+export type SumKernel = Pick<GradientKernel, "sumChannels" | "finish">;
 
 /** Parts along one axis of the pixels. */
 export interface Parts {

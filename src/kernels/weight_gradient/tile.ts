@@ -23,8 +23,10 @@ import {
   SCRATCH,
   stepsAlong,
   sweepProducts,
+  type SumKernel,
   tapsOf,
   type Unit,
+  type WeightShape,
 } from "./shape.ts";
 
 /** What one tile of work covers. */
@@ -47,6 +49,13 @@ export interface TileMaker {
   readonly result: ResultKind;
 }
 
+/** The same as far as it says what becomes of sums in scratch memory. */
+export interface SumMaker {
+  readonly shape: WeightShape;
+  readonly kernel: SumKernel;
+  readonly result: ResultKind;
+}
+
 /** Whether the sums of a tile go straight to the result. */
 function isDirect({ chunk, result }: TileMaker, { pixels }: GradientBlock): boolean {
   return result === "whole" && pixels.items <= chunk.items && pixels.depth <= chunk.depth &&
@@ -59,7 +68,11 @@ export function scratchBytes(maker: TileMaker, block: GradientBlock): number {
   return scratchSums(maker, block) * FLOAT_BYTES;
 }
 
-function scratchSums({ shape, kernel: { sumChannels } }: TileMaker, block: GradientBlock): number {
+/** Sums of a tile as they lie in scratch memory, blocks of channels whole. */
+export function scratchSums(
+  { shape, kernel: { sumChannels } }: SumMaker,
+  block: Pick<GradientBlock, "inChannels" | "outChannels">,
+): number {
   const channels = Math.ceil(block.outChannels / sumChannels) * sumChannels;
   return channels * block.inChannels * tapsOf(shape);
 }
@@ -100,7 +113,7 @@ export function tileProgram(maker: TileMaker, block: GradientBlock): Program {
 /** What a tile takes of a group. */
 function writeGroup(code: ProgramBuilder, maker: TileMaker, block: GradientBlock): void {
   const { shape, kernel } = maker;
-  const { inChannels, pixels } = block;
+  const { pixels } = block;
   if (isDirect(maker, block)) {
     const perChannel = productsOf(shape) * FLOAT_BYTES;
     sweepUnits(
@@ -114,7 +127,18 @@ function writeGroup(code: ProgramBuilder, maker: TileMaker, block: GradientBlock
     );
     return;
   }
-  const products = inChannels * tapsOf(shape);
+  sumInScratch(code, maker, block);
+  finish(code, maker, block);
+}
+
+/** Sums of a tile in scratch memory, a chunk of pixels after the other. */
+export function sumInScratch(
+  code: ProgramBuilder,
+  maker: TileMaker,
+  block: GradientBlock,
+): void {
+  const { shape, kernel } = maker;
+  const products = block.inChannels * tapsOf(shape);
   const scratch = {
     pointer: SCRATCH,
     channel: products * FLOAT_BYTES,
@@ -126,7 +150,6 @@ function writeGroup(code: ProgramBuilder, maker: TileMaker, block: GradientBlock
       kernel.add(code, unit, kernel.sum(code, unit, pixels), products);
     });
   });
-  finish(code, maker, block);
 }
 
 function nameOf({ outChannels, products: { inChannels, depth, rows, columns } }: Unit): string {
@@ -193,10 +216,10 @@ function clearScratch(code: ProgramBuilder, sums: number): void {
 }
 
 /** Brings the sums from scratch memory to the result. */
-function finish(
+export function finish(
   code: ProgramBuilder,
-  { shape, kernel, result }: TileMaker,
-  { outChannels, inChannels }: GradientBlock,
+  { shape, kernel, result }: SumMaker,
+  { outChannels, inChannels }: Pick<GradientBlock, "inChannels" | "outChannels">,
 ): void {
   const products = inChannels * tapsOf(shape);
   const steps: Steps = [
