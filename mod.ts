@@ -28,7 +28,22 @@ export {
   ConvTranspose2d,
   ConvTranspose3d,
 } from "./src/layers/conv_transpose.ts";
+export {
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+} from "./src/layers/lazy.ts";
 export { conv, convSync, convTranspose, convTransposeSync } from "./src/layers/functional.ts";
+export { Unfold, unfold, unfoldSync } from "./src/layers/unfold.ts";
+export { Fold, fold, foldSync } from "./src/layers/fold.ts";
+export type {
+  UnfoldForwardOptions,
+  UnfoldFunctionOptions,
+  UnfoldOptions,
+} from "./src/layers/patches.ts";
 export type {
   ConvFunctionOptions,
   ConvGradOptions,

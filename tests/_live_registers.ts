@@ -63,7 +63,7 @@ function registersOf(block: readonly Instruction[]): Set<Register> {
       for (const register of registersOf(instruction.body)) registers.add(register);
       continue;
     }
-    for (const key of ["dst", "src", "acc", "a", "b"] as const) {
+    for (const key of ["dst", "src", "acc", "a", "b", "c"] as const) {
       if (!(key in instruction) || instruction.op === "point") continue;
       const register = Reflect.get(instruction, key);
       if (typeof register === "number") registers.add(register);

@@ -112,6 +112,15 @@ function run(instruction: Instruction, state: State): void {
       return combine(state, instruction, Math.max);
     case "min":
       return combine(state, instruction, Math.min);
+    case "select": {
+      const [b, c] = [register(state, instruction.b), register(state, instruction.c)];
+      const values = Array.from(
+        register(state, instruction.a),
+        (at, i) => lane(at <= 0 ? c : b, i),
+      );
+      register(state, instruction.dst).set(values);
+      return;
+    }
     case "shuffle": {
       const both = [...register(state, instruction.a), ...register(state, instruction.b)];
       const values = instruction.lanes.map((index) => lane(both, index));

@@ -78,6 +78,10 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf)
     case "max":
     case "min":
       return `v${instruction.dst} = ${instruction.op} v${instruction.a} v${instruction.b}`;
+    case "select": {
+      const { dst, a, b, c } = instruction;
+      return `v${dst} = select v${a} v${b} v${c}`;
+    }
     case "shuffle":
       return `v${instruction.dst} = shuffle v${instruction.a} v${instruction.b} ` +
         `[${instruction.lanes.join(" ")}]`;

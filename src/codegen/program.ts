@@ -72,6 +72,14 @@ export type Instruction =
   | { readonly op: "max"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = min(a, b)`, NaN if either is. */
   | { readonly op: "min"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = a <= 0 ? c : b`: a lane of `a` that is not a number takes that of `b`. */
+  | {
+    readonly op: "select";
+    readonly dst: Register;
+    readonly a: Register;
+    readonly b: Register;
+    readonly c: Register;
+  }
   /** Lane `i` is lane `lanes[i]` of `a` followed by `b`. */
   | {
     readonly op: "shuffle";
@@ -229,6 +237,10 @@ export class ProgramBuilder {
 
   min(dst: Register, a: Register, b: Register): void {
     this.#emit({ op: "min", dst, a, b });
+  }
+
+  select(dst: Register, a: Register, b: Register, c: Register): void {
+    this.#emit({ op: "select", dst, a, b, c });
   }
 
   shuffle(dst: Register, a: Register, b: Register, lanes: readonly number[]): void {

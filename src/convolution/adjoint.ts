@@ -82,6 +82,49 @@ export function weightGradientGeometry(g: Geometry): Geometry {
 }
 
 /**
+ * The adjoint of the padding of so many planes of a convolution's input, as the transposed convolution of one tap
+ * that it is: the only one with a padding mode.
+ */
+export function paddingGradientGeometry(g: Geometry, planes: number): Geometry {
+  const one: Triple = [1, 1, 1];
+  return {
+    ...g,
+    transposed: true,
+    batch: planes,
+    inChannels: 1,
+    outChannels: 1,
+    groups: 1,
+    input: paddedSizes(g),
+    output: g.input,
+    kernel: one,
+    stride: one,
+    dilation: one,
+  };
+}
+
+/** What is done to so many elements one by one, as a convolution of one tap. */
+export function elementsGeometry(elements: number): Geometry {
+  const one: Triple = [1, 1, 1];
+  const line: Triple = [1, 1, elements];
+  return {
+    rank: 1,
+    transposed: false,
+    batch: 1,
+    inChannels: 1,
+    outChannels: 1,
+    groups: 1,
+    input: line,
+    output: line,
+    kernel: one,
+    stride: one,
+    dilation: one,
+    padBegin: NO_PADDING,
+    padEnd: NO_PADDING,
+    paddingMode: "zeros",
+  };
+}
+
+/**
  * The convolution that makes the gradient of biases: of the output's gradient as `(1, batch * out, ...)`, each channel
  * with a kernel of ones as large as its plane, to `(1, out, 1...)`.
  */

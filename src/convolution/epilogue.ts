@@ -20,5 +20,8 @@ export interface Epilogue {
 /** Nothing happens. */
 export const NO_EPILOGUE: Epilogue = { add: false, activation: null, negativeSlope: 0 };
 
+/** The upper end of `"relu6"`. */
+export const RELU6_LIMIT = 6;
+
 /** What is applied to every output, spelled out. */
 export type ActivationSettings = Omit<Epilogue, "add">;

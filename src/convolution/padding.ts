@@ -50,6 +50,56 @@ export function padSegments(axis: PadAxis, size: number, mode: PaddingMode): Pad
   return segments.filter((segment) => segment.count > 0);
 }
 
+/** Positions of an axis that are held by as many positions of the padded axis. */
+export interface HeldRun {
+  readonly start: number;
+  readonly count: number;
+  /** Where, in the order of the padded axis. */
+  readonly holders: readonly Holder[];
+}
+
+/** Padded positions that hold a run of positions. */
+export interface Holder {
+  /** The one that holds the first. */
+  readonly first: number;
+  /** From one to the next; 0 for a run of one position that many hold. */
+  readonly step: number;
+  /** How many side by side hold the same. */
+  readonly count: number;
+}
+
+/**
+ * Where the positions of an axis are held by the padded one: {@linkcode padSegments} the other way round.
+ *
+ * @param axis The padded positions, without a stride; all of the input is among them.
+ * @param size Size of the input along the axis.
+ * @param mode What lies outside of it: not zeros, unless nothing does.
+ */
+export function heldRuns(axis: PadAxis, size: number, mode: PaddingMode): HeldRun[] {
+  const segments = padSegments(axis, size, mode).map(({ count, start, source, step }) => {
+    const [one, other] = [source ?? 0, (source ?? 0) + (count - 1) * step];
+    return {
+      count,
+      start,
+      step,
+      source: one,
+      low: Math.min(one, other),
+      end: Math.max(one, other) + 1,
+    };
+  });
+  const cuts = [...new Set(segments.flatMap(({ low, end }) => [low, end]))].sort((a, b) => a - b);
+  return cuts.slice(1).map((end, i) => {
+    const begin = cuts[i] ?? 0;
+    const holders = segments.filter((segment) => segment.low <= begin && end <= segment.end)
+      .map(({ count, start, source, step }) => ({
+        first: start + (begin - source) * step,
+        step,
+        count: step === 0 ? count : 1,
+      }));
+    return { start: begin, count: end - begin, holders };
+  });
+}
+
 function outside(
   mode: PaddingMode,
   run: { count: number; start: number; position: number; step: number; size: number },

@@ -35,6 +35,7 @@ export interface ConvSettings {
   readonly name: string;
   readonly transposed: boolean;
   readonly rank: 1 | 2 | 3;
+  /** 0 where they are not known yet. */
   readonly inChannels: number;
   readonly outChannels: number;
   readonly groups: number;
@@ -57,12 +58,15 @@ export interface SizeOptions {
   readonly paddingMode?: PaddingMode;
 }
 
+/** In place of input channels that come later. No user's value can be taken for it. */
+export const NOT_YET_KNOWN: unique symbol = Symbol("not yet known");
+
 /** What a convolution is before its options: its name, kind, channels and kernel. */
 export interface Subject {
   readonly name: string;
   readonly transposed: boolean;
   readonly rank: 1 | 2 | 3;
-  readonly inChannels: number;
+  readonly inChannels: number | typeof NOT_YET_KNOWN;
   readonly outChannels: number;
   readonly kernelSize: Size;
 }
@@ -86,7 +90,9 @@ export function resolveSettings(
   checkOptionNames(name, options, names);
   const { stride = 1, padding = 0, dilation = 1, groups = 1, outputPadding = 0 } = options;
   const { paddingMode = "zeros" } = options;
-  const inChannels = checkInteger(name, "inChannels", subject.inChannels, 1);
+  const inChannels = subject.inChannels === NOT_YET_KNOWN
+    ? 0
+    : checkInteger(name, "inChannels", subject.inChannels, 1);
   const outChannels = checkInteger(name, "outChannels", subject.outChannels, 1);
   checkInteger(name, "groups", groups, 1);
   checkGroups(name, "inChannels", inChannels, groups);
@@ -203,4 +209,10 @@ function checkOutputPadding({ name, outputPadding, stride, dilation }: ConvSetti
         `axis ${axis}, but is ${describeShape(outputPadding)}`,
     );
   });
+}
+
+/** A padding as a user would write it. */
+export function shortPadding({ padding }: Pick<ConvSettings, "padding">): Padding {
+  if (padding === "same") return padding;
+  return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
 }

@@ -207,7 +207,7 @@ export class Runtime {
    * @throws What the task throws, and an `Error` if the engine is closed.
    */
   runSync<T>(task: Task<T>): T {
-    this.#assertOpen();
+    this.assertOpen();
     this.#recover();
     const { turn: active } = this.#active ?? {};
     if (active !== undefined) this.#work(active, () => active.finish());
@@ -237,7 +237,7 @@ export class Runtime {
 
   /** Runs a task after something, or at once. */
   #enqueue<T>(task: Task<T>, before: Promise<void> | null): Promise<T> {
-    this.#assertOpen();
+    this.assertOpen();
     this.#recover();
     this.#queued++;
     const over = Promise.withResolvers<void>();
@@ -345,7 +345,8 @@ export class Runtime {
     this.#workshop = openWorkshop(fresh, this.#startPool, this.#compiler);
   }
 
-  #assertOpen(): void {
+  /** @throws An `Error` if the engine is closed. */
+  assertOpen(): void {
     if (this.#closed) throw new Error("Engine: it has been closed");
   }
 }

@@ -60,6 +60,19 @@ export function convolve(
   return runtime.run(convolution(runtime, geometry, [whole], staged));
 }
 
+/**
+ * Checks that a convolution can be computed, for those who have to know before it is.
+ *
+ * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
+ * @throws {Error} If the engine is closed.
+ */
+export function checkComputable(engine: Engine, geometry: Geometry, operands: Operands): void {
+  if (geometry.batch === 0) return;
+  const runtime = runtimeOf(engine);
+  runtime.assertOpen();
+  plannedPieces(runtime, geometry, formOf(operands));
+}
+
 /** A convolution as one piece, if it can begin at once: it is planned, and the code is there. */
 function readyPiece(runtime: Runtime, geometry: Geometry, form: Form): PlannedPiece | null {
   const whole = knownPiece(runtime, geometry, form);

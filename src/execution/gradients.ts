@@ -8,9 +8,11 @@
 import { product, range } from "../base/numbers.ts";
 import {
   biasGradientGeometry,
+  elementsGeometry,
   hasMirroredPadding,
   inputGradientGeometry,
   paddedSizes,
+  paddingGradientGeometry,
   weightGradientGeometry,
 } from "../convolution/adjoint.ts";
 import type { Algorithm } from "../convolution/algorithm.ts";
@@ -20,14 +22,7 @@ import { padSegments } from "../convolution/padding.ts";
 import { allowsWinograd } from "../kernels/winograd/applies.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
 import type { Operands } from "./operands.ts";
-
-/** A convolution, and what its output is made into. */
-export interface Pass {
-  readonly geometry: Geometry;
-  readonly operands: Operands;
-  /** Makes the result, row-major. */
-  readonly finish: (output: Values) => Values;
-}
+import type { Pass } from "./passes.ts";
 
 /** The weights of a convolution, by which the engine may know what it has made of them. */
 export type Weights = Pick<Operands, "weight" | "frozenKey" | "weightKey">;
@@ -63,12 +58,14 @@ export function sumsPass(
  *
  * @param g The convolution, or transposed convolution.
  * @param gradient That of the output.
+ * @param memoryBytes What the engine has.
  */
 export function inputGradientPass(
   g: Geometry,
   gradient: Values,
   weights: Weights,
   algorithm: Algorithm,
+  memoryBytes: number,
 ): Pass {
   const geometry = inputGradientGeometry(g);
   const operands = {
@@ -78,12 +75,36 @@ export function inputGradientPass(
     algorithm: algorithmFor(geometry, algorithm),
     pass: "forward",
   } as const;
-  const finish = (output: Values) =>
-    hasMirroredPadding(g) ? new ArrayValues(foldPadding(g, output.elements)) : output;
-  return { geometry, operands, finish };
+  const plain = { geometry, operands, finish: (output: Values) => output };
+  if (!hasMirroredPadding(g) || g.batch === 0) return plain;
+  const planeBytes = product(geometry.output) * Float32Array.BYTES_PER_ELEMENT;
+  // A plane is not cut: one that the memory does not hold twice, with something else in it, is read here.
+  if (2 * planeBytes > memoryBytes / 2) {
+    const finish = (output: Values) => new ArrayValues(foldPadding(g, output.elements));
+    return { ...plain, finish };
+  }
+  const most = Math.max(1, Math.floor(memoryBytes / MEMORY_SHARE / planeBytes));
+  return { ...plain, next: (padded) => paddingGradientPasses(g, padded, most) };
 }
 
-/** Adds the gradient of what the padding holds to where it came from. */
+/** Passes that add the gradient of what the padding holds to where it came from, some planes each. */
+function paddingGradientPasses(g: Geometry, padded: Values, most: number): Pass[] {
+  const planes = g.batch * g.inChannels;
+  const pass = (input: Values, count: number): Pass => ({
+    geometry: paddingGradientGeometry(g, count),
+    operands: { ...GRADIENT, pass: "padding gradient", input, weight: NOTHING },
+    finish: (output) => output,
+  });
+  if (planes <= most) return [pass(padded, planes)];
+  const { elements } = padded;
+  const plane = elements.length / planes;
+  return range(Math.ceil(planes / most)).map((i) => {
+    const some = elements.subarray(i * most * plane, (i + 1) * most * plane);
+    return pass(new ArrayValues(some), some.length / plane);
+  });
+}
+
+/** Adds the gradient of what the padding holds to where it came from, where memory is short. */
 function foldPadding(g: Geometry, padded: Float32Array): Float32Array {
   const gradient = new Float32Array(g.batch * g.inChannels * product(g.input));
   eachPaddedRow(g, (to, from, columns) => {
@@ -169,7 +190,7 @@ export function biasGradientPasses(
   gradient: Values,
   memoryBytes: number,
 ): Pass[] {
-  const most = Math.floor(memoryBytes / MEMORY_SHARE / Float32Array.BYTES_PER_ELEMENT);
+  const most = mostElements(memoryBytes);
   if (gradient.length <= most) return [biasGradientPass(g, gradient, (sums) => sums)];
   const pixels = product(g.output);
   const { elements } = gradient;
@@ -207,8 +228,16 @@ const GRADIENT: Omit<Operands, "input" | "weight" | "pass"> = {
   weightKey: {},
 };
 
+/** Gradients in front of activations are read where they are made, as other gradients are not. */
+const BEFORE_ACTIVATION = {};
+
 /** What the operands of a part may take of the memory: they are packed, too, and so is what they make. */
 const MEMORY_SHARE = 8;
+
+/** The largest array that is an operand of a part. */
+function mostElements(memoryBytes: number): number {
+  return Math.floor(memoryBytes / MEMORY_SHARE / Float32Array.BYTES_PER_ELEMENT);
+}
 
 /** Some of the products that a weight's gradient is the sum of. */
 interface WeightPart {
@@ -319,34 +348,44 @@ function rowsAlong(
   return new ArrayValues(rows);
 }
 
-/** The limit of `"relu6"`, from which on nothing changes. */
-const RELU6_LIMIT = 6;
-
 /** Whether the output alone says where the activation was steep. */
 export function isSeenInOutput({ activation, negativeSlope }: ActivationSettings): boolean {
   return activation !== "leakyRelu" || negativeSlope >= 0;
 }
 
 /**
- * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side.
+ * The gradient in front of an activation, as PyTorch has it: where it bends, that of the lower side. Its elements are
+ * what the passes make, one after the other.
  *
- * @param gradient That behind it.
+ * @param gradient That behind it, with at least one element.
  * @param values What the activation was applied to, or its output where {@linkcode isSeenInOutput}.
+ * @param memoryBytes What the engine has.
  */
-export function activationGradient(
-  { activation, negativeSlope }: ActivationSettings,
-  gradient: Float32Array,
-  values: Float32Array,
-): Float32Array {
-  if (activation === null) return gradient;
-  const most = activation === "relu6" ? RELU6_LIMIT : Infinity;
-  const lowSlope = activation === "leakyRelu" ? negativeSlope : 0;
-  return gradient.map((value, i) => {
-    const at = values[i] ?? 0;
-    // Not a number is on no side.
-    if (activation === "relu6" && at >= most) return 0;
-    return at <= 0 ? lowSlope === 0 ? 0 : lowSlope * value : value;
+export function activationGradientPasses(
+  activation: ActivationSettings,
+  gradient: Values,
+  values: Values,
+  memoryBytes: number,
+): Pass[] {
+  const most = mostElements(memoryBytes);
+  const pass = (input: Values, add: Values): Pass => ({
+    geometry: elementsGeometry(input.length),
+    operands: {
+      ...GRADIENT,
+      pass: "activation gradient",
+      input,
+      weight: NOTHING,
+      add,
+      activation,
+      weightKey: BEFORE_ACTIVATION,
+    },
+    finish: (output) => output,
   });
+  if (gradient.length <= most) return [pass(gradient, values)];
+  const [behind, at] = [gradient.elements, values.elements];
+  const partOf = (all: Float32Array, i: number) =>
+    new ArrayValues(all.subarray(i * most, (i + 1) * most));
+  return range(Math.ceil(behind.length / most)).map((i) => pass(partOf(behind, i), partOf(at, i)));
 }
 
 /** How much sums that are added up again may differ, in proportion to the largest. */

@@ -33,6 +33,8 @@ export interface Operands {
   readonly frozenKey: object | null;
   /** The identity of the weights, under which the engine may keep what it has made of them. */
   readonly weightKey: object;
+  /** Whether nobody changes any of the arrays any more: a call that waits needs no copies of them. */
+  readonly areKept?: boolean;
 }
 
 /**
@@ -66,8 +68,9 @@ export function formOf({ bias, add, activation, algorithm, pass }: Operands): Fo
 
 type Weights = Pick<Operands, "weight" | "bias">;
 
-/** Copies of the operands, for a call that has to wait. */
+/** Copies of the operands unless they are kept, for a call that has to wait. */
 export function snapshot(operands: Operands): StagedOperands {
+  if (operands.areKept) return { ...operands, call: "queued" };
   const { input, add, frozenKey } = operands;
   const own = (values: Values) => new ArrayValues(values.copy());
   const activations = { input: own(input), add: add && own(add) };

@@ -29,6 +29,8 @@ export interface Planner<Plan> {
   readonly planOf: (geometry: Geometry) => Plan;
   /** What one that is computed so takes of the shared memory. */
   readonly bytesOf: (plan: Plan) => number;
+  /** Whether there are weights. Default: there are. */
+  readonly isWeighted?: boolean;
 }
 
 /** More pieces than this are not worth beginning with. */
@@ -103,13 +105,14 @@ function kindOf<Plan>(geometry: Geometry, memory: Memory<Plan>): Kind<Plan> {
 function doesNotFit(position: Geometry, memory: Sizes): RangeError {
   const { inChannels, outChannels, groups, kernel, input } = position;
   const weights = outChannels * inChannels / groups * product(kernel);
+  const weightBytes = weights * Float32Array.BYTES_PER_ELEMENT;
   return new RangeError(
     `One position of the output needs ${
       memory.bytesOf(position)
     } bytes of shared memory, but the engine has ` +
       `${memory.capacity}; give it more with new Engine({ memory }). The position sees ` +
-      `${inChannels * product(input)} elements of the padded input, and the weights alone take ` +
-      `${weights * Float32Array.BYTES_PER_ELEMENT} bytes`,
+      `${inChannels * product(input)} elements of the padded input` +
+      (memory.isWeighted ? `, and the weights alone take ${weightBytes} bytes` : ""),
   );
 }
 
@@ -122,7 +125,7 @@ function tooManyPieces({ capacity }: Sizes): RangeError {
 }
 
 /** Sizes, whatever the plans behind them are. */
-type Sizes = Pick<Memory<unknown>, "capacity" | "bytesOf" | "fits" | "largest">;
+type Sizes = Pick<Memory<unknown>, "capacity" | "isWeighted" | "bytesOf" | "fits" | "largest">;
 
 /** What convolutions take of the shared memory, each planned once. */
 class Memory<Plan> {
@@ -133,6 +136,10 @@ class Memory<Plan> {
   constructor(planner: Planner<Plan>, capacity: number) {
     this.#planner = planner;
     this.capacity = capacity;
+  }
+
+  get isWeighted(): boolean {
+    return this.#planner.isWeighted ?? true;
   }
 
   planOf(geometry: Geometry): Plan {

@@ -63,9 +63,12 @@ function cut(
   const planner = {
     planOf: (part: Geometry) => planFor({ geometry: part, ...form, algorithm, target }),
     bytesOf: (plan: Plan) => planBytes(plan, 1),
+    isWeighted: form.pass !== "unfold",
   };
   const usable = Math.floor(capacity * USABLE_SHARE);
-  if (form.pass !== "forward") return [wholePiece(geometry, planner, usable)];
+  if (form.pass !== "forward" && form.pass !== "unfold") {
+    return [wholePiece(geometry, planner, usable)];
+  }
   try {
     return piecesOf(geometry, planner, usable);
   } catch (error) {

@@ -5,7 +5,7 @@
  */
 
 import type { Geometry } from "../convolution/geometry.ts";
-import { FAMILIES, GRADIENTS } from "./families.ts";
+import { FAMILIES, WITHOUT_RIVALS } from "./families.ts";
 import type { Candidate, Plan, PlanBody, Problem } from "./plan.ts";
 import { singlePosition } from "./single_position.ts";
 
@@ -37,7 +37,7 @@ export function planFor(request: Problem): Plan {
 
 function makePlan(request: Problem, id: string): Plan {
   if (request.pass !== "forward") {
-    return { ...GRADIENTS[request.pass](request), id, biasCopies: 1 };
+    return { ...WITHOUT_RIVALS[request.pass](request), id, biasCopies: 1 };
   }
   const single = request.algorithm === "winograd" ? null : singlePosition(request.geometry);
   if (single === null) return { ...planBody(request), id, biasCopies: 1 };

@@ -4,13 +4,16 @@
  * @module
  */
 
+import { planActivationGradient } from "./activation_gradient/plan.ts";
 import { depthwiseCandidate } from "./depthwise/candidate.ts";
 import { directCandidate } from "./direct/candidate.ts";
 import { interleavedCandidate } from "./interleaved/candidate.ts";
 import { matrixCandidate } from "./matrix/candidate.ts";
 import { matrixVectorCandidate } from "./matrix_vector/candidate.ts";
+import { planPaddingGradient } from "./padding_gradient/plan.ts";
 import type { KernelFamily, Pass, PlanBody, Problem } from "./plan.ts";
 import { transposedCandidate } from "./transposed/candidate.ts";
+import { planUnfold } from "./unfold/plan.ts";
 import { planBiasGradient } from "./weight_gradient/bias.ts";
 import { planWeightGradient } from "./weight_gradient/plan.ts";
 import { winogradCandidate } from "./winograd/candidate.ts";
@@ -26,10 +29,13 @@ export const FAMILIES: readonly KernelFamily[] = [
   { name: "winograd", candidate: winogradCandidate },
 ];
 
-/** Who plans gradients, whose arrays lie otherwise: none has a rival. */
-export const GRADIENTS: Readonly<
+/** Who plans what is no convolution as it is: none has a rival. */
+export const WITHOUT_RIVALS: Readonly<
   Record<Exclude<Pass, "forward">, (problem: Problem) => PlanBody>
 > = {
   "weight gradient": planWeightGradient,
   "bias gradient": planBiasGradient,
+  "activation gradient": planActivationGradient,
+  "padding gradient": planPaddingGradient,
+  unfold: planUnfold,
 };

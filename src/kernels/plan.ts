@@ -20,7 +20,10 @@ export type Family =
   | "matrix-vector"
   | "depthwise"
   | "winograd"
-  | "weight-gradient";
+  | "weight-gradient"
+  | "activation-gradient"
+  | "padding-gradient"
+  | "unfold";
 
 /** The buffers of every plan, in their order. */
 const BUFFER_NAMES = [
@@ -31,8 +34,8 @@ const BUFFER_NAMES = [
   "padded",
   "packedWeight",
   "scratch",
-  "add",
   "partialSums",
+  "add",
 ] as const;
 
 type BufferName = typeof BUFFER_NAMES[number];
@@ -60,8 +63,18 @@ export interface Plan extends Work {
 /** What a planner makes. */
 export type PlanBody = Omit<Plan, "id" | "biasCopies">;
 
-/** What is computed: a convolution, or one that is the gradient of weights or biases, whose arrays lie otherwise. */
-export type Pass = "forward" | "weight gradient" | "bias gradient";
+/**
+ * What is computed: a convolution; one that is the gradient of weights or biases, whose arrays lie otherwise; the
+ * gradient in front of its activation, or of what its padding is made of; or what the taps of one channel see, each for
+ * an output channel, and with a transposed geometry back to that channel.
+ */
+export type Pass =
+  | "forward"
+  | "weight gradient"
+  | "bias gradient"
+  | "activation gradient"
+  | "padding gradient"
+  | "unfold";
 
 /** What a convolution is besides its sizes. */
 export interface Form {

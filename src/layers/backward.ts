@@ -6,17 +6,17 @@
 
 import { checkBoolean, checkOptionNames, describeShape } from "../base/checks.ts";
 import { type Engine, runtimeOf } from "../engine/engine.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
-  activationGradient,
+  activationGradientPasses,
   biasGradientPasses,
   inputGradientPass,
   isOutputOf,
   isSeenInOutput,
-  type Pass,
   sumsPass,
   weightGradientPasses,
 } from "../execution/gradients.ts";
+import { joined, onKept, type Pass, runPass, runPassSync } from "../execution/passes.ts";
+import type { ActivationSettings } from "../convolution/epilogue.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
@@ -42,6 +42,25 @@ const NAMES: Readonly<Record<keyof BackwardOptions, true>> = {
   input: true,
   parameters: true,
 };
+
+/** What is wanted of a backward pass. */
+interface Wanted {
+  readonly input: boolean;
+  readonly parameters: boolean;
+}
+
+/**
+ * Checks the options of a backward pass, but for the output.
+ *
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ */
+export function resolveWanted(where: string, options: BackwardOptions): Wanted {
+  checkOptionNames(where, options, Object.keys(NAMES));
+  const { input = true, parameters = true } = options;
+  checkBoolean(where, "input", input);
+  checkBoolean(where, "parameters", parameters);
+  return { input, parameters };
+}
 
 /** A layer and its call, as far as its gradients depend on them. */
 export interface Subject {
@@ -77,14 +96,7 @@ export async function backward(
   options: BackwardOptions,
 ): Promise<Tensor | null> {
   const request = resolveRequest(subject, gradOutput, options);
-  const passes = gradients(subject, request, runtimeOf(engine).memoryBytes, copied);
-  for (let step = passes.next();;) {
-    if (step.done) return step.value;
-    const outputs = step.value.map(async (pass) =>
-      pass.finish(await convolve(engine, pass.geometry, pass.operands))
-    );
-    step = passes.next(await Promise.all(outputs));
-  }
+  return await run(engine, gradients(subject, request, runtimeOf(engine).memoryBytes, copied));
 }
 
 /** The same, and blocks until it is done. */
@@ -95,12 +107,49 @@ export function backwardSync(
   options: BackwardOptions,
 ): Tensor | null {
   const request = resolveRequest(subject, gradOutput, options);
-  const passes = gradients(subject, request, runtimeOf(engine).memoryBytes, (values) => values);
+  const { memoryBytes } = runtimeOf(engine);
+  return runSync(engine, gradients(subject, request, memoryBytes, (values) => values));
+}
+
+/**
+ * Computes the gradient of what was added to a layer's output, in front of its activation, in the background.
+ *
+ * @param gradient That of the output.
+ * @param output The output, which {@linkcode isSeenInOutput} tells enough of.
+ */
+export async function addendGradient(
+  engine: Engine,
+  activation: ActivationSettings,
+  gradient: Values,
+  output: Values,
+): Promise<Values> {
+  const { memoryBytes } = runtimeOf(engine);
+  return await run(engine, gradientOfSums(activation, gradient, output, memoryBytes));
+}
+
+/** The same, and blocks until it is done. */
+export function addendGradientSync(
+  engine: Engine,
+  activation: ActivationSettings,
+  gradient: Values,
+  output: Values,
+): Values {
+  const { memoryBytes } = runtimeOf(engine);
+  return runSync(engine, gradientOfSums(activation, gradient, output, memoryBytes));
+}
+
+async function run<Result>(engine: Engine, passes: Passes<Result>): Promise<Result> {
   for (let step = passes.next();;) {
     if (step.done) return step.value;
-    step = passes.next(
-      step.value.map((pass) => pass.finish(convolveSync(engine, pass.geometry, pass.operands))),
-    );
+    const results = step.value.map((pass) => runPass(engine, pass));
+    step = passes.next(await Promise.all(results));
+  }
+}
+
+function runSync<Result>(engine: Engine, passes: Passes<Result>): Result {
+  for (let step = passes.next();;) {
+    if (step.done) return step.value;
+    step = passes.next(step.value.map((pass) => runPassSync(engine, pass)));
   }
 }
 
@@ -114,10 +163,8 @@ function resolveRequest(
   options: BackwardOptions,
 ): Request {
   const { name } = settings;
-  checkOptionNames(name, options, Object.keys(NAMES));
-  const { output, input = true, parameters = true } = options;
-  checkBoolean(name, "input", input);
-  checkBoolean(name, "parameters", parameters);
+  const { input, parameters } = resolveWanted(name, options);
+  const { output } = options;
   const valuesOf = (what: string, value: unknown) => {
     const { shape, values } = checkTensor(name, what, value);
     checkSameShape(name, what, shape, call.outputShape);
@@ -138,7 +185,8 @@ function resolveRequest(
   };
 }
 
-function checkSameShape(
+/** @throws {RangeError} If a shape is not the expected one. */
+export function checkSameShape(
   where: string,
   what: string,
   shape: readonly number[],
@@ -165,17 +213,21 @@ function* gradients(
   const { call: { geometry }, weight, bias, inputShape } = subject;
   const { wantsInput, wantsParameters } = request;
   const { algorithm } = subject.convolution;
-  const { gradient, operands } = yield* beforeActivation(subject, request, keep);
+  const reached = yield* beforeActivation(subject, request, memoryBytes, keep);
+  const { gradient, operands, areKept } = reached;
   const { input, weight: elements, frozenKey, weightKey } = operands;
   const weights = { weight: elements, frozenKey, weightKey };
-  const inputPass = wantsInput ? [inputGradientPass(geometry, gradient, weights, algorithm)] : [];
+  const inputPass = wantsInput
+    ? [inputGradientPass(geometry, gradient, weights, algorithm, memoryBytes)]
+    : [];
   const weightPasses = wantsParameters && geometry.batch > 0
     ? weightGradientPasses(geometry, input, gradient, memoryBytes)
     : [];
   const biasPasses = wantsParameters && bias !== null && geometry.batch > 0
     ? biasGradientPasses(geometry, gradient, memoryBytes)
     : [];
-  const outputs = yield [...inputPass, ...weightPasses, ...biasPasses];
+  const passes = [...inputPass, ...weightPasses, ...biasPasses];
+  const outputs = yield areKept ? passes.map(onKept) : passes;
   const [inputEnd, weightEnd] = [inputPass.length, inputPass.length + weightPasses.length];
   if (wantsParameters) addGradients(weight, outputs.slice(inputEnd, weightEnd));
   if (wantsParameters && bias !== null) addGradients(bias, outputs.slice(weightEnd));
@@ -187,37 +239,49 @@ function* gradients(
 interface Reached {
   readonly gradient: Values;
   readonly operands: MainOperands;
+  /** Whether nobody changes them any more. */
+  readonly areKept: boolean;
 }
 
 /** The gradient in front of the activation, whose sums are computed again where the output does not tell. */
 function* beforeActivation(
   { convolution, call: { geometry }, operands }: Subject,
   { gradient, output }: Request,
+  memoryBytes: number,
   keep: (values: Values) => Values,
 ): Passes<Reached> {
   const { activation, algorithm, settings } = convolution;
-  if (activation.activation === null) return { gradient, operands };
-  const activated = (gradient: Values, values: Values | undefined) =>
-    new ArrayValues(
-      activationGradient(activation, gradient.elements, values?.elements ?? new Float32Array()),
-    );
-  if (output !== null && isSeenInOutput(activation)) {
-    return { gradient: activated(gradient, output), operands };
-  }
+  if (activation.activation === null) return { gradient, operands, areKept: false };
   const kept = {
     ...operands,
     input: keep(operands.input),
-    weight: keep(operands.weight),
+    weight: operands.frozenKey === null ? keep(operands.weight) : operands.weight,
   };
+  if (output !== null && isSeenInOutput(activation)) {
+    const reached = yield* gradientOfSums(activation, gradient, output, memoryBytes);
+    return { gradient: reached, operands: kept, areKept: true };
+  }
   const [keptGradient, keptOutput] = [keep(gradient), output && keep(output)];
-  const [sums] = yield [sumsPass(geometry, operands, algorithm)];
-  if (keptOutput !== null && sums !== undefined && !isOutputOf(activation, sums, keptOutput)) {
+  const [sums = keptGradient] = yield [sumsPass(geometry, operands, algorithm)];
+  if (keptOutput !== null && !isOutputOf(activation, sums, keptOutput)) {
     throw new RangeError(
       `${settings.name}: output is not what the layer makes of the input; where something was added to it, ` +
         `its gradient cannot be told with a negativeSlope of ${activation.negativeSlope}`,
     );
   }
-  return { gradient: activated(keptGradient, sums), operands: kept };
+  const reached = yield* gradientOfSums(activation, keptGradient, sums, memoryBytes);
+  return { gradient: reached, operands: kept, areKept: true };
+}
+
+/** The gradient in front of an activation, by what it was applied to or by its output. */
+function* gradientOfSums(
+  activation: ActivationSettings,
+  gradient: Values,
+  values: Values,
+  memoryBytes: number,
+): Passes<Values> {
+  if (activation.activation === null || gradient.length === 0) return gradient;
+  return joined(yield activationGradientPasses(activation, gradient, values, memoryBytes));
 }
 
 /** Adds to what a parameter has of its gradient, one after the other; the first is what it has. */

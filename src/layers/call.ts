@@ -32,16 +32,7 @@ export function resolveCall(
   expected: string,
 ): Call {
   const { name, rank, inChannels } = settings;
-  const shape = checkShape(name, inputShape);
-  const batched = shape.length === rank + 2;
-  if (!batched && shape.length !== rank + 1) {
-    const axes = ["D", "H", "W"].slice(3 - rank).join(", ");
-    throw new RangeError(
-      `${name}: input must be a batch (N, C, ${axes}) or one item (C, ${axes}), but has shape ` +
-        describeShape(shape),
-    );
-  }
-  const channels = shape[shape.length - rank - 1];
+  const { shape, batched, channels } = checkInputShape(settings, inputShape);
   if (channels !== inChannels) {
     throw new RangeError(
       `${name}: input has ${channels} channels (shape ${describeShape(shape)}), but ${expected}`,
@@ -54,6 +45,35 @@ export function resolveCall(
     : resolveOutputSize(settings, outputSize, shape.length);
   const geometry = geometryOf(settings, batch, spatial, target);
   return { geometry, outputShape: Object.freeze(outputShape(geometry).slice(batched ? 0 : 1)) };
+}
+
+/** The shape of an input, as far as it can be read without knowing the channels. */
+export interface InputShape {
+  readonly shape: readonly number[];
+  readonly batched: boolean;
+  readonly channels: number;
+}
+
+/**
+ * Checks that a shape has the axes of an input.
+ *
+ * @throws {TypeError} If it is not an array of numbers.
+ * @throws {RangeError} If it has other axes.
+ */
+export function checkInputShape(
+  { name, rank }: ConvSettings,
+  inputShape: readonly number[],
+): InputShape {
+  const shape = checkShape(name, inputShape);
+  const batched = shape.length === rank + 2;
+  if (batched || shape.length === rank + 1) {
+    return { shape, batched, channels: shape[shape.length - rank - 1] ?? 0 };
+  }
+  const axes = ["D", "H", "W"].slice(3 - rank).join(", ");
+  throw new RangeError(
+    `${name}: input must be a batch (N, C, ${axes}) or one item (C, ${axes}), but has shape ` +
+      describeShape(shape),
+  );
 }
 
 /**

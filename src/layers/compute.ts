@@ -10,7 +10,7 @@ import type { ConvSettings, SizeOptions, Subject } from "../convolution/settings
 import { resolveSettings } from "../convolution/settings.ts";
 import { defaultEngine, Engine } from "../engine/engine.ts";
 import type { Operands } from "../execution/operands.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
+import { checkComputable, convolve, convolveSync } from "../execution/convolve.ts";
 import { type Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { ActivationSettings } from "../convolution/epilogue.ts";
 import type { ActivationOptions } from "./activation.ts";
@@ -132,6 +132,16 @@ export function workOf<Buffer extends ArrayBufferLike>(
   };
 }
 
+/**
+ * Checks that work can be done, for those who have to know before it is.
+ *
+ * @throws {RangeError} If it does not fit into the engine's memory even in pieces.
+ * @throws {Error} If the engine is closed.
+ */
+export function checkWork({ engine, geometry, operands }: Work<ArrayBufferLike>): void {
+  checkComputable(engine, geometry, operands);
+}
+
 /** Computes in the background; the operands have been read when the call returns. */
 export async function compute<Buffer extends ArrayBufferLike>(
   { engine, geometry, operands, outputShape, out }: Work<Buffer>,
@@ -149,7 +159,7 @@ export function computeSync<Buffer extends ArrayBufferLike>(
 }
 
 /** @throws {TypeError} If it is given but not an engine. */
-function checkEngine(where: string, engine: unknown): Engine | undefined {
+export function checkEngine(where: string, engine: unknown): Engine | undefined {
   if (engine === undefined || engine instanceof Engine) return engine;
   throw new TypeError(`${where}: engine must be an Engine, but is ${describe(engine)}`);
 }

@@ -7,13 +7,12 @@
 import { checkInteger, describeShape } from "../base/checks.ts";
 import { product } from "../base/numbers.ts";
 import { defaultEngine, type Engine, runtimeOf } from "../engine/engine.ts";
-import { convolve, convolveSync } from "../execution/convolve.ts";
 import {
   biasGradientPasses,
   inputGradientPass,
-  type Pass,
   weightGradientPasses,
 } from "../execution/gradients.ts";
+import { type Pass, runPass, runPassSync } from "../execution/passes.ts";
 import { checkShape, sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, tensorOf } from "../tensor/tensor.ts";
 import type { Values } from "../tensor/values.ts";
@@ -280,17 +279,11 @@ interface GradientWork {
 }
 
 async function compute({ engine, passes, shape }: GradientWork): Promise<Tensor> {
-  const outputs = passes.map(async ({ geometry, operands, finish }) =>
-    finish(await convolve(engine, geometry, operands))
-  );
-  return sumOf(await Promise.all(outputs), shape);
+  return sumOf(await Promise.all(passes.map((pass) => runPass(engine, pass))), shape);
 }
 
 function computeSync({ engine, passes, shape }: GradientWork): Tensor {
-  const outputs = passes.map(({ geometry, operands, finish }) =>
-    finish(convolveSync(engine, geometry, operands))
-  );
-  return sumOf(outputs, shape);
+  return sumOf(passes.map((pass) => runPassSync(engine, pass)), shape);
 }
 
 function sumOf([first, ...others]: readonly Values[], shape: readonly number[]): Tensor {
@@ -313,11 +306,10 @@ function inputWork(
   const shape = checkShape(kind.name, inputShape);
   const { convolution, call, gradient } = resolve(kind, shape, weightShape, gradOutput, options);
   const weights = { weight: values, frozenKey: null, weightKey: values };
-  return {
-    engine: convolution.engine ?? defaultEngine(),
-    passes: [inputGradientPass(call.geometry, gradient, weights, convolution.algorithm)],
-    shape,
-  };
+  const { engine = defaultEngine(), algorithm } = convolution;
+  const { memoryBytes } = runtimeOf(engine);
+  const pass = inputGradientPass(call.geometry, gradient, weights, algorithm, memoryBytes);
+  return { engine, passes: [pass], shape };
 }
 
 function weightWork(

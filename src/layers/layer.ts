@@ -3,6 +3,7 @@ import type { Algorithm } from "../convolution/algorithm.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import { weightShape } from "../convolution/geometry.ts";
 import type { ConvSettings, Padding, Size, Subject } from "../convolution/settings.ts";
+import { NOT_YET_KNOWN, shortPadding } from "../convolution/settings.ts";
 import { defaultEngine, type Engine } from "../engine/engine.ts";
 import {
   checkExplainOptions,
@@ -10,6 +11,7 @@ import {
   type ExplainOptions,
   type Explanation,
 } from "../execution/explain.ts";
+import { createRandom } from "../tensor/random.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor } from "../tensor/tensor.ts";
 import { ArrayValues, type Values } from "../tensor/values.ts";
@@ -17,7 +19,15 @@ import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
 import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
 import { checkTensor, resolveBackwardCall, resolveCall } from "./call.ts";
-import { compute, computeSync, type Convolution, resolveConvolution, workOf } from "./compute.ts";
+import { channelsOfInput, channelsOfWeight } from "./channels.ts";
+import {
+  checkWork,
+  compute,
+  computeSync,
+  type Convolution,
+  resolveConvolution,
+  workOf,
+} from "./compute.ts";
 import type { MainOperands, Work } from "./compute.ts";
 import { drawInitialValues } from "./init.ts";
 import type {
@@ -27,11 +37,21 @@ import type {
   OptionNames,
   OutputSizeOptions,
 } from "./options.ts";
-import { Parameter, tensorOfParameter } from "./parameter.ts";
+import { lateParameter, Parameter, setLateParameter, tensorOfParameter } from "./parameter.ts";
 import type { StateDict } from "./state.ts";
-import { checkStateDict } from "./state.ts";
+import { checkStateDict, checkStateShapes } from "./state.ts";
+
+/** What a layer is built from once its input channels are known. */
+interface Late {
+  /** The name of the layer that it will be like. */
+  readonly name: string;
+  readonly seed: number | undefined;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+}
 
 let settingsOfLayer: (layer: Layer) => ConvSettings;
+let engineOfLayer: (layer: Layer) => Engine;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -54,6 +74,7 @@ let settingsOfLayer: (layer: Layer) => ConvSettings;
 export abstract class Layer {
   static {
     settingsOfLayer = (layer) => layer.#settings;
+    engineOfLayer = (layer) => layer.#engine;
   }
 
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
@@ -61,7 +82,9 @@ export abstract class Layer {
   /** The bias, `(out)`, or `null` with `bias: false`. */
   readonly bias: Parameter | null;
 
-  readonly #convolution: Convolution;
+  #convolution: Convolution;
+  /** `null` once the input channels are known. */
+  #late: Late | null = null;
   readonly #names: OptionNames;
   #frozenKey: object | null = null;
   /** The last call and what it was resolved from: networks repeat their shapes. */
@@ -76,16 +99,37 @@ export abstract class Layer {
    * @internal
    */
   constructor(subject: Subject, options: LayerOptions, names: OptionNames) {
-    this.#convolution = resolveConvolution(subject, options, names.layer);
+    const { name } = subject;
+    const lazy = this.isLazy;
+    const built: Subject = lazy
+      ? { ...subject, name: `Lazy${name}`, inChannels: NOT_YET_KNOWN }
+      : subject;
+    this.#convolution = resolveConvolution(built, options, names.layer);
     this.#names = names;
     const { bias = true, seed } = options;
-    checkBoolean(subject.name, "bias", bias);
+    checkBoolean(built.name, "bias", bias);
+    if (lazy) {
+      createRandom(built.name, seed);
+      this.weight = lateParameter(absenceOf(built.name, "weight"));
+      this.bias = bias ? lateParameter(absenceOf(built.name, "bias")) : null;
+      this.#late = { name, seed, weight: this.weight, bias: this.bias };
+      return;
+    }
     const initial = drawInitialValues(this.#settings, bias, seed);
     this.weight = new Parameter(initial.weight);
     this.bias = initial.bias && new Parameter(initial.bias);
   }
 
-  /** The channels of the input. */
+  /**
+   * Whether the input channels come with the first input: overridden by lazy layers.
+   *
+   * @internal
+   */
+  protected get isLazy(): boolean {
+    return false;
+  }
+
+  /** The channels of the input; of a lazy layer 0 before its first input. */
   get inChannels(): number {
     return this.#settings.inChannels;
   }
@@ -296,11 +340,14 @@ export abstract class Layer {
    */
   loadStateDict(dict: Readonly<Record<string, AnyTensor>>): void {
     const named = this.#named();
-    const values = checkStateDict(this.#settings.name, named, dict);
-    [...named.values()].forEach((parameter, index) => {
-      const elements = values[index];
+    const { name } = this.#settings;
+    const state = checkStateDict(name, [...named.keys()], dict);
+    const channels = () => channelsOfWeight(this.#settings, state.get("weight")?.shape ?? []);
+    this.#withChannels(channels, () => checkStateShapes(name, named, state));
+    for (const [name, parameter] of named) {
+      const elements = state.get(name)?.values.elements;
       if (elements) parameter.data.set(elements);
-    });
+    }
     if (this.frozen) this.freeze();
   }
 
@@ -337,7 +384,11 @@ export abstract class Layer {
     options: OutputSizeOptions = {},
   ): readonly number[] {
     checkOptionNames(this.#settings.name, options, this.#names.outputShape);
-    return this.#resolve(inputShape, options.outputSize).outputShape;
+    return this.#withInput(
+      inputShape,
+      options.outputSize,
+      () => this.#resolve(inputShape, options.outputSize).outputShape,
+    );
   }
 
   /**
@@ -370,11 +421,13 @@ export abstract class Layer {
    */
   explain(inputShape: readonly number[], options: ExplainOptions = {}): Explanation {
     checkExplainOptions(this.#settings.name, options);
-    const { geometry } = this.#resolve(inputShape, undefined);
-    const { activation, algorithm, engine = defaultEngine() } = this.#convolution;
-    const epilogue = { ...activation, add: false };
-    const form = { pass: "forward", hasBias: this.bias !== null, epilogue, algorithm } as const;
-    return explain(engine, geometry, form, options);
+    return this.#withInput(inputShape, undefined, () => {
+      const { geometry } = this.#resolve(inputShape, undefined);
+      const { activation, algorithm } = this.#convolution;
+      const epilogue = { ...activation, add: false };
+      const form = { pass: "forward", hasBias: this.bias !== null, epilogue, algorithm } as const;
+      return explain(this.#engine, geometry, form, options);
+    });
   }
 
   /**
@@ -386,7 +439,7 @@ export abstract class Layer {
     const { name, inChannels, outChannels, groups, paddingMode } = this.#settings;
     const { kernel, stride, dilation, outputPadding } = this.#settings;
     const parts = [
-      inChannels,
+      ...(inChannels === 0 ? [] : [inChannels]),
       outChannels,
       `kernelSize=${describeShape(kernel)}`,
       `stride=${describeShape(stride)}`,
@@ -447,8 +500,51 @@ export abstract class Layer {
     const { name } = this.#settings;
     checkOptionNames(name, options, this.#names.forward);
     const { shape, values } = checkTensor(name, "input", input);
-    const call = this.#resolve(shape, options.outputSize);
-    return workOf(this.#convolution, call, this.#operands(values), options);
+    const { outputSize } = options;
+    return this.#withInput(shape, outputSize, () => {
+      const call = this.#resolve(shape, outputSize);
+      const work = workOf(this.#convolution, call, this.#operands(values), options);
+      if (this.#late) checkWork(work);
+      return work;
+    });
+  }
+
+  /** Does something with an input. The first that succeeds fixes the input channels of a lazy layer. */
+  #withInput<Result>(
+    inputShape: readonly number[],
+    outputSize: Size | undefined,
+    act: () => Result,
+  ): Result {
+    return this.#withChannels(() => channelsOfInput(this.#settings, inputShape, outputSize), act);
+  }
+
+  /**
+   * Does something that takes parameters. A lazy layer has them from then on, unless it throws: then the layer is
+   * as it was.
+   */
+  #withChannels<Result>(channels: () => number, act: () => Result): Result {
+    const late = this.#late;
+    if (late === null) return act();
+    const unknown = this.#convolution;
+    const settings = { ...unknown.settings, inChannels: channels() };
+    const { weight, bias } = drawInitialValues(settings, late.bias !== null, late.seed);
+    const setAll = (values: Tensor | null, biasValues: Tensor | null) => {
+      setLateParameter(late.weight, values);
+      if (late.bias) setLateParameter(late.bias, biasValues);
+    };
+    this.#convolution = { ...unknown, settings };
+    setAll(weight, bias);
+    try {
+      const result = act();
+      this.#convolution = { ...unknown, settings: { ...settings, name: late.name } };
+      this.#late = null;
+      return result;
+    } catch (error) {
+      this.#convolution = unknown;
+      this.#last = null;
+      setAll(null, null);
+      throw error;
+    }
   }
 
   #operands(input: Values): MainOperands {
@@ -478,10 +574,12 @@ export abstract class Layer {
     const { name } = this.#settings;
     const { shape, values } = checkTensor(name, "input", input);
     const gradient = checkTensor(name, "gradOutput", gradOutput).shape;
+    // First: of a lazy layer without input they say so.
+    const operands = this.#operands(values);
     return {
       convolution: this.#convolution,
       call: resolveBackwardCall(this.#settings, shape, gradient, this.#expected),
-      operands: this.#operands(values),
+      operands,
       inputShape: shape,
       weight: this.weight,
       bias: this.bias,
@@ -493,6 +591,12 @@ export abstract class Layer {
     if (this.bias) named.set("bias", this.bias);
     return named;
   }
+}
+
+/** What is said to those who ask for a parameter before there is one. */
+function absenceOf(where: string, what: string): string {
+  return `${where}: ${what} has no shape and no values yet, since they come with the first input: call ` +
+    `forward(), outputShape() or loadStateDict() first`;
 }
 
 /**
@@ -523,13 +627,12 @@ function sameSize(a: Size | undefined, b: Size | undefined): boolean {
   return typeof a === "object" && typeof b === "object" ? sameShape(a, b) : a === b;
 }
 
-/** A padding as a user would write it. */
-function shortPadding({ padding }: ConvSettings): Padding {
-  if (padding === "same") return padding;
-  return padding.map(([begin, end]) => begin === end ? begin : [begin, end] as const);
-}
-
 /** What a layer was built with, spelled out. */
 export function settingsOf(layer: Layer): ConvSettings {
   return settingsOfLayer(layer);
+}
+
+/** The engine that a layer computes on. */
+export function engineOf(layer: Layer): Engine {
+  return engineOfLayer(layer);
 }

@@ -1,7 +1,11 @@
 import { formatTensor } from "../tensor/format.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 let valuesOfParameter: (parameter: Parameter) => Tensor;
+let makeLateParameter: (absence: string) => Parameter;
+let setParameter: (parameter: Parameter, values: Tensor | null) => void;
+
+const NONE = Tensor.zeros([0]);
 
 /**
  * A weight or bias of a layer. Its values are live: a write to `data`, however made, is seen by the
@@ -22,9 +26,21 @@ let valuesOfParameter: (parameter: Parameter) => Tensor;
 export class Parameter {
   static {
     valuesOfParameter = (parameter) => parameter.#values;
+    makeLateParameter = (absence) => {
+      const parameter = new Parameter(NONE);
+      parameter.#given = null;
+      parameter.#absence = absence;
+      return parameter;
+    };
+    setParameter = (parameter, values) => {
+      parameter.#given = values;
+    };
   }
 
-  readonly #values: Tensor;
+  /** `null` before the first input of a lazy layer. */
+  #given: Tensor | null;
+  /** What is said then to those who ask. */
+  #absence = "";
 
   /** The gradient that has been added up, of the parameter's shape, or `null` if there is none. */
   grad: Tensor | null = null;
@@ -35,7 +51,7 @@ export class Parameter {
    * @param values The values. They are not copied.
    */
   constructor(values: Tensor) {
-    this.#values = values;
+    this.#given = values;
   }
 
   /** The values in row-major order. The same live array on every read. */
@@ -64,16 +80,40 @@ export class Parameter {
 
   /** Shows the shape and the values, the middle of large parameters left out. */
   [Symbol.for("Deno.customInspect")](): string {
-    return formatTensor("Parameter", this.data, this.shape);
+    return this.#format();
   }
 
   /** The same for Node.js and what imitates it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.#format();
+  }
+
+  #format(): string {
+    if (this.#given === null) return "Parameter without values yet";
     return formatTensor("Parameter", this.data, this.shape);
+  }
+
+  get #values(): Tensor {
+    if (this.#given !== null) return this.#given;
+    throw new TypeError(this.#absence);
   }
 }
 
-/** The tensor that a parameter was made of. */
+/** A parameter whose shape is not known yet: before it is set, reading it is an error with this message. */
+export function lateParameter(absence: string): Parameter {
+  return makeLateParameter(absence);
+}
+
+/** Gives a late parameter its values, or takes them away again. */
+export function setLateParameter(parameter: Parameter, values: Tensor | null): void {
+  setParameter(parameter, values);
+}
+
+/**
+ * The tensor that a parameter was made of.
+ *
+ * @throws {TypeError} If it has no values yet.
+ */
 export function tensorOfParameter(parameter: Parameter): Tensor {
   return valuesOfParameter(parameter);
 }

@@ -1,9 +1,12 @@
 import { checkOptionNames, describe } from "../base/checks.ts";
 import type { Activation } from "../convolution/epilogue.ts";
 import type { Size } from "../convolution/settings.ts";
-import { activationGradient, isSeenInOutput } from "../execution/gradients.ts";
-import type { BackwardOptions } from "../layers/backward.ts";
-import { type AnyTensor, partsOf, Tensor } from "../tensor/tensor.ts";
+import { defaultEngine, type Engine } from "../engine/engine.ts";
+import { isSeenInOutput } from "../execution/gradients.ts";
+import { addendGradient, addendGradientSync, type BackwardOptions } from "../layers/backward.ts";
+import { engineOf, Layer } from "../layers/layer.ts";
+import { type AnyTensor, partsOf, type Tensor, tensorOf } from "../tensor/tensor.ts";
+import type { Values } from "../tensor/values.ts";
 import type { InputGradients, Operation } from "./operation.ts";
 
 /** Options of {@linkcode Tape.forward}. */
@@ -77,17 +80,13 @@ export function layerOperation(
     return layer.activation === null ? options : { ...options, output };
   };
   // The layer applies the activation's gradient for its own operands; what was added is one more.
-  const addGradient = (gradient: AnyTensor): AnyTensor => {
-    const behind = partsOf(gradient).values.elements;
-    const before = activationGradient(layer, behind, partsOf(output).values.elements);
-    return new Tensor(before, output.shape);
+  const addendOf = (gradient: AnyTensor) => {
+    const { activation, negativeSlope } = layer;
+    const operands = [partsOf(gradient).values, partsOf(output).values] as const;
+    return [engineFor(layer), { activation, negativeSlope }, ...operands] as const;
   };
-  const gradientsOf = (
-    gradient: AnyTensor,
-    ofInput: Tensor | null,
-    ofAdd: boolean,
-  ): InputGradients =>
-    add === undefined ? [ofInput] : [ofInput, ofAdd ? addGradient(gradient) : null];
+  const gradientsOf = (ofInput: Tensor | null, ofAdd: Values | null): InputGradients =>
+    add === undefined ? [ofInput] : [ofInput, ofAdd && tensorOf(ofAdd, output.shape)];
   return {
     name: String(layer),
     inputs: [input, ...(add === undefined ? [] : [add])].map(partsOf),
@@ -97,13 +96,18 @@ export function layerOperation(
       const found = ofInput || parameters
         ? await layer.backward(input, gradient, optionsOf(ofInput))
         : null;
-      return gradientsOf(gradient, found, ofAdd);
+      return gradientsOf(found, ofAdd ? await addendGradient(...addendOf(gradient)) : null);
     },
     backwardSync: (gradient, [ofInput = false, ofAdd = false]) => {
       const found = ofInput || parameters
         ? layer.backwardSync(input, gradient, optionsOf(ofInput))
         : null;
-      return gradientsOf(gradient, found, ofAdd);
+      return gradientsOf(found, ofAdd ? addendGradientSync(...addendOf(gradient)) : null);
     },
   };
+}
+
+/** Where the gradient of what was added to a layer's output is computed. */
+function engineFor(layer: TapeLayer): Engine {
+  return layer instanceof Layer ? engineOf(layer) : defaultEngine();
 }

@@ -71,7 +71,7 @@ const USAGE: readonly Mistake[] = [
   ["check --seed 9007199254740991", 'Option "--seed" must be from 0 to 9007199254740791'],
   ["info --threads 1,2", 'Option "--threads" needs a whole number such as 2, but has "1,2"'],
   ["info --backend", 'Option "--backend" needs a value'],
-  ["filter", "Name a filter: blur, sharpen, edges, emboss or upscale"],
+  ["filter", "Name a filter: blur, sharpen, edges, emboss, upscale or denoise"],
   ["filter sharp ./a.png ./o.png", 'Unknown filter "sharp", did you mean "sharpen"?'],
   ["filter ./a.png ./o.png", 'Unknown filter "./a.png", expected blur,'],
   ["filter blur", "Name the PNG file to read"],

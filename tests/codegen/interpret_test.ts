@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { interpret, type PointerArgument, type Region } from "../../src/codegen/interpret.ts";
 import { type Program, ProgramBuilder } from "../../src/codegen/program.ts";
+import { selections } from "./_selections.ts";
 
 const LANES = 4;
 
@@ -62,6 +63,14 @@ Deno.test("interpret() does what each instruction says", () => {
     [0, 0, 0, 0],
     [1, 2, 3, 0],
   ]);
+});
+
+Deno.test("interpret() selects the second but where the first is at most 0", () => {
+  const { input, program, expected } = selections(LANES);
+  const source = { name: "source", data: Float32Array.from(input), writable: false };
+  const target = region(expected.length);
+  interpret(program, [{ region: source, offset: 0 }, { region: target, offset: 0 }]);
+  assertEquals([...target.data], expected);
 });
 
 Deno.test("interpret() stores the lanes asked for and no others", () => {

@@ -19,6 +19,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
   builder.mul(c, a, b);
   builder.max(c, a, b);
   builder.min(c, a, b);
+  builder.select(c, a, b, c);
   builder.shuffle(c, a, b, [0, 4, 1, 5]);
   builder.copy(a, c);
   builder.point(moving, 1);
@@ -40,6 +41,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
     "v2 = v0 * v1",
     "v2 = max v0 v1",
     "v2 = min v0 v1",
+    "v2 = select v0 v1 v2",
     "v2 = shuffle v0 v1 [0 4 1 5]",
     "v0 = v2",
     "p2 = p1 + 0",

@@ -663,6 +663,7 @@ console.log(kept.every(({ data }) => data.every((value, i) => value === first?.d
 
 Deno.test("An array that a lost thread may read is never freed, one that it may not read is", async () => {
   const source = `${PREAMBLE}
+import { CONTROL } from "${new URL("src/engine/shared_memory.ts", ROOT)}";
 import { Pool } from "${new URL("src/engine/pool.ts", ROOT)}";
 const { begin } = Dispatcher.prototype;
 Pool.prototype.startNext = () => {};

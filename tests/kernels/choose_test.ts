@@ -4,6 +4,7 @@ import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/
 import type { Phase } from "../../src/engine/work.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { multiplyAdds } from "../../src/convolution/geometry.ts";
+import { planFor } from "../../src/kernels/choose.ts";
 import { BUFFER, type Plan, planBytes } from "../../src/kernels/plan.ts";
 import type { LayerCase } from "../_arbitrary.ts";
 import { geometryOf, layerCases, operandsOf } from "../_arbitrary.ts";
@@ -22,6 +23,7 @@ import {
   type Tile,
   tilesOf,
 } from "../_interpret_plan.ts";
+import { gradientProblem } from "./weight_gradient/_problem.ts";
 import { caseOf, longRowCases } from "./_cases.ts";
 import { assertComputes } from "./_tester.ts";
 
@@ -267,7 +269,13 @@ const PLACES: Readonly<Record<string, readonly number[]>> = {
   // What is gathered is of either kind.
   from: [BUFFER.input, BUFFER.weight],
   to: [BUFFER.padded, BUFFER.packedWeight],
+  // The output's gradient is what the convolution has as its weights that its weights' gradient is.
+  gradient: [BUFFER.weight, BUFFER.packedWeight],
+  result: [BUFFER.output, BUFFER.partialSums],
 };
+
+/** Few weights, and many pixels. */
+const SUMMED_IN_PARTS = caseOf({ inChannels: 2, outChannels: 9, spatial: [90_000] });
 
 Deno.test("The pointers of a plan's tiles point where their names say", () => {
   const named = new Set<string>();
@@ -277,8 +285,12 @@ Deno.test("The pointers of a plan's tiles point where their names say", () => {
       cases(400_000),
       fc.constantFrom(WASM_TARGET, AVX2_TARGET, AVX512_TARGET),
       (layerCase, target) => {
-        const plan = planOf(geometryOf(layerCase), layerCase.bias, target, NO_EPILOGUE, "direct");
-        for (const { grids, programs } of phasesOf(plan)) {
+        const plans = [
+          planOf(geometryOf(layerCase), layerCase.bias, target, NO_EPILOGUE, "direct"),
+          planFor(gradientProblem(geometryOf(layerCase), target)),
+          planFor(gradientProblem(geometryOf(SUMMED_IN_PARTS), target)),
+        ];
+        for (const { grids, programs } of plans.flatMap(phasesOf)) {
           for (const { program, args } of grids) {
             programs[program]?.parameterNames?.forEach((name, index) => {
               named.add(name);

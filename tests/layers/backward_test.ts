@@ -159,6 +159,21 @@ Deno.test("backward() has read everything when it returns its promise", async ()
   }
 });
 
+Deno.test("backward() has read the output, too, when it returns its promise", async () => {
+  const layer = new Conv1d(2, 3, 3, { seed: 1, activation: "relu" });
+  const input = Tensor.randn([1, 2, 9], { seed: 2 });
+  const gradOutput = Tensor.randn([1, 3, 7], { seed: 3 });
+  const output = layer.forwardSync(input);
+  const expected = layer.backwardSync(input, gradOutput, { output });
+  const { weight, bias } = layer;
+  const gradients = [weight.grad?.data, bias?.grad?.data];
+  layer.zeroGrad();
+  const pending = layer.backward(input, gradOutput, { output });
+  for (const array of [input.data, gradOutput.data, output.data, weight.data]) array.fill(NaN);
+  assertEquals((await pending)?.data, expected?.data);
+  assertEquals([weight.grad?.data, bias?.grad?.data], gradients);
+});
+
 Deno.test("backward() refuses what does not fit, and changes nothing then", async () => {
   const layer = new Conv1d(2, 3, 3);
   const x = Tensor.ones([1, 2, 9]);
@@ -200,6 +215,24 @@ Deno.test("Gradients have the same bits for any number of threads, and come out 
     const gradOutput = Tensor.randn([2, 8, 60, 50], { seed: 3 });
     const gradient = await layer.backward(input, gradOutput);
     gradients.push([gradient, layer.weight.grad, layer.bias?.grad].map((each) => each?.data));
+  }
+  for (const each of gradients) assertEquals(each, gradients[0]);
+});
+
+Deno.test("Gradients in front of activations have the same bits, too, and come out of little memory", async () => {
+  const gradients: unknown[] = [];
+  for (const threads of [1, 2, 3, 8]) {
+    using engine = new Engine({ threads, memory: 2 ** 20 });
+    const options = { padding: 1, activation: "leakyRelu", seed: 1, engine } as const;
+    const layer = new Conv2d(6, 8, 3, options);
+    const input = Tensor.randn([2, 6, 60, 50], { seed: 2 });
+    const gradOutput = Tensor.randn([2, 8, 60, 50], { seed: 3 });
+    const output = await layer.forward(input);
+    for (const given of [{}, { output }]) {
+      layer.zeroGrad();
+      const gradient = await layer.backward(input, gradOutput, given);
+      gradients.push([gradient, layer.weight.grad, layer.bias?.grad].map((each) => each?.data));
+    }
   }
   for (const each of gradients) assertEquals(each, gradients[0]);
 });
@@ -247,6 +280,26 @@ Deno.test("Weight gradients are summed up in parts where memory is short", () =>
       return layer.weight.grad;
     });
     assertClose(actual ?? null, Float64Array.from(expected?.data ?? []), `${shape}, in parts,`);
+  }
+});
+
+Deno.test("Gradients of padded inputs are added up in runs of planes where memory is short, or where no plane fits", async () => {
+  using small = new Engine({ memory: 2 ** 20 });
+  using large = new Engine();
+  for (const shape of [[3, 2, 40_000], [1, 1, 150_000]]) {
+    const [expected, sync, async] = await Promise.all([large, small, small].map((engine, i) => {
+      const [, channels = 1] = shape;
+      const options = { padding: 2, paddingMode: "reflect", seed: 1, engine } as const;
+      const layer = new Conv1d(channels, 4, 5, options);
+      const gradOutput = Tensor.randn(layer.outputShape(shape), { seed: 3 });
+      const input = Tensor.zeros(shape);
+      return i === 2
+        ? layer.backward(input, gradOutput, { parameters: false })
+        : layer.backwardSync(input, gradOutput, { parameters: false });
+    }));
+    const values = Float64Array.from(expected?.data ?? []);
+    assertClose(sync ?? null, values, `${shape}, in parts,`);
+    assertEquals(async?.data, sync?.data);
   }
 });
 

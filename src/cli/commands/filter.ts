@@ -1,4 +1,5 @@
 import { describeShape } from "../../base/checks.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { PeekedPng } from "../../io/pictures/png.ts";
 import { FileError } from "../../io/files.ts";
 import { DEFAULT_MOST_PIXELS, peekPng } from "../../io/pictures/png.ts";
@@ -19,10 +20,14 @@ import { startProgress } from "../progress.ts";
 import { formatFields, formatJson, formatSeconds, printable } from "../report.ts";
 import type { Strip } from "../pictures/strips.ts";
 import { filterStrips, planStrips } from "../pictures/strips.ts";
+import { denoiseFilter, readDenoiser } from "../training/denoise_filter.ts";
 import { UsageError } from "../usage_error.ts";
 import { chooseWord, integerFlag, numberFlag } from "../values.ts";
 
-const NAMES: readonly FilterName[] = ["blur", "sharpen", "edges", "emboss", "upscale"];
+/** The filters: those of fixed layers, and one that was learned. */
+type Name = FilterName | "denoise";
+
+const NAMES: readonly Name[] = ["blur", "sharpen", "edges", "emboss", "upscale", "denoise"];
 
 /** A kernel of more than this takes minutes rather than seconds. */
 const LARGEST_RADIUS = 64;
@@ -54,6 +59,11 @@ export const filterCommand: Command = {
       description: `upscale: 2 to ${LARGEST_SCALE} times larger; default ${DEFAULT_SETTINGS.scale}`,
     },
     {
+      name: "weights",
+      value: "x.npz",
+      description: "denoise: what train denoise has written",
+    },
+    {
       name: "max-pixels",
       value: "n",
       description: `pixels that a picture may have; default ${DEFAULT_MOST_PIXELS / 1e6} million`,
@@ -67,11 +77,12 @@ export const filterCommand: Command = {
   edges    Sobel gradient: a depthwise Conv2d with two outputs per channel, then their magnitude
   emboss   relief with light from the top left: a depthwise Conv2d
   upscale  bilinear: a depthwise ConvTranspose2d
+  denoise  takes away noise such as "tileconv train denoise" was told of
 
 Grey and RGB pictures, with alpha or not, of 8 or 16 bits keep their channels and depth; a palette
 becomes RGB. Colours count by their alpha, so that what is invisible mixes into nothing; blur,
 sharpen and upscale filter alpha as they do colours, edges adds the edges of alpha to it, and emboss
-leaves it as it is.
+and denoise leave it as it is.
 
 The output of one picture goes to a file; those of any number go into a folder that exists, under
 their names (the folder they are in: in their places). The path - is standard input or output; what
@@ -81,7 +92,8 @@ Examples:
   tileconv filter blur in.png out.png --radius 6
   tileconv filter upscale in.png out.png --scale 3
   tileconv filter sharpen photos/*.png sharper/
-  tileconv filter edges - - < in.png > out.png`,
+  tileconv filter edges - - < in.png > out.png
+  tileconv filter denoise scan.png clean.png --weights denoise/denoise.npz`,
   run: runFilter,
 };
 
@@ -97,12 +109,12 @@ type FilterBuilder = (channels: number) => PictureFilter;
 
 async function runFilter(args: Arguments, output: Output): Promise<number> {
   const name = chooseWord("filter", args.positionals[0], NAMES);
-  const settings = parseSettings(args, name);
+  const buildWith = await builderOf(args, name);
   const limit = memoryLimit(args);
   using files = new DisposableStack();
   const jobs = await findJobs(args, files);
   using engine = await startEngine(args);
-  const build = (channels: number) => buildFilter(name, channels, settings, engine);
+  const build = (channels: number) => buildWith(channels, engine);
   // What is too large is refused before any picture is written.
   const pictures = jobs.map(({ picture }) => picture);
   for (const picture of pictures) checkPicture(limit, name, picture, pictures, build);
@@ -149,7 +161,7 @@ const WAITING_PICTURES = 3;
  */
 function checkPicture(
   limit: MemoryLimit,
-  name: FilterName,
+  name: Name,
   picture: PeekedPng,
   pictures: readonly PeekedPng[],
   build: FilterBuilder,
@@ -200,7 +212,7 @@ async function filterPicture(
 }
 
 interface Figures extends Outcome, ReturnType<typeof codeOf> {
-  readonly filter: FilterName;
+  readonly filter: Name;
   readonly threads: number;
 }
 
@@ -254,12 +266,29 @@ function decodingBytes({ width, height, channels, bitDepth, fileBytes }: PeekedP
   return fileBytes + samples + Math.min(2 * samples, WAITING_BYTES);
 }
 
-function parseSettings(args: Arguments, name: FilterName): FilterSettings {
-  const read = FILTER_SETTINGS[name];
-  for (const setting of ["radius", "amount", "scale"] as const) {
+/** Finds out what builds a filter. */
+async function builderOf(
+  args: Arguments,
+  name: Name,
+): Promise<(channels: number, engine: Engine) => PictureFilter> {
+  const read: readonly string[] = name === "denoise" ? ["weights"] : FILTER_SETTINGS[name];
+  for (const setting of ["radius", "amount", "scale", "weights"]) {
     if (!args.values.has(setting) || read.includes(setting)) continue;
     throw new UsageError(`Filter ${name} has no option "--${setting}"`);
   }
+  if (name !== "denoise") {
+    const settings = parseSettings(args);
+    return (channels, engine) => buildFilter(name, channels, settings, engine);
+  }
+  const path = args.values.get("weights");
+  if (path === undefined) {
+    throw new UsageError("Filter denoise needs --weights, which train denoise writes");
+  }
+  const denoiser = await readDenoiser(path);
+  return (channels, engine) => denoiseFilter(denoiser, channels, engine);
+}
+
+function parseSettings(args: Arguments): FilterSettings {
   return {
     radius: integerFlag(args, "radius", 1, LARGEST_RADIUS) ?? DEFAULT_SETTINGS.radius,
     amount: numberFlag(args, "amount", 0, LARGEST_AMOUNT) ?? DEFAULT_SETTINGS.amount,

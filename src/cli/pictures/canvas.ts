@@ -64,3 +64,21 @@ export function mixColors(first: Color, second: Color, share: number): Color {
     first[2] + share * (second[2] - first[2]),
   ];
 }
+
+/**
+ * A picture with squares for pixels.
+ *
+ * @param pixels `(C, H, W)`.
+ * @param size The pixels of a square along each axis.
+ */
+export function magnify(pixels: Tensor, size: number): Tensor {
+  const [channels = 0, height = 0, width = 0] = pixels.shape;
+  const large = Tensor.zeros([channels, height * size, width * size]);
+  for (let row = 0; row < channels * height * size; row++) {
+    const from = Math.floor(row / size) * width;
+    for (let x = 0; x < width * size; x++) {
+      large.data[row * width * size + x] = pixels.data[from + Math.floor(x / size)] ?? 0;
+    }
+  }
+  return large;
+}

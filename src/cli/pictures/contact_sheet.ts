@@ -18,8 +18,10 @@ export interface Panel {
 /** Panels side by side. */
 const COLUMNS = 4;
 
-/** Pixels around all panels, between them, and below a picture for its caption. */
-const MARGIN = 40;
+/** Pixels around all panels. */
+export const MARGIN = 40;
+
+/** Pixels between panels, and below a picture for its caption. */
 const GAP = 24;
 const CAPTION_HEIGHT = 78;
 
@@ -30,9 +32,14 @@ const DETAIL_BASELINE = 55;
 /** From there to a small picture. */
 const INSET_TOP = 16;
 
-const PAPER: Color = [0.075, 0.085, 0.115];
-const CAPTION: Lettering = { size: 15, weight: 2.1, color: [0.95, 0.95, 0.93] };
-const DETAIL: Lettering = { size: 11.5, weight: 1.5, color: [0.6, 0.64, 0.7] };
+/** The background of a sheet. */
+export const PAPER: Color = [0.075, 0.085, 0.115];
+
+/** The lettering of what a thing is. */
+export const CAPTION: Lettering = { size: 15, weight: 2.1, color: [0.95, 0.95, 0.93] };
+
+/** The lettering of what else is said. */
+export const DETAIL: Lettering = { size: 11.5, weight: 1.5, color: [0.6, 0.64, 0.7] };
 
 /**
  * Lays pictures out in a grid, each with its caption.

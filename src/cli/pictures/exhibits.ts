@@ -1,6 +1,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Layer } from "../../layers/layer.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { magnify } from "./canvas.ts";
 import type { Panel } from "./contact_sheet.ts";
 import type { FilterName, FilterSettings } from "./filters.ts";
 import { buildFilter, DEFAULT_SETTINGS } from "./filters.ts";
@@ -72,20 +73,4 @@ function kernelPicture({ weight }: Layer, channel: number): Tensor {
   const kernel = new Tensor(weight.data.slice(begin, begin + taps), [1, rows, columns]);
   const largest = Math.max(...kernel.data.map(Math.abs));
   return magnify(colorSigned(kernel, 0, 1 / largest), TAP_SIZE);
-}
-
-/** A picture with squares for pixels. */
-function magnify(pixels: Tensor, factor: number): Tensor {
-  const [channels = 0, height = 0, width = 0] = pixels.shape;
-  const shape = [channels, height * factor, width * factor];
-  const row = (line: number) =>
-    Array.from(
-      { length: width * factor },
-      (_, x) => pixels.data[line * width + Math.floor(x / factor)] ?? 0,
-    );
-  const rows = Array.from(
-    { length: channels * height * factor },
-    (_, y) => row(Math.floor(y / factor)),
-  );
-  return new Tensor(rows.flat(), shape);
 }

@@ -26,6 +26,8 @@ export interface FilterSettings {
 /** Layers to be applied one after the other, and what is left to do then. */
 export interface Filter {
   readonly layers: readonly Layer[];
+  /** Whether the last layer's output is a change: the pixels are added to it. */
+  readonly isResidual?: true;
   /** What is computed from the last layer's output, such as a magnitude. */
   readonly finish?: (output: Tensor) => Tensor;
 }
@@ -81,10 +83,8 @@ export function buildFilter(
   const { radius, amount, scale } = settings;
   switch (name) {
     case "blur":
-      // A Gaussian is the product of its row and its column: two passes cost the sum, not the product.
       return {
-        layers: [[gaussian(radius)], transpose([gaussian(radius)])]
-          .map((kernel) => depthwise(channels, [kernel], engine)),
+        layers: gaussianBlur(channels, radius, gaussianDeviation(radius), engine),
         reach: radius,
         scale: 1,
       };
@@ -117,6 +117,25 @@ export function buildFilter(
 }
 
 /**
+ * A Gaussian blur: the product of a row and a column, so that two passes cost the sum of their taps.
+ *
+ * @param channels The channels of the pictures.
+ * @param radius How far it reaches, in pixels.
+ * @param deviation The standard deviation of the bell, in pixels.
+ * @param engine Who computes.
+ * @returns Two layers, one to be applied after the other.
+ */
+export function gaussianBlur(
+  channels: number,
+  radius: number,
+  deviation: number,
+  engine: Engine,
+): readonly Layer[] {
+  const taps = [gaussian(radius, deviation)];
+  return [taps, transpose(taps)].map((kernel) => depthwise(channels, [kernel], engine));
+}
+
+/**
  * Applies a filter.
  *
  * @param filter The filter.
@@ -124,13 +143,15 @@ export function buildFilter(
  * @param outputs Receive what the layers compute, see {@linkcode layerOutputs}. Default: new tensors.
  */
 export async function applyFilter(
-  { layers, finish }: Filter,
+  { layers, isResidual, finish }: Filter,
   pixels: Tensor,
   outputs: readonly Tensor[] = layerOutputs(layers, pixels.shape),
 ): Promise<Tensor> {
   let result = pixels;
   for (const [index, out] of outputs.entries()) {
-    result = await layers[index]?.forward(result, { out }) ?? result;
+    const isLast = index === layers.length - 1;
+    const options = isResidual && isLast ? { out, add: pixels } : { out };
+    result = await layers[index]?.forward(result, options) ?? result;
   }
   return finish === undefined ? result : finish(result);
 }
@@ -195,9 +216,13 @@ function tentOf(scale: number): readonly number[] {
   return Array.from({ length: size }, (_, tap) => 1 - Math.abs(tap - middle) / scale);
 }
 
-/** `2 * radius + 1` weights whose sum is 1; the bell is as wide as OpenCV makes it for that many. */
-function gaussian(radius: number): readonly number[] {
-  const deviation = 0.3 * (radius - 1) + 0.8;
+/** How wide OpenCV makes the bell of so many taps. */
+function gaussianDeviation(radius: number): number {
+  return 0.3 * (radius - 1) + 0.8;
+}
+
+/** `2 * radius + 1` weights whose sum is 1. */
+function gaussian(radius: number, deviation: number): readonly number[] {
   const bell = Array.from(
     { length: 2 * radius + 1 },
     (_, tap) => Math.exp(-((tap - radius) ** 2) / (2 * deviation ** 2)),
@@ -208,7 +233,7 @@ function gaussian(radius: number): readonly number[] {
 
 /** The picture plus `amount` times what a blur takes from it. */
 function unsharpMask(radius: number, amount: number): Rows {
-  const weights = gaussian(radius);
+  const weights = gaussian(radius, gaussianDeviation(radius));
   return weights.map((row, y) =>
     weights.map((column, x) =>
       (y === radius && x === radius ? 1 + amount : 0) - amount * row * column

@@ -16,10 +16,14 @@ import { coverPixel } from "./canvas.ts";
  */
 const GLYPHS: Readonly<Record<string, string>> = {
   A: "03 4d 4d 83|16 76",
+  B: "03 0d 0d 5d 5d 8d 88 58 58 08|58 98 93 53 53 03",
+  C: "8a 8d 0d 03 83 86",
   E: "7d 0d 0d 03 03 73|08 68",
   G: "8a 8d 0d 03 83 88 88 58",
   K: "0d 03|7d 08|2a 73",
   L: "0d 03 03 73",
+  N: "03 0d 0d 83 83 8d",
+  P: "03 0d 0d 5d 5d 8d 87 57 57 07",
   S: "7b 6d 0d 09 77 73 13 05",
   T: "0d 8d|4d 43",
   a: "6a 63|3a 0a 03 63 6a 3a",

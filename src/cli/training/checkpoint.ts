@@ -2,12 +2,15 @@ import { unzipSync, zipSync } from "fflate";
 import { decodeNpy, encodeNpy } from "../../io/arrays/npy.ts";
 import { decodeNamed, FileError, readBytes } from "../../io/files.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import type { DigitTraining } from "./digit_training.ts";
+import type { Training } from "./training.ts";
 
 /** What the names of the optimizer's tensors begin with. */
 const OPTIMIZER = "optimizer.";
 const LOSSES = "losses";
 const SETTINGS = "settings.json";
+
+/** The earliest time that an archive can hold: the same training is to be the same file whenever it is left. */
+const NO_TIME = new Date(1980, 0, 1);
 
 /** More bytes than a training has are not unpacked. */
 const MOST_BYTES = 2 ** 28;
@@ -16,7 +19,7 @@ const MOST_BYTES = 2 ** 28;
  * All of a training in a file that NumPy reads, too: an `.npz` with the parameters by layer, what the optimizer
  * remembers, the losses of the steps so far, and the settings beside them.
  */
-export function encodeCheckpoint(training: DigitTraining): Uint8Array {
+export function encodeCheckpoint(training: Training): Uint8Array {
   const arrays: Record<string, Tensor> = { [LOSSES]: Tensor.from(training.losses) };
   training.layers.forEach((layer, index) => {
     for (const [name, tensor] of Object.entries(layer.stateDict())) {
@@ -30,7 +33,7 @@ export function encodeCheckpoint(training: DigitTraining): Uint8Array {
     [SETTINGS]: new TextEncoder().encode(JSON.stringify(training.settings)),
   };
   for (const [name, tensor] of Object.entries(arrays)) files[`${name}.npy`] = encodeNpy(tensor);
-  return zipSync(files, { level: 0 });
+  return zipSync(files, { level: 0, mtime: NO_TIME });
 }
 
 /**
@@ -39,31 +42,59 @@ export function encodeCheckpoint(training: DigitTraining): Uint8Array {
  * @param path A file of what {@linkcode encodeCheckpoint} made.
  * @throws {FileError} If it cannot be read, or is of a training with other settings.
  */
-export async function resumeFrom(path: string, training: DigitTraining): Promise<void> {
-  const bytes = await readBytes(path);
-  decodeNamed(path, () => decodeCheckpoint(bytes, training));
+export async function resumeFrom(path: string, training: Training): Promise<void> {
+  await readCheckpoint(path, ({ settings, tensors }) => {
+    if (settings !== JSON.stringify(training.settings)) {
+      throw new SyntaxError(`it is of a training with other settings: ${settings}`);
+    }
+    training.optimizer.loadStateDict(withPrefix(tensors, OPTIMIZER));
+    training.layers.forEach((layer, index) =>
+      layer.loadStateDict(withPrefix(tensors, `${index}.`))
+    );
+    training.losses.splice(0, Infinity, ...tensors.get(LOSSES)?.data ?? []);
+  });
 }
 
-function decodeCheckpoint(bytes: Uint8Array, training: DigitTraining): void {
-  const files = unpack(bytes);
-  const settings = files.get(SETTINGS);
-  if (settings === undefined) throw new SyntaxError("it is not a training that was left");
-  const text = new TextDecoder().decode(settings);
-  if (text !== JSON.stringify(training.settings)) {
-    throw new SyntaxError(`it is of a training with other settings: ${text}`);
-  }
-  const tensors = new Map<string, Tensor>();
-  for (const [name, file] of files) {
-    if (name.endsWith(".npy")) tensors.set(name.slice(0, -".npy".length), decodeNpy(file));
-  }
-  const dictOf = (prefix: string) =>
-    Object.fromEntries(
-      [...tensors].filter(([name]) => name.startsWith(prefix))
-        .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
-    );
-  training.optimizer.loadStateDict(dictOf(OPTIMIZER));
-  training.layers.forEach((layer, index) => layer.loadStateDict(dictOf(`${index}.`)));
-  training.losses.splice(0, Infinity, ...tensors.get(LOSSES)?.data ?? []);
+/** What a checkpoint holds. */
+export interface Checkpoint {
+  /** As JSON. */
+  readonly settings: string;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Reads a checkpoint.
+ *
+ * @param path A file of what {@linkcode encodeCheckpoint} made.
+ * @param decode What is made of it; it throws a `SyntaxError` if it is not what it should be.
+ * @throws {FileError} If it cannot be read.
+ */
+export async function readCheckpoint<Result>(
+  path: string,
+  decode: (checkpoint: Checkpoint) => Result,
+): Promise<Result> {
+  const bytes = await readBytes(path);
+  return decodeNamed(path, () => {
+    const files = unpack(bytes);
+    const settings = files.get(SETTINGS);
+    if (settings === undefined) throw new SyntaxError("it is not a training that was left");
+    const tensors = new Map<string, Tensor>();
+    for (const [name, file] of files) {
+      if (name.endsWith(".npy")) tensors.set(name.slice(0, -".npy".length), decodeNpy(file));
+    }
+    return decode({ settings: new TextDecoder().decode(settings), tensors });
+  });
+}
+
+/** The tensors whose names begin with something, by the rest of their names. */
+function withPrefix(
+  tensors: Checkpoint["tensors"],
+  prefix: string,
+): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(
+    [...tensors].filter(([name]) => name.startsWith(prefix))
+      .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  );
 }
 
 function unpack(bytes: Uint8Array): Map<string, Uint8Array> {
@@ -84,7 +115,7 @@ function unpack(bytes: Uint8Array): Map<string, Uint8Array> {
 }
 
 /** Writes a checkpoint at once, for a process that is about to end. */
-export function writeCheckpointSync(path: string, training: DigitTraining): void {
+export function writeCheckpointSync(path: string, training: Training): void {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     Deno.writeFileSync(temporary, encodeCheckpoint(training));

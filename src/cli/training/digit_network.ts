@@ -2,7 +2,6 @@ import type { Engine } from "../../engine/engine.ts";
 import { Conv2d } from "../../layers/conv.ts";
 import { type AnyTensor, Tensor } from "../../tensor/tensor.ts";
 import { kaimingNormal } from "../../train/init.ts";
-import type { Tape } from "../../train/tape.ts";
 import { DIGIT_SIZE, type Digits } from "./mnist.ts";
 
 /** How many digits there are to tell apart. */
@@ -47,27 +46,7 @@ export function digitBatch({ pixels }: Digits, indices: readonly number[]): Tens
   return batch;
 }
 
-/** The logits of a batch, `(N, 10)`, recorded on a tape. */
-export async function recordLogits(
-  tape: Tape,
-  layers: readonly Conv2d[],
-  batch: AnyTensor,
-): Promise<AnyTensor> {
-  let values: AnyTensor = batch;
-  for (const layer of layers) values = await tape.forward(layer, values);
-  return logitsOf(values);
-}
-
-/** Without a tape. */
-export async function computeLogits(
-  layers: readonly Conv2d[],
-  batch: AnyTensor,
-): Promise<AnyTensor> {
-  let values: AnyTensor = batch;
-  for (const layer of layers) values = await layer.forward(values);
-  return logitsOf(values);
-}
-
-function logitsOf(values: AnyTensor): AnyTensor {
+/** What the last layer computes of some digits, as logits `(N, 10)`. */
+export function logitsOf(values: AnyTensor): AnyTensor {
   return values.reshape([values.shape[0] ?? 0, CLASSES]);
 }

@@ -1,15 +1,15 @@
 import type { Conv2d } from "../../layers/conv.ts";
 import type { AnyTensor } from "../../tensor/tensor.ts";
 import { createRandom } from "../../tensor/random.ts";
-import { AdamW } from "../../train/adam.ts";
 import { crossEntropy } from "../../train/cross_entropy.ts";
-import { cosineSchedule, linearSchedule, sequentialSchedule } from "../../train/schedule.ts";
-import { Tape } from "../../train/tape.ts";
-import { CLASSES, computeLogits, digitBatch, recordLogits } from "./digit_network.ts";
+import type { Tape } from "../../train/tape.ts";
+import { CLASSES, digitBatch, logitsOf } from "./digit_network.ts";
 import type { Digits } from "./mnist.ts";
+import { randomOrder } from "./random_order.ts";
+import { applyLayers, type ForwardPass, recordLayers, Training } from "./training.ts";
 
 /** How training goes: with the same settings it ends in the same bits. */
-export interface TrainingSettings {
+export interface DigitSettings {
   readonly epochs: number;
   /** Digits of a step. */
   readonly batch: number;
@@ -17,28 +17,12 @@ export interface TrainingSettings {
   readonly seed: number;
 }
 
-/** What came of a step. */
-export interface StepResult {
-  readonly loss: number;
-  /** The share of its digits that were told right, before the step. */
-  readonly accuracy: number;
-}
-
-const LEARNING_RATE = 0.003;
-const WEIGHT_DECAY = 0.01;
+const RATES = { learningRate: 0.003, weightDecay: 0.01 };
 const LABEL_SMOOTHING = 0.05;
 
-/** The share of all steps in which the learning rate rises. */
-const WARM_UP = 0.1;
-
-/** A training that can be left after any step, and gone on with. */
-export class DigitTraining {
-  readonly layers: readonly Conv2d[];
-  readonly optimizer: AdamW;
-  /** The losses of the steps so far. */
-  readonly losses: number[] = [];
+/** Learns to tell digits apart. */
+export class DigitTraining extends Training<DigitSettings> {
   readonly #digits: Digits;
-  readonly settings: TrainingSettings;
   /** The order of the digits in an epoch. */
   #order: { readonly epoch: number; readonly indices: readonly number[] } | null = null;
 
@@ -47,64 +31,37 @@ export class DigitTraining {
    * @param digits What it is trained on.
    * @param settings How.
    */
-  constructor(layers: readonly Conv2d[], digits: Digits, settings: TrainingSettings) {
-    this.layers = layers;
+  constructor(layers: readonly Conv2d[], digits: Digits, settings: DigitSettings) {
+    const steps = settings.epochs * epochSteps(digits, settings);
+    super(layers, settings, steps, RATES);
     this.#digits = digits;
-    this.settings = settings;
-    const rise = Math.ceil(WARM_UP * this.steps);
-    this.optimizer = new AdamW(layers.flatMap((layer) => layer.parameters()), {
-      learningRate: LEARNING_RATE,
-      weightDecay: WEIGHT_DECAY,
-      schedule: sequentialSchedule([
-        linearSchedule({ steps: rise, start: 0.1 }),
-        cosineSchedule({ steps: this.steps - rise }),
-      ], [rise]),
-    });
   }
 
-  /** Steps of an epoch: what does not fill a batch is left out. */
-  get epochSteps(): number {
-    return Math.floor(this.#digits.labels.length / this.settings.batch);
-  }
-
-  /** Steps in all. */
-  get steps(): number {
-    return this.settings.epochs * this.epochSteps;
-  }
-
-  /** Whether all steps have been taken. */
-  get isDone(): boolean {
-    return this.losses.length >= this.steps;
-  }
-
-  /** Takes the next step. Until it is over, nothing of the training has changed. */
-  async step(): Promise<StepResult> {
+  protected override async forward(tape: Tape, step: number): Promise<ForwardPass> {
     const { batch } = this.settings;
-    const epoch = Math.floor(this.losses.length / this.epochSteps);
-    const first = this.losses.length % this.epochSteps * batch;
-    const indices = this.#orderOf(epoch).slice(first, first + batch);
+    const perEpoch = epochSteps(this.#digits, this.settings);
+    const first = step % perEpoch * batch;
+    const indices = this.#orderOf(Math.floor(step / perEpoch)).slice(first, first + batch);
     const labels = indices.map((index) => this.#digits.labels[index] ?? 0);
-    const tape = new Tape();
-    const logits = await recordLogits(tape, this.layers, digitBatch(this.#digits, indices));
-    const { loss, gradient } = crossEntropy(logits, labels, { labelSmoothing: LABEL_SMOOTHING });
-    this.optimizer.zeroGrad();
-    await tape.backward(logits, gradient);
-    this.optimizer.step();
-    this.losses.push(loss);
-    return { loss, accuracy: countRight(logits, labels) / batch };
+    const input = digitBatch(this.#digits, indices);
+    const output = logitsOf(await recordLayers(tape, this.layers, input));
+    const { loss, gradient } = crossEntropy(output, labels, { labelSmoothing: LABEL_SMOOTHING });
+    const accuracy = countRight(output, labels) / batch;
+    return { output, loss, gradient, quality: `${(100 * accuracy).toFixed(1)} % right` };
   }
 
   #orderOf(epoch: number): readonly number[] {
     if (this.#order?.epoch === epoch) return this.#order.indices;
     const random = createRandom("train digits", this.settings.seed + epoch);
-    const indices = Array.from(this.#digits.labels, (_, index) => index);
-    for (let last = indices.length - 1; last > 0; last--) {
-      const other = Math.floor(random() * (last + 1));
-      [indices[last], indices[other]] = [indices[other] ?? 0, indices[last] ?? 0];
-    }
+    const indices = randomOrder(this.#digits.labels.length, random);
     this.#order = { epoch, indices };
     return indices;
   }
+}
+
+/** Steps of an epoch: what does not fill a batch is left out. */
+function epochSteps({ labels }: Digits, { batch }: DigitSettings): number {
+  return Math.floor(labels.length / batch);
 }
 
 /** Digits that are told at a time. */
@@ -125,7 +82,7 @@ export async function testAccuracy(
   for (let first = 0; first < length; first += TEST_BATCH) {
     const count = Math.min(TEST_BATCH, length - first);
     const indices = Array.from({ length: count }, (_, i) => first + i);
-    const logits = await computeLogits(layers, digitBatch(digits, indices));
+    const logits = logitsOf(await applyLayers(layers, digitBatch(digits, indices)));
     right += countRight(logits, indices.map((index) => digits.labels[index] ?? 0));
     advance(count);
   }

@@ -102,6 +102,8 @@ export const OP = {
   v128Store: [SIMD, 0x0b],
   v128Const: [SIMD, 0x0c],
   i8x16Shuffle: [SIMD, 0x0d],
+  f32x4Le: [SIMD, 0x45],
+  v128Bitselect: [SIMD, 0x52],
   v128Load32Lane: [SIMD, 0x56],
   v128Store32Lane: [SIMD, 0x5a],
   v128Store64Lane: [SIMD, 0x5b],

@@ -134,6 +134,8 @@ class Emitter {
         return this.#binary(OP.f32x4Max, instruction);
       case "min":
         return this.#binary(OP.f32x4Min, instruction);
+      case "select":
+        return this.#select(instruction);
       case "shuffle":
         return this.#shuffle(instruction.dst, instruction.a, instruction.b, instruction.lanes);
       case "copy":
@@ -149,17 +151,31 @@ class Emitter {
   }
 
   #constant(dst: number, value: number): void {
+    this.#pushConstant(value);
+    this.#setRegister(dst);
+  }
+
+  #pushConstant(value: number): void {
     this.out.bytes(OP.v128Const);
     const bytes = new Uint8Array(FLOAT_BYTES);
     new DataView(bytes.buffer).setFloat32(0, value, true);
     for (let lane = 0; lane < LANES; lane++) this.out.bytes(bytes);
-    this.#setRegister(dst);
   }
 
   #binary(op: readonly number[], { dst, a, b }: { dst: number; a: number; b: number }): void {
     this.#getRegister(a);
     this.#getRegister(b);
     this.out.bytes(op);
+    this.#setRegister(dst);
+  }
+
+  #select({ dst, a, b, c }: { dst: number; a: number; b: number; c: number }): void {
+    this.#getRegister(c);
+    this.#getRegister(b);
+    this.#getRegister(a);
+    this.#pushConstant(0);
+    this.out.bytes(OP.f32x4Le);
+    this.out.bytes(OP.v128Bitselect);
     this.#setRegister(dst);
   }
 

@@ -130,6 +130,14 @@ export const OP = {
   vminps: instruction(MAP_0F, NONE, 0x5d),
   vorps: instruction(MAP_0F, NONE, 0x56),
   vxorps: instruction(MAP_0F, NONE, 0x57),
+  /** A mask vector of what a comparison says. */
+  vcmpps: instruction(MAP_0F, NONE, 0xc2, VEX),
+  /** The same in an opmask register. */
+  vcmppsMask: instruction(MAP_0F, NONE, 0xc2, EVEX),
+  /** Lanes of the second source where a mask vector is set: the upper half of the immediate names it. */
+  vblendvps: instruction(MAP_0F3A, P66, 0x4a, VEX),
+  /** The same where an opmask is. */
+  vblendmps: instruction(MAP_0F38, P66, 0x65, EVEX),
   vfmadd231ps: instruction(MAP_0F38, P66, 0xb8),
   vunpcklps: instruction(MAP_0F, NONE, 0x14),
   vunpckhps: instruction(MAP_0F, NONE, 0x15),

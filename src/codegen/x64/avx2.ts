@@ -15,7 +15,14 @@ import {
   scatterWindows,
   shuffle256,
 } from "./patterns.ts";
-import { displaced, IN_RESULT, NOTHING, temporaries, type VectorCode } from "./vector_code.ts";
+import {
+  displaced,
+  IN_RESULT,
+  NOT_LESS_OR_EQUAL,
+  NOTHING,
+  temporaries,
+  type VectorCode,
+} from "./vector_code.ts";
 
 const LANES = 8;
 
@@ -50,6 +57,7 @@ export class Avx2Code implements VectorCode {
         return scatterNeeds(step.offsets);
       case "max":
       case "min":
+      case "select":
         return temporaries(1);
       default:
         return NOTHING;
@@ -150,6 +158,13 @@ export class Avx2Code implements VectorCode {
     if (lane === 0) return this.#code.vector(OP.vbroadcastss, YMM, dst, 0, src);
     this.#loadIndex(temporary, new Array<number>(LANES).fill(lane));
     this.#code.vector(OP.vpermps, YMM, dst, temporary, src);
+  }
+
+  select(dst: number, a: number, b: number, c: number, [mask = 0]: readonly number[]): void {
+    const code = this.#code;
+    code.vector(OP.vxorps, XMM, mask, mask, mask);
+    code.vector(OP.vcmpps, YMM, mask, a, mask, NOT_LESS_OR_EQUAL);
+    code.vector(OP.vblendvps, YMM, dst, c, b, mask << 4);
   }
 
   shuffle(

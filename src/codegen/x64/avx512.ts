@@ -26,7 +26,14 @@ import {
   scatterWindows,
   shuffle512,
 } from "./patterns.ts";
-import { displaced, IN_RESULT, NOTHING, temporaries, type VectorCode } from "./vector_code.ts";
+import {
+  displaced,
+  IN_RESULT,
+  NOT_LESS_OR_EQUAL,
+  NOTHING,
+  temporaries,
+  type VectorCode,
+} from "./vector_code.ts";
 
 const LANES = 16;
 
@@ -188,6 +195,14 @@ export class Avx512Code implements VectorCode {
     if (lane === 0) return this.#code.vector(OP.vbroadcastss, ZMM, dst, 0, src);
     this.#loadIndex(temporary, new Array<number>(LANES).fill(lane));
     this.#code.vector(OP.vpermps, ZMM, dst, temporary, src);
+  }
+
+  select(dst: number, a: number, b: number, c: number): void {
+    const code = this.#code;
+    const mask = TEMPORARY_MASK;
+    const zero = code.words([0]);
+    code.vector(OP.vcmppsMask, ZMM, mask, a, zero, NOT_LESS_OR_EQUAL, { broadcast: true });
+    code.vector(OP.vblendmps, ZMM, dst, c, b, undefined, { mask });
   }
 
   shuffle(

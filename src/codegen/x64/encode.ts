@@ -301,6 +301,14 @@ class Emitter {
           step.lanes,
           temporaries,
         );
+      case "select":
+        return vectors.select(
+          vector(step.dst),
+          vector(step.a),
+          vector(step.b),
+          vector(step.c),
+          temporaries,
+        );
       case "copy":
         if (vector(step.dst) === vector(step.src)) return;
         return this.#vector(OP.vmovaps, vector(step.dst), 0, vector(step.src));

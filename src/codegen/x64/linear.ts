@@ -182,6 +182,8 @@ function noteUses(
     case "min":
     case "shuffle":
       return registers.set(index, step.dst, step.a, step.b);
+    case "select":
+      return registers.set(index, step.dst, step.a, step.b, step.c);
     case "advance":
       return pointers.set(index, step.ptr, step.ptr);
     case "point":

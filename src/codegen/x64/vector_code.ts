@@ -35,6 +35,7 @@ export interface VectorCode {
     temporaries: readonly number[],
   ): void;
   lane(dst: number, src: number, lane: number, temporaries: readonly number[]): void;
+  select(dst: number, a: number, b: number, c: number, temporaries: readonly number[]): void;
   shuffle(
     dst: number,
     a: number,
@@ -54,6 +55,9 @@ export const IN_RESULT: Needs = { temporaries: 0, early: true };
 export function temporaries(count: number): Needs {
   return { temporaries: count, early: false };
 }
+
+/** The predicate of comparisons that is true where `a <= b` is not, NaN included. */
+export const NOT_LESS_OR_EQUAL = 0x16;
 
 /** The address some bytes further. */
 export function displaced({ base, offset }: Memory, bytes: number): Memory {

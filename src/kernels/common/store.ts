@@ -10,7 +10,7 @@ import {
   type ProgramBuilder,
   type Register,
 } from "../../codegen/program.ts";
-import type { Epilogue } from "../../convolution/epilogue.ts";
+import { type Epilogue, RELU6_LIMIT } from "../../convolution/epilogue.ts";
 
 /** How pointers named so move: what is added lies in the order of the output. */
 export function resultSteps(bytes: number): { readonly output: number; readonly add: number } {
@@ -76,5 +76,3 @@ function writeActivation(
   code.constant(bound, RELU6_LIMIT);
   code.min(sum, sum, bound);
 }
-
-const RELU6_LIMIT = 6;

@@ -6,6 +6,7 @@
 
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
+import { mirrored } from "../../convolution/mirrored.ts";
 import { product } from "../../base/numbers.ts";
 import { PANEL_VECTORS } from "./product.ts";
 import { stepsOf } from "./pixels.ts";
@@ -13,7 +14,7 @@ import { collapse } from "../collapse.ts";
 import { stepCost } from "../common/register_tile.ts";
 import { CYCLE_NANOSECONDS, tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
-import { planPointwise } from "./plan.ts";
+import { planMirrored, planPointwise } from "./plan.ts";
 
 /** Fewer output channels do not pay for bringing their pixels together. */
 const LEAST_CHANNELS = 12;
@@ -22,14 +23,17 @@ const LEAST_CHANNELS = 12;
 const MOST_TAPS = 512;
 const MOST_STEPS = 65_536;
 
-/** Convolutions as products of matrices. */
+/** Convolutions as products of matrices, and transposed ones without a stride. */
 export function matrixCandidate(problem: Problem): Candidate | null {
-  const { target } = problem;
-  const g = collapse(problem.geometry);
+  const { target, geometry } = problem;
+  const convolution = geometry.transposed ? mirrored(geometry) : geometry;
+  if (convolution === null) return null;
+  const g = collapse(convolution);
   if (!applies(g, target)) return null;
+  const plan = geometry.transposed ? planMirrored : planPointwise;
   return {
     nanoseconds: g.batch * g.groups * groupNanoseconds(g, target),
-    plan: () => planPointwise({ ...problem, geometry: g }),
+    plan: () => plan({ ...problem, geometry: g }),
   };
 }
 
@@ -38,7 +42,7 @@ function applies(g: Geometry, target: Target): boolean {
   if (product(g.kernel) > MOST_TAPS) return false;
   if (stepsOf(g.kernel, g.inChannels / g.groups) > MOST_STEPS) return false;
   const padded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
-  if (g.transposed || padded && g.paddingMode !== "zeros") return false;
+  if (padded && g.paddingMode !== "zeros") return false;
   if (g.outChannels / g.groups < LEAST_CHANNELS) return false;
   if (g.output[1] * g.output[2] < tuned(target, "matrixPixels")) return false;
   // In WebAssembly pixels that lie apart come one by one.

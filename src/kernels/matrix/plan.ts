@@ -28,6 +28,19 @@ import { PhaseBuilder } from "../phase_builder.ts";
 
 /** Plans a convolution as products of matrices. */
 export function planPointwise(request: Problem): PlanBody {
+  return planProducts(request, false);
+}
+
+/**
+ * The same for a transposed convolution that has been {@linkcode mirrored}.
+ *
+ * @param request With the geometry that it has become.
+ */
+export function planMirrored(request: Problem): PlanBody {
+  return planProducts(request, true);
+}
+
+function planProducts(request: Problem, areMirrored: boolean): PlanBody {
   const { geometry: g, hasBias, epilogue, target } = request;
   const inChannels = g.inChannels / g.groups;
   const outChannels = g.outChannels / g.groups;
@@ -48,7 +61,14 @@ export function planPointwise(request: Problem): PlanBody {
   addTiles(tiles, g, shape, block, scratchBytes);
   const preparation = new PhaseBuilder("pack weights");
   const panel = weightPanel(target, outChannels);
-  addWeightPanels(preparation, target, { groups: g.groups, outChannels, panel, steps });
+  addWeightPanels(preparation, target, {
+    groups: g.groups,
+    outChannels,
+    inChannels,
+    taps: product(g.kernel),
+    panel,
+    areMirrored,
+  });
   return {
     family: "pointwise",
     inputLayout: PLAIN_LAYOUT,

@@ -10,7 +10,7 @@ import type { Target } from "../../codegen/target.ts";
 import { range } from "../../base/numbers.ts";
 import { BUFFER } from "../plan.ts";
 import { writeReduction } from "../common/reduction.ts";
-import { repeated } from "../common/terms.ts";
+import { repeated, type Terms } from "../common/terms.ts";
 import { FROM, PACK_PARAMETERS, TO } from "../packing/weights.ts";
 import { COPIES_PER_MICROSECOND, type PhaseBuilder } from "../phase_builder.ts";
 
@@ -19,10 +19,16 @@ export interface PointwiseWeights {
   readonly groups: number;
   /** Output channels of a group. */
   readonly outChannels: number;
+  /** Input channels of a group. */
+  readonly inChannels: number;
+  readonly taps: number;
   /** Channels of a full panel. */
   readonly panel: number;
-  /** Weights of an output channel. */
-  readonly steps: number;
+  /**
+   * Whether they lie as those of a transposed convolution, `[group][input channel][output channel][tap]`, every tap in
+   * the place of its opposite.
+   */
+  readonly areMirrored: boolean;
 }
 
 /** Steps that are written without a loop. */
@@ -32,33 +38,63 @@ const UNROLL = 8;
 export function addWeightPanels(
   phase: PhaseBuilder,
   target: Target,
-  { groups, outChannels, panel, steps }: PointwiseWeights,
+  weights: PointwiseWeights,
 ): void {
+  const { groups, outChannels, inChannels, taps, panel } = weights;
+  const steps = inChannels * taps;
   const row = steps * FLOAT_BYTES;
-  const both = (bytes: number) => ({ weight: bytes, packedWeight: bytes });
   phase.addBox({
     parameters: PACK_PARAMETERS,
     axes: {
-      groups: { count: groups, steps: both(outChannels * row) },
-      channels: { count: outChannels, block: panel, steps: both(row) },
+      groups: {
+        count: groups,
+        steps: { weight: outChannels * row, packedWeight: outChannels * row },
+      },
+      channels: {
+        count: outChannels,
+        block: panel,
+        steps: { weight: outChannelStep(weights), packedWeight: row },
+      },
     },
     bases: {
       weight: { buffer: BUFFER.weight, offset: 0 },
       packedWeight: { buffer: BUFFER.packedWeight, offset: 0 },
     },
     itemCost: steps / COPIES_PER_MICROSECOND,
-    write: ({ channels }) => weightPanelProgram(target, channels, steps),
+    write: ({ channels }) => weightPanelProgram(target, channels, weights),
   });
 }
 
+/** Bytes from an output channel to the next. */
+function outChannelStep({ inChannels, taps, areMirrored }: PointwiseWeights): number {
+  return (areMirrored ? taps : inChannels * taps) * FLOAT_BYTES;
+}
+
+/** Where the weights of an output channel lie, one for each step. */
+function stepTerms({ inChannels, outChannels, taps, areMirrored }: PointwiseWeights): Terms {
+  if (!areMirrored) return repeated(inChannels * taps, FLOAT_BYTES, [0]);
+  const last = (taps - 1) * FLOAT_BYTES;
+  return repeated(
+    inChannels,
+    outChannels * taps * FLOAT_BYTES,
+    repeated(taps, -FLOAT_BYTES, [last]),
+  );
+}
+
 /** Packs one panel of some channels. */
-function weightPanelProgram({ lanes }: Target, channels: number, steps: number): Program {
+function weightPanelProgram(
+  { lanes }: Target,
+  channels: number,
+  weights: PointwiseWeights,
+): Program {
+  const steps = weights.inChannels * weights.taps;
   const code = new ProgramBuilder(`pack weights ${channels}oc x ${steps}`, lanes, PACK_PARAMETERS);
   const value = code.register();
   const weightStep = channels * FLOAT_BYTES;
-  writeReduction(code, FROM, TO, repeated(steps, FLOAT_BYTES, [0]), (offsets) => {
+  const channelStep = outChannelStep(weights);
+  writeReduction(code, FROM, TO, stepTerms(weights), (offsets) => {
     offsets.forEach((offset, index) => {
-      code.gather(value, FROM, range(channels).map((c) => offset + c * steps * FLOAT_BYTES));
+      code.gather(value, FROM, range(channels).map((c) => offset + c * channelStep));
       code.store(value, TO, index * weightStep, channels);
     });
   }, { weightStep, unroll: UNROLL });

@@ -46,6 +46,11 @@ export function panelPhase(target: Target, planes: GradientPlanes): Phase {
   const vectors = Math.ceil(pixels / target.lanes);
   const cost = elements / COPIES_PER_MICROSECOND;
   const block = evenBlock(vectors, panels * items, cost, TILE_COST) * target.lanes;
+  const itemBlock = block < pixels ? 1 : evenBlock(items, panels, cost, TILE_COST);
+  const itemSteps = {
+    weight: groups * channels * plane,
+    packedWeight: pixels * panel * FLOAT_BYTES,
+  };
   const phase = new PhaseBuilder("pack gradient");
   phase.addBox({
     parameters: PACK_PARAMETERS,
@@ -59,10 +64,7 @@ export function panelPhase(target: Target, planes: GradientPlanes): Phase {
         block: Math.min(channels, panel),
         steps: { weight: plane, packedWeight: items * plane },
       },
-      items: {
-        count: items,
-        steps: { weight: groups * channels * plane, packedWeight: pixels * panel * FLOAT_BYTES },
-      },
+      items: { count: items, block: itemBlock, steps: itemSteps },
       pixels: {
         count: pixels,
         block: Math.min(block, pixels),
@@ -74,7 +76,7 @@ export function panelPhase(target: Target, planes: GradientPlanes): Phase {
       packedWeight: { buffer: BUFFER.packedWeight, offset: 0 },
     },
     itemCost: perPixel,
-    write: (block) => panelProgram(target, { ...block, plane, panel }),
+    write: (block) => panelProgram(target, { ...block, plane, panel, itemSteps }),
   });
   return phase.build();
 }
@@ -82,6 +84,9 @@ export function panelPhase(target: Target, planes: GradientPlanes): Phase {
 /** Some pixels of a panel. */
 interface PanelPart {
   readonly channels: number;
+  readonly items: number;
+  /** Bytes from one item to the next. */
+  readonly itemSteps: Readonly<Record<typeof PACK_PARAMETERS[number], number>>;
   readonly pixels: number;
   /** Bytes of a plane. */
   readonly plane: number;
@@ -90,13 +95,19 @@ interface PanelPart {
 }
 
 function panelProgram(target: Target, part: PanelPart): Program {
+  const { channels, items, pixels, itemSteps: { weight, packedWeight } } = part;
+  const name = `pack gradient ${items}x${channels}oc x ${pixels}px`;
+  const code = new ProgramBuilder(name, target.lanes, PACK_PARAMETERS);
+  code.sweep(items, [[FROM, weight], [TO, packedWeight]], () => writeItem(code, target, part));
+  return code.build();
+}
+
+function writeItem(
+  code: ProgramBuilder,
+  target: Target,
+  { channels, pixels, plane, panel }: PanelPart,
+): void {
   const { lanes } = target;
-  const { channels, pixels, plane, panel } = part;
-  const code = new ProgramBuilder(
-    `pack gradient ${channels}oc x ${pixels}px`,
-    lanes,
-    PACK_PARAMETERS,
-  );
   const pixelBytes = panel * FLOAT_BYTES;
   // Few pixels of a channel fill no vectors: a pixel's channels are brought together instead.
   const isShort = plane < lanes * FLOAT_BYTES / 2;
@@ -126,5 +137,4 @@ function panelProgram(target: Target, part: PanelPart): Program {
       });
     });
   }
-  return code.build();
 }

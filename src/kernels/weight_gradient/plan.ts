@@ -13,7 +13,7 @@ import type { Target } from "../../codegen/target.ts";
 import type { Phase } from "../../engine/work.ts";
 import { weightGradientGeometry } from "../../convolution/adjoint.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { product } from "../../base/numbers.ts";
+import { product, range } from "../../base/numbers.ts";
 import { collapse } from "../collapse.ts";
 import { listTerms } from "../common/terms.ts";
 import { tuned } from "../common/tuning.ts";
@@ -109,8 +109,10 @@ function shapeOf(
   const order = columnOrder(g, target, lanes);
   const [depth, rows, columns] = g.output;
   const input = layout === null ? plainView(g, order) : packedView(g, layout, order);
-  const columnTaps = listTerms(input.columnTaps).slice(0, MOST_COLUMNS);
-  const [first = 0, second = first] = columnTaps;
+  const columnStep = g.dilation[2] * FLOAT_BYTES;
+  const columnTaps = order === "in order"
+    ? range(Math.min(g.kernel[2], MOST_COLUMNS)).map((tap) => tap * columnStep)
+    : listTerms(input.columnTaps);
   return {
     target,
     inChannels: g.inChannels / g.groups,
@@ -119,7 +121,7 @@ function shapeOf(
     pixels: { items: g.batch, depth, rows, columns },
     input,
     columnTaps,
-    columnStep: second - first,
+    columnStep,
   };
 }
 

@@ -41,7 +41,7 @@ export interface GradientShape {
   readonly kernel: Triple;
   readonly pixels: PixelBox;
   readonly input: InputView;
-  /** Where the first taps of a row find their pixels, and bytes from one tap to the next where more follow. */
+  /** Where the first taps of a row find their pixels; where these are not all, bytes from one tap to the next. */
   readonly columnTaps: readonly number[];
   readonly columnStep: number;
 }

@@ -330,7 +330,10 @@ Deno.test("filter names what is wrong with its files in one line and writes noth
 
 Deno.test("filter says what is wrong with its arguments", async () => {
   const cases: readonly [string[], string][] = [
-    [[], "Name a filter: blur, sharpen, edges, emboss or upscale"],
+    [[], "Name a filter: blur, sharpen, edges, emboss, upscale or denoise"],
+    [["denoise", "a.png", "b.png"], "Filter denoise needs --weights, which train denoise writes"],
+    [["denoise", "a.png", "b.png", "--radius", "2"], 'Filter denoise has no option "--radius"'],
+    [["blur", "a.png", "b.png", "--weights", "x"], 'Filter blur has no option "--weights"'],
     [["blurr", "a.png", "b.png"], 'Unknown filter "blurr", did you mean "blur"?'],
     [["blur"], "Name the PNG file to read"],
     [["blur", "a.png"], "Name the PNG file to write"],

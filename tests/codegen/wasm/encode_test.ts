@@ -20,6 +20,7 @@ import { encodeWasm, memoryImport } from "../../../src/codegen/wasm/encode.ts";
 import { geometryOf, layerCases } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
 import { planOf } from "../../_interpret_plan.ts";
+import { selections } from "../_selections.ts";
 
 const LANES = 4;
 const PAGE_BYTES = 64 * 1024;
@@ -177,6 +178,19 @@ Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler 
       local.set(register(dst));
     });
   }
+});
+
+Deno.test('encodeWasm() encodes "select" as an assembler does', () => {
+  const [a, b, c, dst] = [3, 4, 140, 5] as const;
+  assertSameModule([{ op: "select", dst, a, b, c }], () => {
+    local.get(register(c));
+    local.get(register(b));
+    local.get(register(a));
+    v128.const("f32x4", [0, 0, 0, 0]);
+    f32x4.le();
+    v128.bitselect();
+    local.set(register(dst));
+  });
 });
 
 Deno.test('encodeWasm() encodes "constant" as an assembler does', () => {
@@ -447,6 +461,21 @@ const WRITING = [1, 3];
 const LOADED = [0, 1, 2, 3];
 const SUMS = [4, 5, 6];
 
+Deno.test('"select" takes the third where the first is at most 0, also in its own register', () => {
+  const { input, program, expected } = selections(LANES);
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const all = new Float32Array(memory.buffer);
+  all.set(input);
+  const bytes = encodeWasm([program], 1);
+  const { exports } = new WebAssembly.Instance(
+    new WebAssembly.Module(bytes),
+    memoryImport(memory),
+  );
+  const run = exports[0] as (...pointers: number[]) => void;
+  run(0, input.length * FLOAT_BYTES);
+  assertEquals([...all.subarray(input.length, input.length + expected.length)], expected);
+});
+
 Deno.test("Random programs do the same in WebAssembly and in the interpreter", () => {
   const memory = new WebAssembly.Memory({
     initial: 2 * SIDE_PAGES,
@@ -531,6 +560,8 @@ function randomBody(): fc.Arbitrary<Instruction[]> {
     fc.record({ op: op("mul"), dst: sum, a: loaded, b: loaded }),
     fc.record({ op: op("max"), dst: loaded, a: loaded, b: loaded }),
     fc.record({ op: op("min"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({ op: op("select"), dst: loaded, a: any, b: loaded, c: loaded }),
+    fc.record({ op: op("select"), dst: sum, a: loaded, b: any, c: any }),
     fc.record({
       op: op("shuffle"),
       dst: loaded,

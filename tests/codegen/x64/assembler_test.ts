@@ -45,6 +45,10 @@ type Form =
   | "mr"
   /** Result, source, memory or register. */
   | "rvm"
+  /** Opmask register, source, memory or register. */
+  | "kvm"
+  /** Result, source, memory or register, mask vector. */
+  | "rvmr"
   /** Memory, mask vector, source. */
   | "mvr"
   /** Result and a place for each lane. */
@@ -108,6 +112,10 @@ const SHAPES: readonly Shape[] = [
   { ...shape("valignd", "rvm", THREE, "both"), immediate: true, broadcast: true },
   { ...shape("vperm2f128", "rvm", [YMM], "both"), immediate: true },
   { ...shape("vblendps", "rvm", TWO, "both"), immediate: true },
+  { ...shape("vcmpps", "rvm", TWO, "both"), immediate: true },
+  { ...shape("vcmppsMask", "kvm", THREE, "both"), immediate: true, broadcast: true },
+  shape("vblendvps", "rvmr", TWO, "both"),
+  { ...shape("vblendmps", "rvm", THREE, "both"), broadcast: true },
   { ...shape("vinsertps", "rvm", [XMM], "both"), immediate: true },
   { ...shape("vextractps", "mr", [XMM], "memory"), immediate: true },
   { ...shape("vinsertf128", "rvm", [YMM], "both"), immediate: true, narrow: true },
@@ -122,7 +130,7 @@ function shape(
   widths: readonly Width[],
   second: Shape["second"],
 ): Shape {
-  return { name: name.replace("Store", ""), op: OP[name], form, widths, second };
+  return { name: name.replace(/Store|Mask/, ""), op: OP[name], form, widths, second };
 }
 
 /** One instruction of a shape. */
@@ -133,26 +141,38 @@ function vectorCase(
   second: number | Memory,
   masking?: Masking,
 ): Case {
-  const number = immediate ? 0x5a & (name === "vinsertf128" ? 1 : 0xff) : undefined;
+  const maskVector = reg + 3 & 15;
+  const number = form === "rvmr"
+    ? maskVector << 4
+    : immediate
+    ? 0x5a & (name === "vinsertf128" ? 1 : 0xff)
+    : undefined;
   const inMemory = typeof second !== "number";
   const place = inMemory
     ? memoryText(second, width) + (masking?.broadcast ? `{1to${width / 4}}` : "")
     : vectorText(second, narrow ? XMM : width);
   const mask = masking?.mask ? `{k${masking.mask}}` : "";
   const masked = mask + (masking?.zeroing ? "{z}" : "");
-  const one = vectorText(reg, width);
+  const one = form === "kvm" ? `k${reg}` : vectorText(reg, width);
   const other = vectorText(first, width);
   const operands = {
     rm: `${one}${masked},${place}`,
     mr: `${place}${masked},${one}`,
     rvm: `${one}${masked},${other},${place}`,
+    kvm: `${one}${mask},${other},${place}`,
+    rvmr: `${one},${other},${place}`,
     mvr: `${place},${other},${one}`,
     gather: `${one}${mask},${place}`,
     scatter: `${place}${mask},${one}`,
   }[form];
+  const last = form === "rvmr"
+    ? vectorText(maskVector, width)
+    : number === undefined
+    ? ""
+    : hex(number);
   return {
     write: (code) => code.vector(op, width, reg, first, second, number, masking),
-    text: `${name} ${operands}${number === undefined ? "" : `,${hex(number)}`}`,
+    text: `${name} ${operands}${last === "" ? "" : `,${last}`}`,
   };
 }
 
@@ -160,7 +180,7 @@ function vectorCase(
 function casesOf(shape: Shape, width: Width): Case[] {
   const { op, form, second, broadcast } = shape;
   const registers = op.encodings === "vex" ? LOW : ALL;
-  const hasFirst = form === "rvm" || form === "mvr";
+  const hasFirst = ["rvm", "mvr", "kvm", "rvmr"].includes(form);
   const isIndexed = form === "gather" || form === "scatter";
   const masked: Masking | undefined = isIndexed ? { mask: 1 } : undefined;
   const at = (base: number, offset: number) => {
@@ -172,7 +192,8 @@ function casesOf(shape: Shape, width: Width): Case[] {
     first: number,
     rm: number | Memory,
     masking: Masking | undefined = masked,
-  ) => vectorCase(shape, width, [reg, hasFirst ? first : 0], rm, masking);
+  ) =>
+    vectorCase(shape, width, [form === "kvm" ? reg % 8 : reg, hasFirst ? first : 0], rm, masking);
   const rm = second === "register" ? 7 : at(GPR.rdx, 0x40);
   const cases = [
     ...registers.map((reg) => made(reg, 3, reg === 9 && isIndexed ? eachLane(at(2, 0), 8) : rm)),
@@ -210,7 +231,9 @@ function casesOf(shape: Shape, width: Width): Case[] {
   if (!broadcast) return cases;
   for (const offset of [0, 4, -512, 508, 512, -516, 3]) {
     cases.push(made(1, 2, at(GPR.rdx, offset), { broadcast: true }));
-    cases.push(made(17, 18, at(GPR.r12, offset), { broadcast: true, mask: 3, zeroing: true }));
+    cases.push(
+      made(17, 18, at(GPR.r12, offset), { broadcast: true, mask: 3, zeroing: form !== "kvm" }),
+    );
   }
   return cases;
 }

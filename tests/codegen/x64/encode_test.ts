@@ -12,6 +12,7 @@ import { encodeX64 } from "../../../src/codegen/x64/encode.ts";
 import { draws } from "../../_depth.ts";
 import { IS_X64_LINUX, NativePrograms, nativeTargets, PAGE_BYTES, Pages } from "../_native.ts";
 import { randomPrograms } from "../_random_program.ts";
+import { selections } from "../_selections.ts";
 
 const NATIVE = nativeTargets();
 const TARGETS: readonly Target[] = [AVX2_TARGET, AVX512_TARGET];
@@ -141,6 +142,19 @@ for (const target of TARGETS) {
       });
       const results = runOn(code.build(), target, input, expected.length);
       assertEquals(results.map(signed), expected.map(signed));
+    },
+  });
+
+  Deno.test({
+    name:
+      `${target.name}: "select" takes the third where the first is at most 0, also in its own register`,
+    ignore: isMissing(target),
+    fn() {
+      const { input, program, expected } = selections(target.lanes);
+      assertEquals(
+        runOn(program, target, input, expected.length).map(signed),
+        expected.map(signed),
+      );
     },
   });
 

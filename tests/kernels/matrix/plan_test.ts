@@ -53,6 +53,30 @@ for (const target of [WASM_TARGET, AVX2_TARGET, AVX512_TARGET]) {
     }
   });
 
+  Deno.test(`Transposed convolutions without a stride are products of ${target.name}, too`, () => {
+    const transposed = { transposed: true, rank: 2, inChannels: 6, spatial: [17, 19] } as const;
+    const groups = 2;
+    const cases: readonly Partial<LayerCase>[] = [
+      { kernelSize: 1 },
+      { kernelSize: 1, batch: 2, options: { groups } },
+      { rank: 1, spatial: [300], kernelSize: 2, options: { dilation: 9 } },
+      { rank: 1, spatial: [300], kernelSize: 5, options: { padding: 3, groups } },
+      { rank: 3, spatial: [3, 17, 19], kernelSize: [2, 1, 3], options: { padding: [1, 0, 1] } },
+      ...(target.cheapBroadcast
+        ? [
+          { kernelSize: [3, 2], options: { padding: [1, 0], dilation: [1, 2] } },
+          { kernelSize: 3, options: { groups } },
+        ]
+        : []),
+    ];
+    for (const changes of cases) {
+      const layerCase = caseOf({ ...transposed, outChannels: 26, ...changes });
+      // In WebAssembly pixels that lie apart are brought together one by one.
+      if (layerCase.rank === 3 && !target.cheapBroadcast) continue;
+      assertOffered(layerCase, target);
+    }
+  });
+
   Deno.test(`Rows of every stride follow one another in vectors of ${target.name}`, () => {
     for (const stride of [[1, 2], [2, 2], [2, 1], [3, 3]]) {
       for (const columns of [16, 21, 28, 33]) {

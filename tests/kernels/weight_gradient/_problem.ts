@@ -1,6 +1,7 @@
 import type { Target } from "../../../src/codegen/target.ts";
 import { inputGradientGeometry, weightGradientGeometry } from "../../../src/convolution/adjoint.ts";
 import { NO_EPILOGUE } from "../../../src/convolution/epilogue.ts";
+import type { Geometry } from "../../../src/convolution/geometry.ts";
 import { reference, referenceGradients } from "../../../src/convolution/formula.ts";
 import type { Plan, PlanBody, Problem } from "../../../src/kernels/plan.ts";
 import { type CaseOperands, geometryOf, type LayerCase, operandsOf } from "../../_arbitrary.ts";
@@ -19,18 +20,9 @@ export function gradientCase(layerCase: LayerCase, target: Target): GradientCase
   // Outputs are as good as anything for their gradient.
   const gradient = Float32Array.from(reference(g, operands));
   const { weight: expected } = referenceGradients(g, operands, gradient);
-  const [geometry, seen, seeing] = g.transposed
-    ? [inputGradientGeometry(g), gradient, operands.input]
-    : [g, operands.input, gradient];
+  const [seen, seeing] = g.transposed ? [gradient, operands.input] : [operands.input, gradient];
   return {
-    problem: {
-      geometry: weightGradientGeometry(geometry),
-      target,
-      pass: "weight gradient",
-      hasBias: false,
-      epilogue: NO_EPILOGUE,
-      algorithm: "auto",
-    },
+    problem: gradientProblem(g, target),
     operands: { input: seen, weight: seeing, bias: null },
     expected,
   };
@@ -39,4 +31,16 @@ export function gradientCase(layerCase: LayerCase, target: Target): GradientCase
 /** A body as a plan. */
 export function planOfBody(body: PlanBody): Plan {
   return { ...body, id: "test", biasCopies: 1 };
+}
+
+/** The gradient of a layer's weights. */
+export function gradientProblem(g: Geometry, target: Target): Problem {
+  return {
+    geometry: weightGradientGeometry(g.transposed ? inputGradientGeometry(g) : g),
+    target,
+    pass: "weight gradient",
+    hasBias: false,
+    epilogue: NO_EPILOGUE,
+    algorithm: "auto",
+  };
 }

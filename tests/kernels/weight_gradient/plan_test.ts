@@ -192,14 +192,14 @@ for (const target of TARGETS) {
     const property = fc.property(
       layerCases().filter((layerCase) => {
         const work = multiplyAdds(geometryOf(layerCase));
-        return work > 0 && work <= 60_000;
+        return work > 0 && work <= 30_000;
       }),
       (layerCase) => {
         assertGradient(layerCase, target);
-        if (layerCase.seed % 4 === 0) assertRepeatable(layerCase, target);
+        if (layerCase.seed % 8 === 0) assertRepeatable(layerCase, target);
       },
     );
-    fc.assert(property, { seed: 81, numRuns: draws(100) });
+    fc.assert(property, { seed: 81, numRuns: draws(60) });
   });
 
   Deno.test(`Bias gradients are sums over all pixels and items, ${target.name}`, () => {
