@@ -110,6 +110,7 @@ export function channelLanesKernel(shape: GradientShape): GradientKernel {
     gradientStep: countPixels(pixels) * FLOAT_BYTES,
     sum: (code, unit, pixels) => sumUnit(code, shape, unit, pixels),
     store: (code, unit, sums) => storeUnit(code, shape, unit, sums),
+    keep: (code, _, sums) => keepUnit(code, panel, sums),
     add: (code, _, sums) => addUnit(code, panel, sums),
     finish: panelFinish(shape, panel),
   };
@@ -281,15 +282,28 @@ function storeProducts(
   });
 }
 
+function keepUnit(code: ProgramBuilder, panel: number, sums: Sums): void {
+  eachInScratch(code, panel, sums, (sum, offset) => code.store(sum, SCRATCH, offset));
+}
+
 function addUnit(code: ProgramBuilder, panel: number, sums: Sums): void {
   const before = code.register();
+  eachInScratch(code, panel, sums, (sum, offset) => {
+    code.load(before, SCRATCH, offset);
+    code.add(sum, sum, before);
+    code.store(sum, SCRATCH, offset);
+  });
+}
+
+/** Calls `each` with every vector of a unit and where it lies in scratch memory. */
+function eachInScratch(
+  { lanes }: ProgramBuilder,
+  panel: number,
+  sums: Sums,
+  each: (sum: Register, offset: number) => void,
+): void {
   sums.forEach((vectors, product) => {
-    vectors.forEach((sum, v) => {
-      const offset = (product * panel + v * code.lanes) * FLOAT_BYTES;
-      code.load(before, SCRATCH, offset);
-      code.add(sum, sum, before);
-      code.store(sum, SCRATCH, offset);
-    });
+    vectors.forEach((sum, v) => each(sum, (product * panel + v * lanes) * FLOAT_BYTES));
   });
 }
 

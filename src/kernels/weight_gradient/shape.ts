@@ -199,7 +199,9 @@ export interface GradientKernel {
   sum(code: ProgramBuilder, unit: Unit, pixels: PixelBox): Sums;
   /** Stores sums as the weights' gradient. */
   store(code: ProgramBuilder, unit: Unit, sums: Sums): void;
-  /** Adds sums to those in scratch memory, which is for so many products. */
+  /** Stores sums in scratch memory, which is for so many products. */
+  keep(code: ProgramBuilder, unit: Unit, sums: Sums, products: number): void;
+  /** Adds sums to those in scratch memory. */
   add(code: ProgramBuilder, unit: Unit, sums: Sums, products: number): void;
   /** Stores sums that lie as in scratch memory, those of a block of channels, as the weights' gradient. */
   finish(code: ProgramBuilder, outChannels: number, products: number, move: SumMove): void;

@@ -17,13 +17,14 @@ import {
   type GradientShape,
   INPUT,
   PARAMETERS,
+  PIXEL_AXES,
   type PixelBox,
   productsOf,
   RESULT,
   SCRATCH,
   stepsAlong,
-  sweepProducts,
   type SumKernel,
+  sweepProducts,
   tapsOf,
   type Unit,
   type WeightShape,
@@ -57,9 +58,12 @@ export interface SumMaker {
 }
 
 /** Whether the sums of a tile go straight to the result. */
-function isDirect({ chunk, result }: TileMaker, { pixels }: GradientBlock): boolean {
-  return result === "whole" && pixels.items <= chunk.items && pixels.depth <= chunk.depth &&
-    pixels.rows <= chunk.rows && pixels.columns <= chunk.columns;
+function isDirect(maker: TileMaker, block: GradientBlock): boolean {
+  return maker.result === "whole" && isOneChunk(maker, block);
+}
+
+function isOneChunk({ chunk }: TileMaker, { pixels }: GradientBlock): boolean {
+  return PIXEL_AXES.every((axis) => pixels[axis] <= chunk[axis]);
 }
 
 /** Bytes of scratch memory that a tile uses. */
@@ -144,6 +148,12 @@ export function sumInScratch(
     channel: products * FLOAT_BYTES,
     product: kernel.sumChannels * FLOAT_BYTES,
   };
+  if (isOneChunk(maker, block)) {
+    sweepUnits(code, maker, block, scratch, (unit) => {
+      kernel.keep(code, unit, kernel.sum(code, unit, block.pixels), products);
+    });
+    return;
+  }
   clearScratch(code, scratchSums(maker, block));
   sweepChunks(code, maker, block, (pixels) => {
     sweepUnits(code, maker, block, scratch, (unit) => {
