@@ -39,7 +39,9 @@ export function gradientStageBytes({ sums: { target }, height, width }: Winograd
     : 0;
 }
 
-type Transforms = Pick<WinogradGradient, "height" | "width"> & Pick<WinogradGradient["sums"], "target">;
+type Transforms =
+  & Pick<WinogradGradient, "height" | "width">
+  & Pick<WinogradGradient["sums"], "target">;
 
 function isGradientStaged({ target, height, width }: Transforms): boolean {
   return isStaged(target, height.taps * width.inputs, [height, width].flatMap(kernelConstants));
@@ -72,7 +74,7 @@ export function addGradients(
   const panels = Math.ceil(sums.outChannels / panel);
   const pixelBytes = panel * FLOAT_BYTES;
   const rowTiles = Math.ceil(columns / width.taps);
-  const planeTiles = sums.pixels.columns;
+  const planeTiles = Math.ceil(rows / height.taps) * rowTiles;
   const itemCost = positions * panel / sums.target.lanes * POSITION_COST;
   for (const down of tileRuns(rows, height)) {
     for (const along of tileRuns(columns, width)) {

@@ -10,6 +10,7 @@
  * | --- | --- |
  * | input | as it lies |
  * | transformed input, as a convolution's | `[item][plane][group][position][input channel][tile]` |
+ * | the same of few tiles | `[group][position][input channel][item][plane][tile]` |
  * | packed gradient | `[group][panel][item][pixel][channel of the panel]` |
  * | transformed gradient | `[position][group][panel][item][plane][tile][channel of the panel]` |
  * | sums, in scratch memory | `[position][panel][input channel][depth tap][channel of the panel]` |
@@ -22,7 +23,7 @@ import type { Geometry } from "../../../convolution/geometry.ts";
 import { product } from "../../../base/numbers.ts";
 import { spread } from "../../packing/padded.ts";
 import type { Problem } from "../../plan.ts";
-import { layoutOf } from "../../winograd/layout.ts";
+import { type Layout, layoutOf } from "../../winograd/layout.ts";
 import type { KernelPlan } from "../../winograd/phases.ts";
 import { productTile } from "../../winograd/product.ts";
 import type { TilePlane, WinogradChoice } from "../../winograd/shape.ts";
@@ -61,14 +62,19 @@ export interface WinogradGradient {
 export function winogradGradient(problem: Problem, plane: TilePlane): WinogradGradient {
   const { geometry: g, target } = problem;
   const choice = choiceOf(problem, plane);
-  const layout = layoutOf(problem, choice, { transformed: 0, weight: 0 });
+  const tiles = plane.rows * plane.columns;
+  const isTogether = areTogether(g, tiles);
+  const perItem = layoutOf(problem, choice, { transformed: 0, weight: 0 });
+  const layout = isTogether ? tilesTogether(g, perItem, tiles) : perItem;
   const { transformed, positions } = layout.shape;
   const sums: GradientShape = {
     target,
     inChannels: g.inChannels / g.groups,
     outChannels: g.outChannels / g.groups,
     kernel: [g.kernel[0], 1, 1],
-    pixels: { items: g.batch, depth: g.output[0], rows: 1, columns: plane.rows * plane.columns },
+    pixels: isTogether
+      ? { items: 1, depth: 1, rows: 1, columns: g.batch * g.output[0] * tiles }
+      : { items: g.batch, depth: g.output[0], rows: 1, columns: tiles },
     input: {
       itemPitch: layout.itemPitch,
       channelPitch: transformed.channelPitch,
@@ -104,6 +110,36 @@ export function winogradGradient(problem: Problem, plane: TilePlane): WinogradGr
       positionPitch: positionElements * FLOAT_BYTES,
       groupPitch: groupElements * FLOAT_BYTES,
     },
+  };
+}
+
+/** Tiles of a plane that are a loop and a cache line of their own. */
+const ENOUGH_TILES = 16;
+
+/**
+ * Whether the tiles of all items and planes lie together. Where they are few it took 7.7 milliseconds, not 10.4, to
+ * compute the gradient of 3x3 512>512 @7 of 8 items for AVX-512; where they are more, the transform of the input
+ * writes to more places: 1.3, not 0.7, for 256>256 @14.
+ */
+function areTogether({ kernel, stride }: Geometry, tiles: number): boolean {
+  // A plane of outputs is to see the one of inputs in its place, and no other.
+  return tiles < ENOUGH_TILES && kernel[0] === 1 && stride[0] === 1;
+}
+
+/** The layout of the transformed input in which all tiles of a channel lie together. */
+function tilesTogether({ batch, groups }: Geometry, layout: Layout, tiles: number): Layout {
+  const { shape, depth } = layout;
+  const bytesOf = (elements: number) => spread(elements) * FLOAT_BYTES;
+  const channelPitch = bytesOf(batch * depth * tiles);
+  const positionPitch = bytesOf(shape.inChannels * channelPitch / FLOAT_BYTES);
+  const groupPitch = shape.positions * positionPitch;
+  return {
+    ...layout,
+    shape: { ...shape, transformed: { channelPitch, positionPitch } },
+    groupPitch,
+    planePitch: tiles * FLOAT_BYTES,
+    itemPitch: depth * tiles * FLOAT_BYTES,
+    end: groups * groupPitch,
   };
 }
 

@@ -8,13 +8,21 @@ import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../../codegen/prog
 import { tuned } from "../../common/tuning.ts";
 import type { PhaseBuilder } from "../../phase_builder.ts";
 import { BUFFER } from "../../plan.ts";
-import { GRADIENT, INPUT, PARAMETERS, type PixelBox, productsOf, SCRATCH, tapsOf } from "../shape.ts";
+import {
+  GRADIENT,
+  INPUT,
+  PARAMETERS,
+  type PixelBox,
+  productsOf,
+  SCRATCH,
+  tapsOf,
+} from "../shape.ts";
 import {
   finish,
   type GradientBlock,
   scratchSums,
-  type SumMaker,
   sumInScratch,
+  type SumMaker,
   type TileMaker,
 } from "../tile.ts";
 import type { Tiling } from "../tiling.ts";

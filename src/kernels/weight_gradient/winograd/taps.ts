@@ -31,9 +31,7 @@ function isTapsStaged({ sums: { target }, height, width }: WinogradGradient): bo
 /** Bytes of that. */
 export function tapsStageBytes(gradient: WinogradGradient): number {
   const { sums: { target }, height, width } = gradient;
-  return isTapsStaged(gradient)
-    ? height.outputs * width.inputs * target.lanes * FLOAT_BYTES
-    : 0;
+  return isTapsStaged(gradient) ? height.outputs * width.inputs * target.lanes * FLOAT_BYTES : 0;
 }
 
 /** Where the sums are. */
