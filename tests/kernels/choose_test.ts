@@ -345,3 +345,15 @@ Deno.test("Plans that finish their outputs stay inside their buffers and do what
     { seed: 46, numRuns: draws(60) },
   );
 });
+
+Deno.test("planFor() has elements that lie far apart computed directly in rows, by Winograd's algorithm in planes", () => {
+  const channels = { inChannels: 64, outChannels: 64, kernelSize: 3 };
+  const familyOf = (sizes: Parameters<typeof caseOf>[0]) =>
+    planOf(geometryOf(caseOf({ ...channels, ...sizes })), false, WASM_TARGET, NO_EPILOGUE, "auto")
+      .family;
+  const row = { spatial: [8000] };
+  assertEquals(familyOf({ ...row, options: { dilation: 1 } }), "winograd");
+  assertEquals(familyOf({ ...row, options: { dilation: 64 } }), "pointwise");
+  const plane = { rank: 2, spatial: [56, 56], options: { dilation: 8 } } as const;
+  assertEquals(familyOf(plane), "winograd");
+});
