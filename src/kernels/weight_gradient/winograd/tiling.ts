@@ -7,6 +7,7 @@
  * | layer | 64 x 64 | 32 x 32 | 16 x 64 | 64 x 128 | 128 x 32 |
  * | --- | --- | --- | --- | --- | --- |
  * | 64>64 @56 | 0.49 | 0.48 | 0.54 | - | - |
+ * | 64>64 @112 | 2.64 | 2.24 | - | - | - |
  * | 128>128 @28, 4 items | 2.10 | 2.37 | 2.15 | 2.02 | 2.19 |
  * | 256>256 @14 | 0.80 | 0.85 | 0.81 | 0.81 | 0.83 |
  * | 256>256 @14, 8 items | 6.09 | 5.66 | 5.93 | 5.64 | 6.59 |
@@ -33,7 +34,10 @@ const ENOUGH_TILES = 24;
 const MOST_PARTS = 64;
 const LEAST_TILES = 64;
 
-/** Output and input channels of an engine tile, and where there would be too few of these. */
+/** How many of these there are at least where there can be, in proportion. */
+const FEWEST_TILES = 2 / 3;
+
+/** Output and input channels of an engine tile, and where there would be fewer of these. */
 const CHANNELS = 64;
 const FEW_CHANNELS = 32;
 
@@ -46,7 +50,7 @@ export function winogradTiling(gradient: WinogradGradient): Tiling {
   const wanted = clamp(Math.floor(work / LEAST_TILE_WORK), 1, ENOUGH_TILES);
   const mostParts = Math.min(MOST_PARTS, Math.ceil(tiles / LEAST_TILES));
   const large = channelBlocks(gradient, CHANNELS);
-  const isEnough = 2 * large.count * mostParts >= wanted;
+  const isEnough = large.count * mostParts >= FEWEST_TILES * wanted;
   const blocks = isEnough ? large : channelBlocks(gradient, FEW_CHANNELS);
   const parts = clamp(Math.round(wanted / blocks.count), 1, mostParts);
   const part = parts === 1 ? pixels : pixelBox(pixels, Math.ceil(tiles / parts));
