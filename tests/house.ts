@@ -40,10 +40,9 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/transposed",
     "src/kernels/unfold",
     "src/kernels/weight_gradient",
-    "src/kernels/winograd",
   ],
-  // The kernels of rows that stride phases are computed by, too.
-  ["src/kernels/direct"],
+  // Rows that stride phases are computed by, too, and transforms that weight gradients are.
+  ["src/kernels/direct", "src/kernels/winograd"],
   ["src/kernels/rows", "src/kernels/packing"],
   ["src/kernels/common"],
   ["src/kernels"],
