@@ -79,13 +79,33 @@ export type {
 export { Layer } from "./src/layers/layer.ts";
 export type { BackwardOptions } from "./src/layers/backward.ts";
 export { Parameter } from "./src/layers/parameter.ts";
-export type { StateDict } from "./src/layers/state.ts";
+export type { LoadStateDictOptions, NamedTensors, StateDict } from "./src/layers/state.ts";
+export {
+  loadStateDicts,
+  type LoadStateDictsOptions,
+  type NamedLayers,
+  stateDicts,
+  type StateReport,
+} from "./src/layers/state_dicts.ts";
+export {
+  type BatchNorm,
+  batchNormFrom,
+  type BatchNormFromOptions,
+} from "./src/layers/batch_norm.ts";
+export { fuseBatchNorm } from "./src/layers/fuse_batch_norm.ts";
 export type { Padding, Size } from "./src/convolution/settings.ts";
 export {
   type AnyTensor,
-  type NestedNumbers,
+  type CropOptions,
+  type PadOptions,
   type RandnOptions,
   Tensor,
   type TensorData,
+  type TensorFromOptions,
   type UniformOptions,
 } from "./src/tensor/tensor.ts";
+export type { TensorSource } from "./src/tensor/source.ts";
+export type { NestedArrays, NestedNumbers, TypedNumbers } from "./src/tensor/nested.ts";
+export type { DeviceTensor, ForeignTensor, OnnxTensor, ShapedArray } from "./src/tensor/foreign.ts";
+export type { PictureData } from "./src/tensor/picture.ts";
+export type { SliceRange } from "./src/tensor/select.ts";

@@ -156,10 +156,21 @@ export function didYouMean(name: string, names: readonly string[]): string {
   return nearest === undefined ? "" : `, did you mean ${describe(nearest)}?`;
 }
 
-/** The name that was probably meant: one that is cut short, or two edits away; case and dashes do not count. */
-export function nearestName(name: string, names: readonly string[]): string | undefined {
+/** So many edits make another name of what was probably meant as one of a few short ones. */
+const MOST_EDITS = 2;
+
+/**
+ * The name that was probably meant: one that is cut short, or a few edits away; case and dashes do not count.
+ *
+ * @param mostEdits How many edits those are.
+ */
+export function nearestName(
+  name: string,
+  names: readonly string[],
+  mostEdits: number = MOST_EDITS,
+): string | undefined {
   const plain = (text: string) => text.replaceAll(/[_-]/g, "").toLowerCase();
-  return completed(plain(name), names, plain) ?? similar(plain(name), names, plain);
+  return completed(plain(name), names, plain) ?? similar(plain(name), names, plain, mostEdits);
 }
 
 /** The shortest name that begins so. */
@@ -178,11 +189,15 @@ function similar(
   word: string,
   names: readonly string[],
   plain: (text: string) => string,
+  mostEdits: number,
 ): string | undefined {
   let nearest: string | undefined;
-  let least = 3;
+  let least = mostEdits + 1;
   for (const candidate of names) {
-    const distance = editDistance(word, plain(candidate));
+    const other = plain(candidate);
+    // It takes one edit for every letter that one has more: names of a megabyte are not compared.
+    if (Math.abs(other.length - word.length) >= least) continue;
+    const distance = editDistance(word, other);
     if (distance < least && distance <= candidate.length / 2) {
       least = distance;
       nearest = candidate;

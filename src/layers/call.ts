@@ -5,7 +5,7 @@ import type { ConvSettings, Size } from "../convolution/settings.ts";
 import { resolveSize } from "../convolution/settings.ts";
 import { checkShape, sameShape } from "../tensor/shape.ts";
 import { partsOf, Tensor, type TensorParts } from "../tensor/tensor.ts";
-import type { Values } from "../tensor/values.ts";
+import { checkAttached, type Values } from "../tensor/values.ts";
 
 /** One application of a convolution to an input of known shape. */
 export interface Call {
@@ -128,7 +128,7 @@ export function checkTensor(where: string, what: string, value: unknown): Tensor
     throw new TypeError(`${where}: ${what} must be a Tensor, but is ${describe(value)}`);
   }
   const parts = partsOf(value);
-  checkAttached(where, what, parts);
+  checkAttached(where, what, parts.values, parts.shape);
   return parts;
 }
 
@@ -161,22 +161,4 @@ export function checkOutputOperands(
     );
   };
   return { add: valuesOfShape("add", add), out: valuesOfShape("out", out)?.elements ?? null };
-}
-
-/**
- * Checks that the values of a tensor or parameter are still there: a transferred buffer leaves none.
- *
- * @param where The layer's name.
- * @param what The tensor's.
- * @param parts The inside of the tensor.
- * @throws {TypeError} If they are gone.
- */
-function checkAttached(where: string, what: string, { shape, values }: TensorParts): void {
-  if (values.length === shape.reduce((product, size) => product * size, 1)) return;
-  throw new TypeError(
-    `${where}: ${what} of shape ${
-      describeShape(shape)
-    } has lost its values: the buffer behind its ` +
-      `data was transferred or resized`,
-  );
 }

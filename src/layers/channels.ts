@@ -9,6 +9,7 @@ import type { ConvSettings, Size } from "../convolution/settings.ts";
 import { weightShape } from "../convolution/geometry.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { checkInputShape, resolveCall } from "./call.ts";
+import type { ExpectedShape } from "./state_source.ts";
 
 /**
  * The channels of an input, if the convolution can be applied to it.
@@ -41,20 +42,26 @@ export function channelsOfInput(
  *
  * @param settings The convolution, its input channels not known yet.
  * @param shape `(out, in / groups, k...)`, transposed `(in, out / groups, k...)`.
- * @throws {RangeError} If it is no weight of the convolution, whatever the channels.
  */
-export function channelsOfWeight(settings: ConvSettings, shape: readonly number[]): number {
-  const { name, transposed, groups } = settings;
-  const [first = 0, second = 0] = shape;
-  const inChannels = transposed ? first : second * groups;
-  const fits = inChannels >= 1 && inChannels % groups === 0 &&
-    sameShape(shape, weightShape({ ...settings, inChannels }));
-  if (fits) return inChannels;
+export function channelsOfWeight(
+  { transposed, groups }: ConvSettings,
+  [first = 0, second = 0]: readonly number[],
+): number {
+  return transposed ? first : second * groups;
+}
+
+/** The shape of the weight of a convolution whose input channels are not known yet. */
+export function lateWeightShape(settings: ConvSettings): ExpectedShape {
+  const { transposed, groups } = settings;
   const [out, perGroup, ...kernel] = weightShape(settings);
   const channels = transposed ? ["inChannels", perGroup] : [out, "inChannels / groups"];
   const divided = transposed && groups > 1 ? `, inChannels a multiple of groups (${groups})` : "";
-  throw new RangeError(
-    `${name}: weight must have shape [${[...channels, ...kernel].join(", ")}]${divided}, but the ` +
-      `state's has ${describeShape(shape)}`,
-  );
+  return {
+    text: `[${[...channels, ...kernel].join(", ")}]${divided}`,
+    fits: (shape) => {
+      const inChannels = channelsOfWeight(settings, shape);
+      return inChannels >= 1 && inChannels % groups === 0 &&
+        sameShape(shape, weightShape({ ...settings, inChannels }));
+    },
+  };
 }

@@ -19,7 +19,7 @@ import { backward, type BackwardOptions, backwardSync } from "./backward.ts";
 import type { Subject as BackwardSubject } from "./backward.ts";
 import type { Call } from "./call.ts";
 import { checkTensor, resolveBackwardCall, resolveCall } from "./call.ts";
-import { channelsOfInput, channelsOfWeight } from "./channels.ts";
+import { channelsOfInput, channelsOfWeight, lateWeightShape } from "./channels.ts";
 import {
   checkWork,
   compute,
@@ -38,8 +38,15 @@ import type {
   OutputSizeOptions,
 } from "./options.ts";
 import { lateParameter, Parameter, setLateParameter, tensorOfParameter } from "./parameter.ts";
-import type { StateDict } from "./state.ts";
-import { checkStateDict, checkStateShapes } from "./state.ts";
+import type { LoadStateDictOptions, NamedTensors, StateDict, StateTarget } from "./state.ts";
+import { loadState } from "./state.ts";
+import { exactShape, type SourceValues } from "./state_source.ts";
+
+/** The values of a layer's parameters where they lie. */
+export interface ParameterValues {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array | null;
+}
 
 /** What a layer is built from once its input channels are known. */
 interface Late {
@@ -50,8 +57,10 @@ interface Late {
   readonly bias: Parameter | null;
 }
 
-let settingsOfLayer: (layer: Layer) => ConvSettings;
+let convolutionOfLayer: (layer: Layer) => Convolution;
 let engineOfLayer: (layer: Layer) => Engine;
+let stateTargetOfLayer: (layer: Layer) => StateTarget;
+let parameterValuesOfLayer: (layer: Layer) => ParameterValues;
 
 /**
  * What all six layers have in common: parameters, their state, and passes over batched `(N, C, ...)` or
@@ -73,8 +82,10 @@ let engineOfLayer: (layer: Layer) => Engine;
  */
 export abstract class Layer {
   static {
-    settingsOfLayer = (layer) => layer.#settings;
+    convolutionOfLayer = (layer) => layer.#convolution;
     engineOfLayer = (layer) => layer.#engine;
+    stateTargetOfLayer = (layer) => layer.#stateTarget;
+    parameterValuesOfLayer = (layer) => layer.#parameterValues;
   }
 
   /** The weight: `(out, in / groups, k...)`, of transposed layers `(in, out / groups, k...)`. */
@@ -332,23 +343,35 @@ export abstract class Layer {
   /**
    * Sets the parameters to the values of a dictionary. They are copied into the arrays that the
    * parameters have. Everything is checked first: after an error the layer is as it was. A frozen layer
-   * sees the new values too.
+   * sees the new values too. For the layers of a whole network see {@linkcode loadStateDicts}.
    *
-   * @param dict `{ weight, bias }`, without `bias` if the layer has none.
+   * In place of `weight` there may be what PyTorch's `weight_norm` keeps, `weight_g` and `weight_v` or
+   * `parametrizations.weight.original0` and `original1`: their product is taken.
+   *
+   * @param dict `{ weight, bias }`, without `bias` if the layer has none, as an object or a map.
+   * @param options What the layer is called in the dictionary, `prefix`.
    * @throws {TypeError} If a name is missing or unknown, or a value is not a tensor.
    * @throws {RangeError} If a tensor has another shape than its parameter.
+   *
+   * @example
+   * ```ts
+   * import { Conv2d, Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const dict = {
+   *   "features.0.weight": Tensor.ones([8, 3, 3, 3]),
+   *   "features.0.bias": Tensor.zeros([8]),
+   *   "features.3.weight": Tensor.ones([16, 8, 3, 3]),
+   * };
+   * const layer = new Conv2d(3, 8, 3);
+   * layer.loadStateDict(dict, { prefix: "features.0" });
+   * assertEquals(layer.weight.data[0], 1);
+   * ```
    */
-  loadStateDict(dict: Readonly<Record<string, AnyTensor>>): void {
-    const named = this.#named();
-    const { name } = this.#settings;
-    const state = checkStateDict(name, [...named.keys()], dict);
-    const channels = () => channelsOfWeight(this.#settings, state.get("weight")?.shape ?? []);
-    this.#withChannels(channels, () => checkStateShapes(name, named, state));
-    for (const [name, parameter] of named) {
-      const elements = state.get(name)?.values.elements;
-      if (elements) parameter.data.set(elements);
-    }
-    if (this.frozen) this.freeze();
+  loadStateDict(dict: NamedTensors, options: LoadStateDictOptions = {}): void {
+    checkOptionNames(this.#settings.name, options, ["prefix"]);
+    const { prefix = "" } = options;
+    loadState(this.#stateTarget, dict, prefix);
   }
 
   /**
@@ -527,34 +550,41 @@ export abstract class Layer {
     if (late === null) return act();
     const unknown = this.#convolution;
     const settings = { ...unknown.settings, inChannels: channels() };
-    const { weight, bias } = drawInitialValues(settings, late.bias !== null, late.seed);
-    const setAll = (values: Tensor | null, biasValues: Tensor | null) => {
-      setLateParameter(late.weight, values);
-      if (late.bias) setLateParameter(late.bias, biasValues);
-    };
+    const initial = drawInitialValues(settings, late.bias !== null, late.seed);
     this.#convolution = { ...unknown, settings };
-    setAll(weight, bias);
+    setLateParameters(late, initial);
     try {
       const result = act();
-      this.#convolution = { ...unknown, settings: { ...settings, name: late.name } };
-      this.#late = null;
+      this.#know(late, settings);
       return result;
     } catch (error) {
       this.#convolution = unknown;
       this.#last = null;
-      setAll(null, null);
+      setLateParameters(late, { weight: null, bias: null });
       throw error;
     }
   }
 
-  #operands(input: Values): MainOperands {
+  /** A lazy layer whose parameters have been set is from now on what it was to become. */
+  #know({ name }: Late, settings: ConvSettings): void {
+    this.#convolution = { ...this.#convolution, settings: { ...settings, name } };
+    this.#late = null;
+  }
+
+  get #parameterValues(): ParameterValues {
     const { name, outChannels } = this.#settings;
     return {
-      input,
-      weight: new ArrayValues(
-        parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
-      ),
+      weight: parameterElements(name, "weight", this.weight, weightShape(this.#settings)),
       bias: this.bias && parameterElements(name, "bias", this.bias, [outChannels]),
+    };
+  }
+
+  #operands(input: Values): MainOperands {
+    const { weight, bias } = this.#parameterValues;
+    return {
+      input,
+      weight: new ArrayValues(weight),
+      bias,
       frozenKey: this.#frozenKey,
       weightKey: this.weight,
     };
@@ -586,11 +616,62 @@ export abstract class Layer {
     };
   }
 
+  get #stateTarget(): StateTarget {
+    const settings = this.#settings;
+    const { name, outChannels } = settings;
+    const late = this.#late;
+    const expected = new Map([
+      ["weight", late ? lateWeightShape(settings) : exactShape(weightShape(settings))],
+    ]);
+    if (this.bias) expected.set("bias", exactShape([outChannels]));
+    if (late) {
+      return { name, expected, buffers: [], prepare: (values) => this.#prepareLate(late, values) };
+    }
+    const { weight, bias } = this.#parameterValues;
+    const prepare = (values: ReadonlyMap<string, SourceValues>) => () => {
+      const [newWeight, newBias] = [values.get("weight"), values.get("bias")];
+      if (newWeight) weight.set(newWeight.elements);
+      if (newBias) bias?.set(newBias.elements);
+      if (this.frozen) this.freeze();
+    };
+    return {
+      name,
+      expected,
+      buffers: bias ? [weight.buffer, bias.buffer] : [weight.buffer],
+      prepare,
+    };
+  }
+
+  /** Without a weight a lazy layer remains one. */
+  #prepareLate(late: Late, values: ReadonlyMap<string, SourceValues>): () => void {
+    const weight = values.get("weight");
+    if (weight === undefined) return () => {};
+    const inChannels = channelsOfWeight(this.#settings, weight.shape);
+    const settings = { ...this.#settings, inChannels };
+    const initial = drawInitialValues(settings, late.bias !== null, late.seed);
+    initial.weight.data.set(weight.elements);
+    const bias = values.get("bias");
+    if (bias) initial.bias?.data.set(bias.elements);
+    return () => {
+      setLateParameters(late, initial);
+      this.#know(late, settings);
+    };
+  }
+
   #named(): ReadonlyMap<string, Parameter> {
     const named = new Map([["weight", this.weight]]);
     if (this.bias) named.set("bias", this.bias);
     return named;
   }
+}
+
+/** Gives the parameters of a lazy layer their values, or takes them away again. */
+function setLateParameters(
+  late: Late,
+  { weight, bias }: { readonly weight: Tensor | null; readonly bias: Tensor | null },
+): void {
+  setLateParameter(late.weight, weight);
+  if (late.bias) setLateParameter(late.bias, bias);
 }
 
 /** What is said to those who ask for a parameter before there is one. */
@@ -628,11 +709,34 @@ function sameSize(a: Size | undefined, b: Size | undefined): boolean {
 }
 
 /** What a layer was built with, spelled out. */
+export function convolutionOf(layer: Layer): Convolution {
+  return convolutionOfLayer(layer);
+}
+
+/** The sizes of it. */
 export function settingsOf(layer: Layer): ConvSettings {
-  return settingsOfLayer(layer);
+  return convolutionOfLayer(layer).settings;
+}
+
+/**
+ * A layer as what a state is loaded into.
+ *
+ * @throws {TypeError} If a parameter of it has lost its values.
+ */
+export function stateTargetOf(layer: Layer): StateTarget {
+  return stateTargetOfLayer(layer);
 }
 
 /** The engine that a layer computes on. */
 export function engineOf(layer: Layer): Engine {
   return engineOfLayer(layer);
+}
+
+/**
+ * The values of a layer's parameters.
+ *
+ * @throws {TypeError} If they are lost, or not there yet.
+ */
+export function parameterValuesOf(layer: Layer): ParameterValues {
+  return parameterValuesOfLayer(layer);
 }

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Convolution, Elementwise, Lowered, NetworkStep } from "./steps.ts";
-import { inputsOf } from "./steps.ts";
-import type { Storage } from "./values.ts";
+import type { Convolution, Elementwise, Lowered, NetworkStep } from "./graph/steps.ts";
+import { inputsOf } from "./graph/steps.ts";
+import type { Storage } from "./graph/values.ts";
 
 /** The same steps, of which some are done by others. Steps whose results nobody asks for are left out. */
 export function fuse(lowered: Lowered): Lowered {

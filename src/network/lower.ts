@@ -7,9 +7,9 @@
 import { didYouMean } from "../base/checks.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../io/models/onnx/model.ts";
 import { OPERATORS } from "./operators/all.ts";
-import { describeNode, type Operator, Site } from "./site.ts";
-import type { Lowered, NetworkStep } from "./steps.ts";
-import { computedOf, constantTensor, type Value } from "./values.ts";
+import { describeNode, type Operator, Site } from "./graph/site.ts";
+import type { Lowered, NetworkStep } from "./graph/steps.ts";
+import { computedOf, constantTensor, type Value } from "./graph/values.ts";
 
 /** The names of ONNX's own domain. */
 const OWN_DOMAINS: readonly string[] = ["", "ai.onnx"];

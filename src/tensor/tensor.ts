@@ -1,24 +1,21 @@
 import { checkOptionNames, describe, describeShape } from "../base/checks.ts";
 import { formatTensor } from "./format.ts";
+import { isTypedNumbers, nest, type NestedArrays, type TypedNumbers } from "./nested.ts";
+import { imageData } from "./picture.ts";
 import { createRandom, fillNormal, fillUniform } from "./random.ts";
+import { concatenated, type Dense, dense, padded, permuted, selected } from "./rearrange.ts";
+import type { Elements } from "./foreign.ts";
+import { cropped, margins, permutation, selection, type SliceRange } from "./select.ts";
 import { checkShape, countElements } from "./shape.ts";
-import { ArrayValues, type Values } from "./values.ts";
-
-/** Numbers in nested arrays, all rows of one axis equally long. */
-export type NestedNumbers = number | readonly NestedNumbers[];
+import { arranged, readSource, type TensorSource } from "./source.ts";
+import { wholeView } from "./strided.ts";
+import { ArrayValues, checkAttached, type Values } from "./values.ts";
 
 /** What a {@linkcode Tensor} can be made of: any array of numbers, typed or not. */
 export type TensorData<Buffer extends ArrayBufferLike = ArrayBufferLike> =
   | Float32Array<Buffer>
   | readonly number[]
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array;
+  | Exclude<TypedNumbers, Float32Array>;
 
 /** Options of {@linkcode Tensor.randn}. */
 export interface RandnOptions {
@@ -34,6 +31,30 @@ export interface UniformOptions {
   readonly high?: number;
   /** A non-negative integer that fixes the values. Without it they differ from call to call. */
   readonly seed?: number;
+}
+
+/** Options of {@linkcode Tensor.from}. */
+export interface TensorFromOptions {
+  /**
+   * The axes of what is given, by their letters: those of a batch or an item are N, C and D, H, W or L (of a signal),
+   * and come into the order N, C, D, H, W or L; those of a weight are O, I and the same, and come into the order O, I,
+   * D, H, W or L. So `"NHWC"` is what TensorFlow.js has for pictures, `"HWIO"` for weights (those of its transposed
+   * convolutions, too, whose outputs are called inputs there), `"OHWI"` what TensorFlow Lite has, and `"HWIM"` depthwise
+   * weights, M outputs of each input: they become `(I * M, 1, H, W)`, for `groups` = I. Default: the order is right.
+   */
+  readonly layout?: string;
+}
+
+/** Options of {@linkcode Tensor.pad}. */
+export interface PadOptions {
+  /** What is added. Default 0. */
+  readonly value?: number;
+}
+
+/** Options of {@linkcode Tensor.crop}. */
+export interface CropOptions {
+  /** Where the part begins, an index for each size. Default: so that it is in the middle, half an element before it. */
+  readonly at?: readonly number[];
 }
 
 const NO_SHAPE: readonly number[] = Object.freeze([0]);
@@ -159,6 +180,166 @@ export class Tensor<Buffer extends ArrayBufferLike = ArrayBuffer> {
       );
     }
     return tensorOf(this.#values, target);
+  }
+
+  /**
+   * The same values with the axes in another order.
+   *
+   * @param axes For each axis of the result, which one it is here; below 0 they count from the last.
+   * @returns A new tensor, a copy.
+   * @throws {TypeError} If `axes` is no array of numbers, or the values are lost.
+   * @throws {RangeError} If `axes` does not name each axis once.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const pictures = Tensor.zeros([8, 3, 32, 48]);
+   * assertEquals(pictures.permute([0, 2, 3, 1]).shape, [8, 32, 48, 3]);
+   * ```
+   */
+  permute(axes: readonly number[]): Tensor {
+    const where = "Tensor.permute()";
+    const order = permutation(where, axes, this.#shape);
+    return fromDense(dense(permuted(this.#elements(where), order)));
+  }
+
+  /**
+   * A part of the tensor, as `x[3, :, 0:10:2]` in Python.
+   *
+   * @param ranges What is taken of the first axes, all of the others: an index, which leaves the axis out,
+   * `[start, end]`, `[start, end, step]`, or `null` for all. As in `Array.prototype.slice()`, `end` is not taken, what is
+   * below 0 counts from the end, and ranges end where the axis does; `null` is the start or the end.
+   * @returns A new tensor, a copy.
+   * @throws {TypeError} If a range is none, or the values are lost.
+   * @throws {RangeError} If there are more ranges than axes, an index is outside its axis, a bound is no integer, or a
+   * step not at least 1.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const pictures = Tensor.zeros([8, 4, 32, 48]);
+   * assertEquals(pictures.slice([0]).shape, [4, 32, 48]);
+   * assertEquals(pictures.slice([[-2], [0, 3], null, [0, null, 2]]).shape, [2, 3, 32, 24]);
+   * ```
+   */
+  slice(ranges: readonly SliceRange[]): Tensor {
+    const where = "Tensor.slice()";
+    const part = selection(where, ranges, this.#shape);
+    return fromDense(dense(selected(this.#elements(where), part)));
+  }
+
+  /**
+   * The tensor in the midst of others of one value.
+   *
+   * @param padding How many are added to the last axes: `[before, after]` or one number for both. Two entries are
+   * those of the height and the width of pictures.
+   * @param options The value.
+   * @returns A new tensor, a copy.
+   * @throws {TypeError} If `padding` or an entry is of the wrong kind, an option is unknown or no number, or the values
+   * are lost.
+   * @throws {RangeError} If there are more entries than axes, or one is no integer of at least 0.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const x = Tensor.from([[1, 2]]);
+   * assertEquals(x.pad([[0, 1], 1], { value: 9 }).toNested(), [[9, 1, 2, 9], [9, 9, 9, 9]]);
+   * ```
+   */
+  pad(
+    padding: readonly (number | readonly [before: number, after: number])[],
+    options: PadOptions = {},
+  ): Tensor {
+    const where = "Tensor.pad()";
+    checkOptionNames(where, options, ["value"]);
+    const { value = 0 } = options;
+    checkNumber(where, "value", value);
+    const added = margins(where, padding, this.#shape);
+    return fromDense(padded(where, this.#elements(where), added, value));
+  }
+
+  /**
+   * A part of the tensor of a given size.
+   *
+   * @param size How much is kept of the last axes. Two entries are the height and the width of pictures.
+   * @param options Where the part begins, `at`: the middle is the default.
+   * @returns A new tensor, a copy.
+   * @throws {TypeError} If `size` or `at` is no array of numbers, an option is unknown, or the values are lost.
+   * @throws {RangeError} If the part is not within the tensor.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const picture = Tensor.zeros([3, 240, 320]);
+   * assertEquals(picture.crop([224, 224]).shape, [3, 224, 224]);
+   * assertEquals(Tensor.from([1, 2, 3, 4]).crop([2], { at: [0] }).toNested(), [1, 2]);
+   * ```
+   */
+  crop(size: readonly number[], options: CropOptions = {}): Tensor {
+    const where = "Tensor.crop()";
+    checkOptionNames(where, options, ["at"]);
+    const part = cropped(where, size, options.at, this.#shape);
+    return fromDense(dense(selected(this.#elements(where), part)));
+  }
+
+  /**
+   * The values in nested arrays, as {@linkcode Tensor.from} takes them.
+   *
+   * @returns As many levels of arrays as there are axes; of the shape `[]` the number itself.
+   * @throws {TypeError} If the values are lost.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(new Tensor([1, 2, 3, 4], [2, 2]).toNested(), [[1, 2], [3, 4]]);
+   * ```
+   */
+  toNested(): NestedArrays {
+    return nest(this.#attached("Tensor.toNested()"), this.#shape);
+  }
+
+  /**
+   * The tensor as a picture for a canvas. Values from 0 to 1 become bytes from 0 to 255; what lies outside is
+   * clamped, and NaN is 0.
+   *
+   * @returns A new `ImageData`; in runtimes without them, such as Node.js, an object with the same properties.
+   * @throws {TypeError} If the values are lost.
+   * @throws {RangeError} If the shape is not `(C, H, W)` with 1 to 4 channels (grey; grey and alpha; red, green and blue;
+   * these and alpha) and at least one pixel.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const orange = Tensor.from([[[1]], [[0.5]], [[0]]]);
+   * const { width, height, data } = orange.toImageData();
+   * assertEquals([width, height, ...data], [1, 1, 255, 128, 0, 255]);
+   * ```
+   */
+  toImageData(): ImageData {
+    const where = "Tensor.toImageData()";
+    return imageData(where, this.#attached(where), this.#shape);
+  }
+
+  /** The values, if they are still there. */
+  #attached(where: string): Float32Array {
+    checkAttached(where, "the tensor", this.#values, this.#shape);
+    return this.#values.elements;
+  }
+
+  #elements(where: string): Elements {
+    return { shape: this.#shape, view: wholeView(this.#attached(where), this.#shape) };
   }
 
   /**
@@ -293,12 +474,26 @@ export class Tensor<Buffer extends ArrayBufferLike = ArrayBuffer> {
   }
 
   /**
-   * A tensor from numbers in nested arrays; the shape is theirs.
+   * A tensor of what is given in another form:
    *
-   * @param nested A number, or arrays nested as deep as the tensor has axes.
-   * @returns A new tensor.
-   * @throws {TypeError} If an element is neither a number nor an array.
-   * @throws {RangeError} If the rows of an axis differ in shape.
+   * - numbers in nested arrays, the innermost perhaps typed, of the shape that they have;
+   * - a tensor of another package, told by what is in it: `ort.Tensor` of ONNX Runtime, tensors of TensorFlow.js, arrays of
+   *   jax-js and `ndarray`, results of `npyjs`, and any object with `shape` (or `dims`) and `data`, and perhaps `stride`,
+   *   `offset` or `fortranOrder`;
+   * - a picture: `ImageData` or any object with `width`, `height` and `data`, its channels together. It becomes
+   *   `(C, H, W)`, values from 0 to 1, as those of picture files do;
+   * - a tensor.
+   *
+   * Values are copied and rounded to float32; what is given stays as it is, and stays to be disposed of where its package
+   * wants that. Where another package reads values only asynchronously, read them first:
+   * `new Tensor(await x.data(), x.shape)`.
+   *
+   * @param source What is given.
+   * @param options The order of its axes, `layout`: by their letters, such as `"NHWC"` or `"HWIO"`.
+   * @returns A new tensor, in this library's order: `(N, C, D, H, W)`, weights `(O, I, D, H, W)`.
+   * @throws {TypeError} If it is none of these, or holds anything but numbers, or an option is unknown.
+   * @throws {RangeError} If the rows of an axis differ in shape, shape, strides and data do not fit together, or the layout
+   * is none or has not as many axes.
    *
    * @example
    * ```ts
@@ -306,14 +501,61 @@ export class Tensor<Buffer extends ArrayBufferLike = ArrayBuffer> {
    * import { assertEquals } from "@std/assert";
    *
    * assertEquals(Tensor.from([[[1], [2]]]).shape, [1, 2, 1]);
+   *
+   * const channelsLast = { dims: [1, 2, 1, 3], data: new Float32Array([1, 2, 3, 4, 5, 6]) };
+   * const x = Tensor.from(channelsLast, { layout: "NHWC" });
+   * assertEquals(x.toNested(), [[[[1], [4]], [[2], [5]], [[3], [6]]]]);
+   *
+   * const picture = new ImageData(new Uint8ClampedArray([255, 0, 0, 255]), 1, 1);
+   * assertEquals(Tensor.from(picture).slice([[0, 3]]).toNested(), [[[1]], [[0]], [[0]]]);
    * ```
    */
-  static from(nested: NestedNumbers): Tensor {
-    const shape: number[] = [];
-    for (let level = nested; Array.isArray(level); level = level[0]) shape.push(level.length);
-    const values: number[] = [];
-    collect(nested, shape, [], values);
-    return new Tensor(values, shape);
+  static from(source: TensorSource | AnyTensor, options: TensorFromOptions = {}): Tensor {
+    const where = "Tensor.from()";
+    checkOptionNames(where, options, ["layout"]);
+    const { layout } = options;
+    return fromDense(
+      source instanceof Tensor
+        ? arranged(where, source.#elements(where), layout)
+        : readSource(where, source, layout),
+    );
+  }
+
+  /**
+   * Tensors one behind the other along an axis.
+   *
+   * @param tensors At least one, all of the same shape but for the axis.
+   * @param axis The axis; below 0 it counts from the last. Default 0; 1 are the channels of a batch.
+   * @returns A new tensor.
+   * @throws {TypeError} If `tensors` is no array of tensors or `axis` no number, or the values of one are lost.
+   * @throws {RangeError} If there are no tensors, no such axis, or shapes differ in another.
+   *
+   * @example
+   * ```ts
+   * import { Tensor } from "@tileconv/conv";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [a, b] = [Tensor.zeros([1, 3, 8, 8]), Tensor.ones([1, 5, 8, 8])];
+   * assertEquals(Tensor.concat([a, b], 1).shape, [1, 8, 8, 8]);
+   * ```
+   */
+  static concat(tensors: readonly AnyTensor[], axis: number = 0): Tensor {
+    const where = "Tensor.concat()";
+    if (!Array.isArray(tensors)) {
+      throw new TypeError(
+        `${where}: tensors must be an array of tensors, but is ${describe(tensors)}`,
+      );
+    }
+    if (tensors.length === 0) {
+      throw new RangeError(`${where}: tensors must be at least one, but is []`);
+    }
+    const parts = Array.from(tensors, (tensor: unknown, index) => {
+      if (tensor instanceof Tensor) return tensor.#elements(where);
+      throw new TypeError(
+        `${where}: tensors[${index}] must be a Tensor, but is ${describe(tensor)}`,
+      );
+    });
+    return fromDense(concatenated(where, parts, axis));
   }
 
   /**
@@ -372,12 +614,16 @@ export function partsOf(tensor: AnyTensor): TensorParts {
   return partsOfTensor(tensor);
 }
 
+function fromDense({ data, shape }: Dense): Tensor {
+  return new Tensor(data, shape);
+}
+
 function allocate(where: string, shape: readonly number[]): Tensor {
   const sizes = checkShape(where, shape);
   return new Tensor(new Float32Array(countElements(where, "a tensor", sizes)), sizes);
 }
 
-function checkNumber(where: string, what: string, value: unknown): void {
+function checkNumber(where: string, what: string, value: unknown): asserts value is number {
   if (typeof value !== "number") {
     throw new TypeError(`${where}: ${what} must be a number, but is ${describe(value)}`);
   }
@@ -386,45 +632,13 @@ function checkNumber(where: string, what: string, value: unknown): void {
 function toFloat32(data: unknown): Float32Array {
   if (data instanceof Float32Array) return data;
   if (Array.isArray(data)) {
-    data.forEach((value: unknown, index) => checkNumber("Tensor", `data[${index}]`, value));
-    return Float32Array.from(data);
+    return Float32Array.from(data, (value: unknown, index) => {
+      checkNumber("Tensor", `data[${index}]`, value);
+      return value;
+    });
   }
-  if (
-    ArrayBuffer.isView(data) && !(data instanceof DataView) &&
-    !(data instanceof BigInt64Array) && !(data instanceof BigUint64Array)
-  ) {
-    return new Float32Array(data as Float64Array);
-  }
+  if (isTypedNumbers(data)) return new Float32Array(data);
   throw new TypeError(
     `Tensor: data must be a Float32Array or another array of numbers, but is ${describe(data)}`,
   );
-}
-
-/** Appends the numbers of one level to `values`, checking that its shape is what remains of `shape`. */
-function collect(
-  nested: unknown,
-  shape: readonly number[],
-  path: readonly number[],
-  values: number[],
-): void {
-  const at = `nested${path.map((index) => `[${index}]`).join("")}`;
-  if (typeof nested !== "number" && !Array.isArray(nested)) {
-    throw new TypeError(
-      `Tensor.from(): ${at} must be a number or an array, but is ${describe(nested)}`,
-    );
-  }
-  const length = shape[path.length];
-  const found = Array.isArray(nested) ? nested.length : undefined;
-  if (found !== length) {
-    const name = (size: number | undefined) =>
-      size === undefined ? "a number" : `an array of ${size}`;
-    throw new RangeError(
-      `Tensor.from(): ${at} must be ${name(length)} like those before it, but is ${name(found)}`,
-    );
-  }
-  if (Array.isArray(nested)) {
-    nested.forEach((row: unknown, index) => collect(row, shape, [...path, index], values));
-  } else {
-    values.push(nested);
-  }
 }

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { describeShape } from "../base/checks.ts";
+import type { TypedNumbers } from "./nested.ts";
+
 /** Float32 elements that one or more tensors share. */
 export interface Values {
   /** How many there are; 0 once the buffer behind them has been transferred. */
@@ -50,12 +53,16 @@ export function mayShare(a: ArrayBufferLike, b: ArrayBufferLike): boolean {
 const TYPED_ARRAY: object = Object.getPrototypeOf(Float32Array.prototype);
 
 /** The elements of an array, of a subclass perhaps, as an array of no subclass. */
-function plainView(data: Float32Array): Float32Array {
-  const real = <Value>(name: string): Value => Reflect.get(TYPED_ARRAY, name, data);
+export function plainView<Numbers extends TypedNumbers>(data: Numbers): Numbers {
+  const real = <Value>(name: PropertyKey): Value => Reflect.get(TYPED_ARRAY, name, data);
   const length = real<number>("length");
+  const Plain: new (...args: readonly unknown[]) => Numbers = Reflect.get(
+    globalThis,
+    real<string>(Symbol.toStringTag),
+  );
   // It cannot be made of a buffer that has been transferred.
-  if (length === 0) return new Float32Array(0);
-  return new Float32Array(real<ArrayBufferLike>("buffer"), real<number>("byteOffset"), length);
+  if (length === 0) return new Plain(0);
+  return new Plain(real("buffer"), real("byteOffset"), length);
 }
 
 /**
@@ -64,4 +71,28 @@ function plainView(data: Float32Array): Float32Array {
  */
 export function copyOf(source: Float32Array): Float32Array<ArrayBuffer> {
   return new Float32Array(source);
+}
+
+/**
+ * Checks that the values of a tensor or parameter are still there: a transferred buffer leaves none.
+ *
+ * @param where Who asks.
+ * @param what What they are of.
+ * @param values The values.
+ * @param shape Its shape.
+ * @throws {TypeError} If they are gone.
+ */
+export function checkAttached(
+  where: string,
+  what: string,
+  values: Values,
+  shape: readonly number[],
+): void {
+  if (values.length === shape.reduce((product, size) => product * size, 1)) return;
+  throw new TypeError(
+    `${where}: ${what} of shape ${
+      describeShape(shape)
+    } has lost its values: the buffer behind its ` +
+      `data was transferred or resized`,
+  );
 }

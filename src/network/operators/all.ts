@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Operator } from "../site.ts";
+import type { Operator } from "../graph/site.ts";
 import { CONVOLUTIONS } from "./convolution.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { MATRICES } from "./matrices.ts";

@@ -14,9 +14,9 @@ import {
   type SizeOptions,
   type Subject,
 } from "../../convolution/settings.ts";
-import { describeNode, type Operator, type Site } from "../site.ts";
-import type { Constant, Value } from "../values.ts";
-import { ConvolutionWeights, type WeightLayout } from "../weights.ts";
+import { describeNode, type Operator, type Site } from "../graph/site.ts";
+import type { Constant, Value } from "../graph/values.ts";
+import { ConvolutionWeights, type WeightLayout } from "../graph/weights.ts";
 import { floats, weightsOf } from "./node_weights.ts";
 import {
   autoPadding,

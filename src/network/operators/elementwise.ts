@@ -10,11 +10,11 @@ import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { ElementKind } from "../../io/models/onnx/model.ts";
-import type { Operator, Site } from "../site.ts";
-import type { Meaning } from "../steps.ts";
-import { broadcastShape, broadcastSteps, rowLoop } from "../strides.ts";
-import type { Numbers, Value } from "../values.ts";
-import type { Affine } from "../weights.ts";
+import type { Operator, Site } from "../graph/site.ts";
+import type { Meaning } from "../graph/steps.ts";
+import { broadcastShape, broadcastSteps, rowLoop } from "../graph/strides.ts";
+import type { Numbers, Value } from "../graph/values.ts";
+import type { Affine } from "../graph/weights.ts";
 import { errorFunction } from "./error_function.ts";
 
 type Unary = (x: number) => number;

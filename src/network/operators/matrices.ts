@@ -10,10 +10,10 @@ import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import { geometryOf } from "../../convolution/geometry.ts";
 import { resolveSettings } from "../../convolution/settings.ts";
-import { describeNode, type Operator, type Site } from "../site.ts";
-import { broadcastShape, broadcastSteps, rowLoop } from "../strides.ts";
-import type { Constant, Numbers, Value } from "../values.ts";
-import { ConvolutionWeights, type WeightLayout } from "../weights.ts";
+import { describeNode, type Operator, type Site } from "../graph/site.ts";
+import { broadcastShape, broadcastSteps, rowLoop } from "../graph/strides.ts";
+import type { Constant, Numbers, Value } from "../graph/values.ts";
+import { ConvolutionWeights, type WeightLayout } from "../graph/weights.ts";
 import { combined } from "./elementwise.ts";
 import { floats, weightsOf } from "./node_weights.ts";
 

@@ -5,9 +5,9 @@
  */
 
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
-import type { Site } from "../site.ts";
-import type { Numbers } from "../values.ts";
-import type { ConvolutionWeights } from "../weights.ts";
+import type { Site } from "../graph/site.ts";
+import type { Numbers } from "../graph/values.ts";
+import type { ConvolutionWeights } from "../graph/weights.ts";
 
 /** Weights by the node that they are of, and by what they are made of. */
 const known = new WeakMap<OnnxNode, { of: readonly Numbers[]; weights: ConvolutionWeights }>();

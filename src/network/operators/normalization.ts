@@ -8,9 +8,9 @@
 
 import { product } from "../../base/numbers.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
-import type { Operator, Site } from "../site.ts";
-import type { Numbers, Value } from "../values.ts";
-import type { Affine } from "../weights.ts";
+import type { Operator, Site } from "../graph/site.ts";
+import type { Numbers, Value } from "../graph/values.ts";
+import type { Affine } from "../graph/weights.ts";
 import { planeLength } from "./windows.ts";
 
 /** Maps by the node that they are of. */

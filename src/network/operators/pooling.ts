@@ -7,8 +7,8 @@
  */
 
 import { product, range } from "../../base/numbers.ts";
-import type { Operator, Site } from "../site.ts";
-import type { Numbers, Value } from "../values.ts";
+import type { Operator, Site } from "../graph/site.ts";
+import type { Numbers, Value } from "../graph/values.ts";
 import { extent, perAxis, planeLength, spatialOf, type Windows, windowsOf } from "./windows.ts";
 
 /** The elements along an axis that an output sees. */

@@ -7,9 +7,9 @@
  */
 
 import { product, range } from "../../base/numbers.ts";
-import type { Operator, Site } from "../site.ts";
-import { rowLoop, stepsOf } from "../strides.ts";
-import type { Value } from "../values.ts";
+import type { Operator, Site } from "../graph/site.ts";
+import { rowLoop, stepsOf } from "../graph/strides.ts";
+import type { Value } from "../graph/values.ts";
 
 /** How elements are put together. */
 interface Reduction {

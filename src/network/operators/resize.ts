@@ -7,9 +7,9 @@
  */
 
 import { clamp, product, range } from "../../base/numbers.ts";
-import type { Operator, Site } from "../site.ts";
-import { allOf, type AxisSource, gather } from "../strides.ts";
-import type { Numbers, Value } from "../values.ts";
+import type { Operator, Site } from "../graph/site.ts";
+import { allOf, type AxisSource, gather } from "../graph/strides.ts";
+import type { Numbers, Value } from "../graph/values.ts";
 
 /** An axis that gets another size. */
 interface Axis {

@@ -8,7 +8,7 @@
 
 import { describeShape } from "../../base/checks.ts";
 import { clamp, product, range } from "../../base/numbers.ts";
-import type { Operator, Site } from "../site.ts";
+import type { Operator, Site } from "../graph/site.ts";
 import {
   allOf,
   type AxisSource,
@@ -17,8 +17,8 @@ import {
   copyWalk,
   gather,
   stepsOf,
-} from "../strides.ts";
-import { constantTensor, type Value } from "../values.ts";
+} from "../graph/strides.ts";
+import { constantTensor, type Value } from "../graph/values.ts";
 
 /** Elements in the order of other axes: each axis of the result is one of the input. */
 function permuted(site: Site, value: Value, order: readonly number[]): Value {

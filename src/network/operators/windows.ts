@@ -6,7 +6,7 @@
 
 import { product, range } from "../../base/numbers.ts";
 import type { PaddingPair } from "../../convolution/settings.ts";
-import type { Site } from "../site.ts";
+import type { Site } from "../graph/site.ts";
 
 /** A number for each axis. */
 export interface Windows {
