@@ -31,9 +31,9 @@ const POSITIONS: Readonly<Record<string, Position>> = {
     outputs > 1 ? Math.fround(output * (size - 1) / (outputs - 1)) : 0,
   tf_half_pixel_for_nn: (output, { scale }) => Math.fround((output + 0.5) / scale),
   half_pixel_symmetric: (output, { size, outputs, scale }) => {
-    const adjustment = outputs / (scale * size);
-    const offset = size / 2 * (1 - adjustment);
-    return Math.fround(offset + (output + 0.5) / scale - 0.5);
+    const adjustment = Math.fround(outputs / Math.fround(scale * size));
+    const offset = Math.fround(size / 2 * Math.fround(1 - adjustment));
+    return Math.fround(Math.fround(offset + Math.fround((output + 0.5) / scale)) - 0.5);
   },
 };
 
@@ -80,12 +80,30 @@ function sizedAxes(site: Site, shape: readonly number[], sizes: readonly number[
   if (sizes.length !== shape.length) {
     site.fail(`there must be ${shape.length} sizes, but there are ${sizes.length}`);
   }
-  const policy = site.text("keep_aspect_ratio_policy", "stretch");
-  if (policy !== "stretch") site.fail(`keep_aspect_ratio_policy must be stretch, but is ${policy}`);
   return shape.map((size, axis) => {
     const outputs = site.count(sizes[axis] ?? 0);
     return { size, outputs, scale: Math.fround(outputs / size) };
   });
+}
+
+/** Which of several scales all axes get. */
+const POLICIES: Readonly<Record<string, ((...scales: number[]) => number) | null>> = {
+  stretch: null,
+  not_larger: Math.min,
+  not_smaller: Math.max,
+};
+
+/** Of those axes that have a size of their own, all by the same scale, unless each gets what it was given. */
+function inProportion(site: Site, all: readonly Axis[], axes: readonly number[] | null): Axis[] {
+  const choose = choice(site, "keep_aspect_ratio_policy", "stretch", POLICIES);
+  if (choose === null) return [...all];
+  const stated = axes?.map((axis) => site.axis(axis, all.length)) ?? range(all.length);
+  const scale = choose(...stated.map((axis) => all[axis]?.scale ?? 1));
+  return all.map((axis, i) =>
+    stated.includes(i)
+      ? { ...axis, scale, outputs: site.count(Math.round(Math.fround(axis.size * scale))) }
+      : axis
+  );
 }
 
 /** Numbers for some of the axes, spread over all of them. */
@@ -112,7 +130,7 @@ function resize(site: Site): Value {
   const axes = site.numbers("axes");
   if (site.number("antialias", 0) !== 0) site.fail("antialias must be 0");
   const resized = sizes.length > 0
-    ? sizedAxes(site, shape, overAll(site, [...sizes], axes, shape))
+    ? inProportion(site, sizedAxes(site, shape, overAll(site, [...sizes], axes, shape)), axes)
     : scaledAxes(site, shape, overAll(site, [...scales], axes, shape.map(() => 1)));
   const standard = isOld ? "asymmetric" : "half_pixel";
   const position = choice(site, "coordinate_transformation_mode", standard, POSITIONS);
