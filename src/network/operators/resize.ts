@@ -8,7 +8,7 @@
 
 import { clamp, product, range } from "../../base/numbers.ts";
 import type { Operator, Site } from "../graph/site.ts";
-import { allOf, type AxisSource, gather } from "../graph/strides.ts";
+import { allOf, type AxisSource, gather, indices } from "../graph/strides.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 
 /** An axis that gets another size. */
@@ -154,6 +154,7 @@ function resampled(
   rounding: Rounding,
 ): Value {
   const mode = site.text("mode", "nearest");
+  site.made(axes.map(({ outputs }) => outputs));
   // Scales that change no size are none to ONNX Runtime.
   if (axes.every(({ size, outputs }) => size === outputs)) return site.input(0);
   if (mode === "nearest") {
@@ -166,14 +167,15 @@ function resampled(
 function nearest(axis: Axis, position: Position, rounding: Rounding): AxisSource {
   const { size, outputs, scale } = axis;
   if (scale === 1) return allOf(size);
-  return Int32Array.from(
-    range(outputs),
+  return indices(
+    outputs,
     (output) => clamp(rounding(position(output, axis), axis), 0, size - 1),
   );
 }
 
 function taken(site: Site, sources: readonly AxisSource[]): Value {
   const input = site.input(0);
+  site.kept(sources);
   return site.map({
     inputs: [input],
     shape: sources.map(({ length }) => length),
@@ -190,11 +192,12 @@ interface Between {
 
 function between(axis: Axis, position: Position): Between {
   const { size, outputs } = axis;
-  const places = range(outputs).map((output) => clamp(position(output, axis), 0, size - 1));
+  const placeOf = (output: number) => clamp(position(output, axis), 0, size - 1);
+  const first = indices(outputs, (output) => Math.floor(placeOf(output)));
   return {
-    first: Int32Array.from(places, Math.floor),
-    second: Int32Array.from(places, (place) => Math.min(size - 1, Math.floor(place) + 1)),
-    share: Float32Array.from(places, (place) => place - Math.floor(place)),
+    first,
+    second: first.map((index) => Math.min(size - 1, index + 1)),
+    share: new Float32Array(outputs).map((_, output) => placeOf(output) - (first[output] ?? 0)),
   };
 }
 
@@ -210,6 +213,7 @@ function interpolated(site: Site, axes: readonly Axis[], position: Position): Va
 }
 
 function interpolatedAlong(site: Site, value: Value, axis: number, pairs: Between): Value {
+  site.kept([pairs.first, pairs.second, pairs.share]);
   const { shape } = value;
   const inner = product(shape.slice(axis + 1));
   const size = shape[axis] ?? 1;
