@@ -21,11 +21,15 @@ import { floats, weightsOf } from "./node_weights.ts";
 function gemm(site: Site): Value {
   const alpha = site.number("alpha", 1);
   const beta = site.number("beta", 1);
-  const a = site.number("transA", 0) === 0 ? site.input(0) : turned(site, site.input(0));
+  const [left, b] = [site.input(0), site.input(1)];
+  if (left.shape.length !== 2 || b.shape.length !== 2) {
+    const [one, other] = [describeShape(left.shape), describeShape(b.shape)];
+    site.fail(`A and B must be matrices, but have shapes ${one} and ${other}`);
+  }
+  const a = site.number("transA", 0) === 0 ? left : turned(site, left);
   const c = site.optional(2);
-  const b = site.input(1);
   const isTurned = site.number("transB", 0) !== 0;
-  if (!b.isConstant || b.shape.length !== 2) {
+  if (!b.isConstant) {
     const result = multiplied(site, a, isTurned ? turned(site, b) : b);
     return withSummand(site, scaled(site, result, alpha), c, beta);
   }

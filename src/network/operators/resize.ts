@@ -10,7 +10,7 @@ import { clamp, product, range } from "../../base/numbers.ts";
 import { planInterpolation } from "../../kernels/maps/interpolation.ts";
 import { planChoice } from "../../kernels/maps/sources.ts";
 import type { Operator, Site } from "../graph/site.ts";
-import { allOf, type AxisSource, gather } from "../graph/strides.ts";
+import { allOf, type AxisSource, gather, indices } from "../graph/strides.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 
 /** An axis that gets another size. */
@@ -33,9 +33,9 @@ const POSITIONS: Readonly<Record<string, Position>> = {
     outputs > 1 ? Math.fround(output * (size - 1) / (outputs - 1)) : 0,
   tf_half_pixel_for_nn: (output, { scale }) => Math.fround((output + 0.5) / scale),
   half_pixel_symmetric: (output, { size, outputs, scale }) => {
-    const adjustment = outputs / (scale * size);
-    const offset = size / 2 * (1 - adjustment);
-    return Math.fround(offset + (output + 0.5) / scale - 0.5);
+    const adjustment = Math.fround(outputs / Math.fround(scale * size));
+    const offset = Math.fround(size / 2 * Math.fround(1 - adjustment));
+    return Math.fround(Math.fround(offset + Math.fround((output + 0.5) / scale)) - 0.5);
   },
 };
 
@@ -82,12 +82,30 @@ function sizedAxes(site: Site, shape: readonly number[], sizes: readonly number[
   if (sizes.length !== shape.length) {
     site.fail(`there must be ${shape.length} sizes, but there are ${sizes.length}`);
   }
-  const policy = site.text("keep_aspect_ratio_policy", "stretch");
-  if (policy !== "stretch") site.fail(`keep_aspect_ratio_policy must be stretch, but is ${policy}`);
   return shape.map((size, axis) => {
     const outputs = site.count(sizes[axis] ?? 0);
     return { size, outputs, scale: Math.fround(outputs / size) };
   });
+}
+
+/** Which of several scales all axes get. */
+const POLICIES: Readonly<Record<string, ((...scales: number[]) => number) | null>> = {
+  stretch: null,
+  not_larger: Math.min,
+  not_smaller: Math.max,
+};
+
+/** Of those axes that have a size of their own, all by the same scale, unless each gets what it was given. */
+function inProportion(site: Site, all: readonly Axis[], axes: readonly number[] | null): Axis[] {
+  const choose = choice(site, "keep_aspect_ratio_policy", "stretch", POLICIES);
+  if (choose === null) return [...all];
+  const stated = axes?.map((axis) => site.axis(axis, all.length)) ?? range(all.length);
+  const scale = choose(...stated.map((axis) => all[axis]?.scale ?? 1));
+  return all.map((axis, i) =>
+    stated.includes(i)
+      ? { ...axis, scale, outputs: site.count(Math.round(Math.fround(axis.size * scale))) }
+      : axis
+  );
 }
 
 /** Numbers for some of the axes, spread over all of them. */
@@ -114,7 +132,7 @@ function resize(site: Site): Value {
   const axes = site.numbers("axes");
   if (site.number("antialias", 0) !== 0) site.fail("antialias must be 0");
   const resized = sizes.length > 0
-    ? sizedAxes(site, shape, overAll(site, [...sizes], axes, shape))
+    ? inProportion(site, sizedAxes(site, shape, overAll(site, [...sizes], axes, shape)), axes)
     : scaledAxes(site, shape, overAll(site, [...scales], axes, shape.map(() => 1)));
   const standard = isOld ? "asymmetric" : "half_pixel";
   const position = choice(site, "coordinate_transformation_mode", standard, POSITIONS);
@@ -138,6 +156,7 @@ function resampled(
   rounding: Rounding,
 ): Value {
   const mode = site.text("mode", "nearest");
+  site.made(axes.map(({ outputs }) => outputs));
   // Scales that change no size are none to ONNX Runtime.
   if (axes.every(({ size, outputs }) => size === outputs)) return site.input(0);
   if (mode === "nearest") {
@@ -150,14 +169,15 @@ function resampled(
 function nearest(axis: Axis, position: Position, rounding: Rounding): AxisSource {
   const { size, outputs, scale } = axis;
   if (scale === 1) return allOf(size);
-  return Int32Array.from(
-    range(outputs),
+  return indices(
+    outputs,
     (output) => clamp(rounding(position(output, axis), axis), 0, size - 1),
   );
 }
 
 function taken(site: Site, sources: readonly AxisSource[]): Value {
   const input = site.input(0);
+  site.kept(sources);
   return site.map({
     inputs: [input],
     shape: sources.map(({ length }) => length),
@@ -175,11 +195,12 @@ interface Between {
 
 function between(axis: Axis, position: Position): Between {
   const { size, outputs } = axis;
-  const places = range(outputs).map((output) => clamp(position(output, axis), 0, size - 1));
+  const placeOf = (output: number) => clamp(position(output, axis), 0, size - 1);
+  const first = indices(outputs, (output) => Math.floor(placeOf(output)));
   return {
-    first: Int32Array.from(places, Math.floor),
-    second: Int32Array.from(places, (place) => Math.min(size - 1, Math.floor(place) + 1)),
-    share: Float32Array.from(places, (place) => place - Math.floor(place)),
+    first,
+    second: first.map((index) => Math.min(size - 1, index + 1)),
+    share: new Float32Array(outputs).map((_, output) => placeOf(output) - (first[output] ?? 0)),
   };
 }
 
@@ -195,6 +216,7 @@ function interpolated(site: Site, axes: readonly Axis[], position: Position): Va
 }
 
 function interpolatedAlong(site: Site, value: Value, axis: number, pairs: Between): Value {
+  site.kept([pairs.first, pairs.second, pairs.share]);
   const { shape } = value;
   const inner = product(shape.slice(axis + 1));
   const size = shape[axis] ?? 1;

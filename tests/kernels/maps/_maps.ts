@@ -24,7 +24,8 @@ export function runMap(
   assertFits({ ...work, preparation: [] }, target);
   const forwards = runTiles(work, inputs, (tiles) => tiles);
   const backwards = runTiles(work, inputs, (tiles) => tiles.toReversed());
-  assertEquals(bitsOf(backwards), bitsOf(forwards), target.name);
+  // The interpreter's numbers that are none have any bits.
+  assert(forwards.every((value, i) => Object.is(value, backwards[i])), target.name);
   return forwards;
 }
 

@@ -117,3 +117,23 @@ Deno.test("Upsample computes what ONNX Runtime does, with scales as an attribute
   });
   await compareSingles(singles, 60);
 });
+
+Deno.test("Resize keeps the proportions as ONNX Runtime does", async () => {
+  const singles = fc.record({
+    policy: fc.constantFrom("not_larger", "not_smaller"),
+    mode: fc.constantFrom("nearest", "linear"),
+    spatial: listOf(2, 1, 7),
+    sizes: listOf(2, 1, 12),
+    seed: fc.nat(),
+  }).map(({ policy, mode, spatial, sizes, seed }): Single => ({
+    operator: "Resize",
+    opset: 18,
+    inputs: [given(drawn([2, 1, ...spatial], seed)), null, null, known(ints(sizes))],
+    attributes: {
+      mode: text(mode),
+      keep_aspect_ratio_policy: text(policy),
+      axes: intList([2, 3]),
+    },
+  }));
+  await compareSingles(singles, 60);
+});
