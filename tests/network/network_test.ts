@@ -5,7 +5,7 @@ import { fromOnnx, type Network } from "../../src/network/mod.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertEmpty, lostThread, withoutWorkers } from "../engine/_lost_thread.ts";
 import { sameBits } from "../engine/_same.ts";
-import { drawn, modelOf, node } from "./_models.ts";
+import { drawn, int, intList, ints, modelOf, node } from "./_models.ts";
 import { denseNet, efficientNet, type NetworkCase, resNet18, uNet, vocoder } from "./_networks.ts";
 
 const BUILDERS: Readonly<Record<string, () => NetworkCase>> = {
@@ -127,6 +127,39 @@ Deno.test("An empty batch gives an empty batch", async () => {
       assertEquals(Object.values(outputs)[0]?.shape, [0, ...one.slice(1)], name);
     }
     assertEmpty(engine, name);
+  }
+});
+
+Deno.test("Shapes that are computed follow an empty batch", () => {
+  const model = modelOf({
+    opset: 13,
+    nodes: [
+      node("Shape", ["x"], ["shape"]),
+      node("Slice", ["shape", "zero", "one"], ["batch"]),
+      node("Concat", ["batch", "open"], ["target"], { axis: int(0) }),
+      node("Reshape", ["x", "target"], ["flat"]),
+      node("Gemm", ["flat", "w"], ["y"]),
+      node("Reshape", ["x", "kept"], ["z"]),
+      node("ReduceMean", ["z"], ["m"], { axes: intList([1]) }),
+      node("Softmax", ["y"], ["s"]),
+      node("Split", ["y"], ["left", "right"], { axis: int(1) }),
+      node("Concat", ["left", "right", "m"], ["c"], { axis: int(1) }),
+    ],
+    constants: {
+      zero: ints([0]),
+      one: ints([1]),
+      open: ints([-1]),
+      kept: ints([0, -1]),
+      w: drawn([12, 4], 1),
+    },
+    inputs: { x: ["batch", 3, 2, 2] },
+    outputs: ["y", "m", "s", "c"],
+  });
+  const network = fromOnnx(encodeOnnx(model));
+  for (const batch of [2, 0, 1]) {
+    const outputs = network.forwardSync(tensorOf([batch, 3, 2, 2]));
+    const shapes = Object.values(outputs).map(({ shape }) => shape);
+    assertEquals(shapes, [[batch, 4], [batch, 1], [batch, 4], [batch, 5]]);
   }
 });
 
