@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Engine } from "../../src/engine/engine.ts";
-import { runtimeOf } from "../../src/engine/engine.ts";
+import { Engine, runtimeOf } from "../../src/engine/engine.ts";
 import { encodeOnnx } from "../../src/io/models/onnx/encode.ts";
 import { fromOnnx, type Network } from "../../src/network/mod.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertEmpty, lostThread, withoutWorkers } from "../engine/_lost_thread.ts";
 import { sameBits } from "../engine/_same.ts";
-import { drawn, modelOf, node } from "./_models.ts";
+import { drawn, int, intList, ints, modelOf, node } from "./_models.ts";
 import { denseNet, efficientNet, type NetworkCase, resNet18, uNet, vocoder } from "./_networks.ts";
 
 const BUILDERS: Readonly<Record<string, () => NetworkCase>> = {
@@ -79,7 +78,9 @@ for (const { name, bytes, input, expected } of samples) {
   });
 
   Deno.test(`An engine with little memory computes ${name} as others do`, async () => {
-    for (const memory of [2 ** 20, 2 ** 22]) {
+    // The weights of the residual network are 2 MiB in one convolution.
+    const least = name === "a residual network" ? 2 ** 22 : 2 ** 20;
+    for (const memory of [least, 2 * least]) {
       using engine = new Engine({ threads: 2, memory, backend: "wasm" });
       const network = fromOnnx(bytes, { engine });
       for (const output of [network.forwardSync(input), await network.forward(input)]) {
@@ -91,30 +92,28 @@ for (const { name, bytes, input, expected } of samples) {
 
   Deno.test(`A thread that is lost in ${name} changes nothing`, async () => {
     using _ = withoutWorkers();
-    for (const at of [0, 3, 8]) {
-      for (const isSync of [true, false]) {
-        using engine = new Engine({ threads: 2, backend: "wasm" });
-        const network = fromOnnx(bytes, { engine });
-        const { shared } = runtimeOf(engine);
-        {
-          using loss = lostThread(engine, at);
-          const output = isSync ? network.forwardSync(input) : await network.forward(input);
-          assert(loss.shared() > at, "none was lost");
-          assert(sameBits(only(output), expected), `lost in phase ${at}`);
-        }
-        assert(runtimeOf(engine).shared !== shared);
-        assert(sameBits(only(network.forwardSync(input)), expected), `after phase ${at}`);
-        assertEmpty(engine, name);
+    for (const [at, isSync] of [[1, true], [6, false]] as const) {
+      using engine = new Engine({ threads: 2, backend: "wasm" });
+      const network = fromOnnx(bytes, { engine });
+      const { shared } = runtimeOf(engine);
+      {
+        using loss = lostThread(engine, at);
+        const output = isSync ? network.forwardSync(input) : await network.forward(input);
+        assert(loss.shared() > at, "none was lost");
+        assert(sameBits(only(output), expected), `lost in phase ${at}`);
       }
+      assert(runtimeOf(engine).shared !== shared);
+      assert(sameBits(only(network.forwardSync(input)), expected), `after phase ${at}`);
+      assertEmpty(engine, name);
     }
   });
 }
 
-/** Pieces of another size are summed in another order. */
+/** Pieces may be computed by other algorithms. */
 function assertNear(actual: Float32Array, expected: Float32Array): void {
   assertEquals(actual.length, expected.length);
   const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  assert(actual.every((value, i) => Math.abs(value - (expected[i] ?? 0)) <= 1e-5 * scale));
+  assert(actual.every((value, i) => Math.abs(value - (expected[i] ?? 0)) <= 1e-4 * scale));
 }
 
 Deno.test("An empty batch gives an empty batch", async () => {
@@ -128,6 +127,39 @@ Deno.test("An empty batch gives an empty batch", async () => {
       assertEquals(Object.values(outputs)[0]?.shape, [0, ...one.slice(1)], name);
     }
     assertEmpty(engine, name);
+  }
+});
+
+Deno.test("Shapes that are computed follow an empty batch", () => {
+  const model = modelOf({
+    opset: 13,
+    nodes: [
+      node("Shape", ["x"], ["shape"]),
+      node("Slice", ["shape", "zero", "one"], ["batch"]),
+      node("Concat", ["batch", "open"], ["target"], { axis: int(0) }),
+      node("Reshape", ["x", "target"], ["flat"]),
+      node("Gemm", ["flat", "w"], ["y"]),
+      node("Reshape", ["x", "kept"], ["z"]),
+      node("ReduceMean", ["z"], ["m"], { axes: intList([1]) }),
+      node("Softmax", ["y"], ["s"]),
+      node("Split", ["y"], ["left", "right"], { axis: int(1) }),
+      node("Concat", ["left", "right", "m"], ["c"], { axis: int(1) }),
+    ],
+    constants: {
+      zero: ints([0]),
+      one: ints([1]),
+      open: ints([-1]),
+      kept: ints([0, -1]),
+      w: drawn([12, 4], 1),
+    },
+    inputs: { x: ["batch", 3, 2, 2] },
+    outputs: ["y", "m", "s", "c"],
+  });
+  const network = fromOnnx(encodeOnnx(model));
+  for (const batch of [2, 0, 1]) {
+    const outputs = network.forwardSync(tensorOf([batch, 3, 2, 2]));
+    const shapes = Object.values(outputs).map(({ shape }) => shape);
+    assertEquals(shapes, [[batch, 4], [batch, 1], [batch, 4], [batch, 5]]);
   }
 });
 
@@ -238,7 +270,8 @@ const SLACK_BYTES = 48 * 2 ** 20;
 
 Deno.test("Three hundred forwards take no more memory than the first ones", async () => {
   using engine = new Engine({ threads: 2 });
-  const { network, input } = smallNetwork(engine);
+  const { network } = smallNetwork(engine);
+  const input = tensorOf([1, 3, 16, 16]);
   const run = async (count: number) => {
     for (let i = 0; i < count; i++) {
       if (i % 2 === 0) network.forwardSync(input);
