@@ -122,6 +122,7 @@ function leaveMemory(runtime: Runtime, places: Places): void {
 
 function* runArrays(runtime: Runtime, places: Places, step: ArrayStep): Task<void> {
   const { inputs, output, programs, compute } = step;
+  if (programs !== null) { for (const { place } of [output, ...inputs]) places.moveIn(place); }
   const [end, ...starts] = [output, ...inputs].map((slot) => places.addressOf(slot));
   const isPlaced = output.length > 0 && starts.every((address) => address !== null);
   if (programs !== null && isPlaced && end !== undefined && end !== null) {
