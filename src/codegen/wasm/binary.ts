@@ -109,6 +109,8 @@ export const OP = {
   v128Store64Lane: [SIMD, 0x5b],
   v128Load32Zero: [SIMD, 0x5c],
   v128Load64Zero: [SIMD, 0x5d],
+  i32x4Shl: [SIMD, 0xab, 0x01],
+  f32x4Sqrt: [SIMD, 0xe3, 0x01],
   f32x4Add: [SIMD, 0xe4, 0x01],
   f32x4Sub: [SIMD, 0xe5, 0x01],
   f32x4Mul: [SIMD, 0xe6, 0x01],

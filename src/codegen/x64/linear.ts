@@ -174,6 +174,8 @@ function noteUses(
       return registers.set(index, step.dst);
     case "lane":
     case "copy":
+    case "sqrt":
+    case "shift":
       return registers.set(index, step.dst, step.src);
     case "add":
     case "sub":

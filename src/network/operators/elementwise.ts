@@ -11,6 +11,7 @@ import { product } from "../../base/numbers.ts";
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { ElementKind } from "../../io/models/onnx/model.ts";
 import { planElements } from "../../kernels/maps/elements.ts";
+import { elu as eluFormula, EXP, SIGMOID, TANH } from "../../kernels/maps/exponential.ts";
 import {
   ABSOLUTE,
   binary as binaryFormula,
@@ -132,13 +133,17 @@ function hardSigmoid(alpha: number, beta: number): Unary {
 
 function elu(site: Site): Value {
   const alpha = site.number("alpha", 1);
-  return applied(site, (x) => x < 0 ? alpha * Math.expm1(x) : x);
+  return applied(site, (x) => x < 0 ? alpha * Math.expm1(x) : x, eluFormula(alpha));
 }
 
 function selu(site: Site): Value {
   const alpha = site.number("alpha", 1.6732632423543772);
   const gamma = site.number("gamma", 1.0507009873554805);
-  return applied(site, (x) => gamma * (x > 0 ? x : alpha * Math.expm1(x)));
+  return applied(
+    site,
+    (x) => gamma * (x > 0 ? x : alpha * Math.expm1(x)),
+    eluFormula(alpha, gamma),
+  );
 }
 
 /** To the nearest whole number, halves to the even one. */
@@ -364,8 +369,8 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   LeakyRelu: (site) => leakyRelu(site, site.number("alpha", 0.01)),
   PRelu: parametricRelu,
   Clip: clip,
-  Sigmoid: (site) => applied(site, sigmoid),
-  Tanh: (site) => applied(site, Math.tanh),
+  Sigmoid: (site) => applied(site, sigmoid, SIGMOID),
+  Tanh: (site) => applied(site, Math.tanh, TANH),
   HardSigmoid: (site) => {
     const [alpha, beta] = [site.number("alpha", 0.2), site.number("beta", 0.5)];
     return applied(site, hardSigmoid(alpha, beta), hardSigmoidFormula(alpha, beta));
@@ -380,7 +385,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Mish: (site) => applied(site, (x) => x * Math.tanh(softplus(x))),
   Softplus: (site) => applied(site, softplus),
   Softsign: (site) => applied(site, (x) => x / (1 + Math.abs(x))),
-  Exp: (site) => applied(site, Math.exp),
+  Exp: (site) => applied(site, Math.exp, EXP),
   Log: (site) => applied(site, Math.log),
   Sqrt: (site) => applied(site, Math.sqrt),
   Reciprocal: (site) => applied(site, (x) => 1 / x, RECIPROCAL),
