@@ -4,13 +4,14 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Program, ProgramBuilder, type Register } from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { indicesOf } from "../../base/indices.ts";
 import { range } from "../../base/numbers.ts";
 import { combineLanes } from "../common/lane_sums.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
-import { firstLanes, foldIn, type FoldKind, NEUTRAL } from "./fold.ts";
+import { foldIn, type FoldKind } from "./fold.ts";
+import { foldVectors } from "./row_vectors.ts";
 import { type MapWork, mapWork } from "./work.ts";
 
 /** Rows, and what is made of them. */
@@ -28,9 +29,6 @@ const { input: INPUT, output: OUTPUT } = indicesOf(PARAMETERS);
 
 /** Microseconds of a tile. */
 const TILE_COST = 20;
-
-/** Vectors of a row that are taken together: enough to hide how long each waits for the one before. */
-const VECTORS = 4;
 
 /** Plans the numbers of all rows. */
 export function planRowFold(fold: RowFold, target: Target): MapWork {
@@ -56,48 +54,22 @@ export function planRowFold(fold: RowFold, target: Target): MapWork {
 
 function foldProgram({ length, kind, factor }: RowFold, rows: number, { lanes }: Target): Program {
   const code = new ProgramBuilder(`${kind} of ${rows} rows of ${length}`, lanes, PARAMETERS);
-  const neutral = code.register();
-  code.constant(neutral, NEUTRAL[kind]);
   const scale = code.register();
   if (factor !== 1) code.constant(scale, factor);
   const row = length * FLOAT_BYTES;
   code.blocks(rows, lanes, [[INPUT, row], [OUTPUT, FLOAT_BYTES]], (some) => {
-    const vectors = range(some).map((i) => rowVector(code, kind, length, i * row, neutral));
+    const vectors = range(some).map((i) => {
+      const from = code.pointer(INPUT, i * row);
+      const make = (offset: number, count: number) => {
+        const value = code.register();
+        code.load(value, from, offset, count);
+        return value;
+      };
+      return foldVectors(code, { kind, length, pointers: [from], make });
+    });
     const made = combineLanes(code, vectors, (total, value) => foldIn(code, kind, total, value));
     if (factor !== 1) code.mul(made, made, scale);
     code.store(made, OUTPUT, 0, some);
   });
   return code.build();
-}
-
-/** A vector of what is made of every `lanes`-th element of a row. */
-function rowVector(
-  code: ProgramBuilder,
-  kind: FoldKind,
-  length: number,
-  offset: number,
-  neutral: Register,
-): Register {
-  const vector = code.lanes * FLOAT_BYTES;
-  const totals = code.registers(Math.min(VECTORS, Math.ceil(length / code.lanes)));
-  for (const total of totals) code.copy(total, neutral);
-  const value = code.register();
-  const from = code.pointer(INPUT, offset);
-  const take = (i: number, count: number) => {
-    code.load(value, from, i * vector, count);
-    firstLanes(code, value, count, neutral);
-    foldIn(code, kind, totals[i] ?? 0, value);
-  };
-  const turn = VECTORS * code.lanes;
-  code.loop(Math.floor(length / turn), () => {
-    for (const i of range(VECTORS)) take(i, code.lanes);
-    code.advance(from, VECTORS * vector);
-  });
-  const rest = length % turn;
-  for (const i of range(Math.ceil(rest / code.lanes))) {
-    take(i, Math.min(code.lanes, rest - i * code.lanes));
-  }
-  const [total = neutral, ...others] = totals;
-  for (const other of others) foldIn(code, kind, total, other);
-  return total;
 }

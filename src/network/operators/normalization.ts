@@ -10,6 +10,9 @@ import { product } from "../../base/numbers.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
 import { type ElementMap, planElements } from "../../kernels/maps/elements.ts";
 import { AFFINE } from "../../kernels/maps/formulas.ts";
+import { planSoftmax, type Softmax } from "../../kernels/maps/softmax.ts";
+import type { MapWork } from "../../kernels/maps/work.ts";
+import type { Target } from "../../codegen/target.ts";
 import { stepsOf } from "../graph/strides.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import type { Numbers, Value } from "../graph/values.ts";
@@ -172,16 +175,22 @@ function localResponse(site: Site): Value {
 }
 
 /** Exponentials in proportion to their sum along an axis, before version 13 along all from it on. */
-function softmax(site: Site, finish: (value: number, sum: number) => number): Value {
+function softmax(
+  site: Site,
+  finish: (value: number, sum: number) => number,
+  planOf?: (sizes: Softmax, target: Target) => MapWork,
+): Value {
   const input = site.input(0);
   const { shape } = input;
   const isOld = site.opset < 13;
   const axis = site.axis(site.number("axis", isOld ? 1 : -1), shape.length);
   const inner = isOld ? 1 : product(shape.slice(axis + 1));
   const count = isOld ? product(shape.slice(axis)) : shape[axis] ?? 1;
+  const outer = count * inner === 0 ? 0 : product(shape) / (count * inner);
   return site.map({
     inputs: [input],
     shape,
+    ...(planOf && { plan: (target: Target) => planOf({ outer, count, inner }, target) }),
     compute: ([x], y) => {
       if (x === undefined || count === 0) return;
       for (let outer = 0; outer < y.length; outer += count * inner) {
@@ -204,6 +213,6 @@ export const NORMALIZATIONS: Readonly<Record<string, Operator>> = {
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
   LRN: localResponse,
-  Softmax: (site) => softmax(site, (value, sum) => Math.exp(value) / sum),
+  Softmax: (site) => softmax(site, (value, sum) => Math.exp(value) / sum, planSoftmax),
   LogSoftmax: (site) => softmax(site, (value, sum) => value - Math.log(sum)),
 };
