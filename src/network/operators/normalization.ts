@@ -10,6 +10,7 @@ import { product } from "../../base/numbers.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
 import { type ElementMap, planElements } from "../../kernels/maps/elements.ts";
 import { AFFINE } from "../../kernels/maps/formulas.ts";
+import { planNormalization } from "../../kernels/maps/normalization.ts";
 import { planSoftmax, type Softmax } from "../../kernels/maps/softmax.ts";
 import type { MapWork } from "../../kernels/maps/work.ts";
 import type { Target } from "../../codegen/target.ts";
@@ -92,9 +93,19 @@ function instanceNormalization(site: Site): Value {
   const beta = site.constant(2).data;
   const epsilon = site.number("epsilon", 1e-5);
   const plane = planeLength(input.shape);
+  const [groups = 1, rows = 1] = input.shape;
+  const affine = { scale: Float32Array.from(gamma), shift: Float32Array.from(beta) };
+  const isComplete = gamma.length === rows && beta.length === rows && plane > 0;
   return site.map({
     inputs: [input],
     shape: input.shape,
+    ...(isComplete && {
+      plan: (target: Target) =>
+        planNormalization(
+          { groups, rows, length: plane, epsilon, ...affine, per: "row" },
+          target,
+        ),
+    }),
     compute: ([x], y) => {
       if (x === undefined) return;
       eachPlane(y, plane, input.shape[1] ?? 1, (start, channel) => {
@@ -128,9 +139,22 @@ function layerNormalization(site: Site): Value {
   if (gamma.length !== length) {
     site.fail(`the scale must have ${length} numbers, but has ${gamma.length}`);
   }
+  const rows = length === 0 ? 0 : product(input.shape) / length;
+  const affine = {
+    scale: Float32Array.from(gamma),
+    shift: beta === null ? new Float32Array(length) : Float32Array.from(beta),
+  };
+  const isComplete = length > 0 && affine.shift.length === length;
   return site.map({
     inputs: [input],
     shape: input.shape,
+    ...(isComplete && {
+      plan: (target: Target) =>
+        planNormalization(
+          { groups: 1, rows, length, epsilon, ...affine, per: "element" },
+          target,
+        ),
+    }),
     compute: ([x], y) => {
       if (x === undefined) return;
       for (let start = 0; start < y.length; start += length) {
