@@ -36,10 +36,23 @@ interface Parts {
 }
 
 /** A register with a constant, set where it is used: there are more of them than registers. */
-function constant(code: ProgramBuilder, value: number): Register {
+export function constant(code: ProgramBuilder, value: number): Register {
   const register = code.register();
   code.constant(register, value);
   return register;
+}
+
+/** A polynomial by Horner's scheme, in a new register: its coefficients, that of the highest power first. */
+export function polynomial(
+  code: ProgramBuilder,
+  [highest = 0, ...others]: readonly number[],
+  x: Register,
+): Register {
+  return others.reduce((sum, coefficient) => {
+    const next = constant(code, coefficient);
+    code.fma(next, sum, x);
+    return next;
+  }, constant(code, highest));
 }
 
 /** Coefficients of the series behind its first term, the last first. */
@@ -55,13 +68,8 @@ function partsOf(code: ProgramBuilder, x: Register): Parts {
   code.sub(whole, whole, constant(code, ROUNDING));
   code.fma(at, whole, constant(code, -LOG_2_HIGH));
   code.fma(at, whole, constant(code, -LOG_2_LOW));
-  // Horner's scheme but for the first term, which is exact.
-  const [last = 0, ...others] = SERIES;
-  const sum = others.reduce((sum, coefficient) => {
-    const next = constant(code, coefficient);
-    code.fma(next, sum, at);
-    return next;
-  }, constant(code, last));
+  // The first term is exact.
+  const sum = polynomial(code, SERIES, at);
   code.mul(rest, at, at);
   code.fma(at, rest, sum);
   const [first, second] = [constant(code, EXPONENTS), code.register()];

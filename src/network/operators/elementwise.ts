@@ -11,6 +11,7 @@ import { product } from "../../base/numbers.ts";
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { ElementKind } from "../../io/models/onnx/model.ts";
 import { planElements } from "../../kernels/maps/elements.ts";
+import { ERF, GELU } from "../../kernels/maps/error_function.ts";
 import { elu as eluFormula, EXP, SIGMOID, TANH } from "../../kernels/maps/exponential.ts";
 import {
   ABSOLUTE,
@@ -115,7 +116,7 @@ function gelu(site: Site): Value {
     const scale = Math.sqrt(2 / Math.PI);
     return applied(site, (x) => 0.5 * x * (1 + Math.tanh(scale * (x + 0.044715 * x ** 3))));
   }
-  return applied(site, (x) => 0.5 * x * (1 + errorFunction(x / Math.SQRT2)));
+  return applied(site, (x) => 0.5 * x * (1 + errorFunction(x / Math.SQRT2)), GELU);
 }
 
 function sigmoid(x: number): number {
@@ -389,7 +390,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Log: (site) => applied(site, Math.log),
   Sqrt: (site) => applied(site, Math.sqrt),
   Reciprocal: (site) => applied(site, (x) => 1 / x, RECIPROCAL),
-  Erf: (site) => applied(site, errorFunction),
+  Erf: (site) => applied(site, errorFunction, ERF),
   Neg: (site) => applied(site, (x) => -x, times(-1)),
   Abs: (site) => applied(site, Math.abs, ABSOLUTE),
   Sign: (site) => applied(site, Math.sign),
