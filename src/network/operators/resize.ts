@@ -40,9 +40,12 @@ const POSITIONS: Readonly<Record<string, Position>> = {
 /** The whole number that a position is nearest to. */
 type Rounding = (position: number, axis: Axis) => number;
 
+/** What is that little below a half, ONNX Runtime takes for one. */
+const HALF_MARGIN = 1e-6;
+
 const ROUNDINGS: Readonly<Record<string, Rounding>> = {
   round_prefer_floor: (position) => Math.ceil(position - 0.5),
-  round_prefer_ceil: (position) => Math.floor(position + 0.5),
+  round_prefer_ceil: (position) => Math.floor(position + 0.5 + HALF_MARGIN),
   floor: Math.floor,
   ceil: Math.ceil,
 };
