@@ -301,6 +301,23 @@ Deno.test("Memory is taken for what is alive, however long a chain is", () => {
   }
 });
 
+Deno.test("Graphs may be as long as they like", () => {
+  using engine = new Engine({ threads: 1 });
+  const long = new GraphBuilder(1);
+  let x = "x";
+  for (let i = 0; i < 20_000; i++) x = long.add("Neg", [x]);
+  const chain = fromOnnx(encodeOnnx(long.model({ x: [2] }, [x])), { engine });
+  assertEquals(only(chain.forwardSync(new Tensor([1, 2], [2]))), Float32Array.of(1, 2));
+
+  const dense = new GraphBuilder(1);
+  let all = "x";
+  for (let i = 0; i < 2000; i++) {
+    all = dense.add("Concat", [all, dense.add("Relu", ["x"])], { axis: int(0) });
+  }
+  const network = fromOnnx(encodeOnnx(dense.model({ x: [1] }, [all])), { engine });
+  assertEquals(only(network.forwardSync(new Tensor([3], [1]))), new Float32Array(2001).fill(3));
+});
+
 /** What may come on top while nothing grows: the collector's leisure. */
 const SLACK_BYTES = 48 * 2 ** 20;
 
