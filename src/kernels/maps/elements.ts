@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FLOAT_BYTES, type Program, ProgramBuilder, type Register } from "../../codegen/program.ts";
+import { FLOAT_BYTES, type Program, ProgramBuilder } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { product, range } from "../../base/numbers.ts";
 import { interleave } from "../common/interleave.ts";
@@ -154,13 +154,12 @@ function elementProgram(
 ): Program {
   const counts = axes.map(({ count }) => count).join("x");
   const code = new ProgramBuilder(`${name} ${counts}`, lanes, parameters);
-  const make = formula(code);
   const write = ([axis, ...inner]: readonly JointAxis[]): void => {
     if (axis === undefined) return;
-    if (inner.length === 0) return writeRow(code, axis, make);
+    if (inner.length === 0) return writeRow(code, axis, formula);
     const [last] = inner;
     if (inner.length === 1 && last !== undefined && isInterleaved([axis, last])) {
-      return writeInterleaved(code, axis, last, make);
+      return writeInterleaved(code, axis, last, formula);
     }
     const moves = axis.steps.map((step, walk) => [walk, step * FLOAT_BYTES] as const);
     code.sweep(axis.count, moves, () => write(inner));
@@ -173,7 +172,7 @@ function elementProgram(
 function writeRow(
   code: ProgramBuilder,
   { count, steps }: JointAxis,
-  make: (inputs: readonly Register[]) => Register,
+  formula: Formula,
 ): void {
   const { lanes } = code;
   const output = steps.length - 1;
@@ -190,7 +189,7 @@ function writeRow(
     for (const [walk, step] of inputs.entries()) {
       if (step !== 0) loadStrided(code, registers[walk] ?? 0, walk, at(step), step, some);
     }
-    const made = make(registers);
+    const made = formula(code, registers);
     if (outputStep === 1) return code.store(made, output, at(1), some);
     const offsets = range(some).map((i) => at(outputStep) + i * outputStep * FLOAT_BYTES);
     code.scatter(made, output, offsets);
@@ -220,7 +219,7 @@ function writeInterleaved(
   code: ProgramBuilder,
   { count, steps }: JointAxis,
   inner: JointAxis,
-  make: (inputs: readonly Register[]) => Register,
+  formula: Formula,
 ): void {
   const { lanes } = code;
   const output = steps.length - 1;
@@ -233,7 +232,7 @@ function writeInterleaved(
         loadStrided(code, register, walk, offset, step, some);
         return register;
       });
-      return make(registers);
+      return formula(code, registers);
     });
     const parts = range(inner.count).map((part) => distinct[isRepeated ? 0 : part] ?? 0);
     for (const [i, vector] of interleave(code, parts).entries()) {

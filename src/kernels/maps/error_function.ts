@@ -5,8 +5,8 @@
  */
 
 import type { ProgramBuilder, Register } from "../../codegen/program.ts";
-import { constant, exponential, polynomial } from "./exponential.ts";
-import type { Formula } from "./formulas.ts";
+import { exponential, polynomial } from "./exponential.ts";
+import { ABSOLUTE, constant, type Formula } from "./formulas.ts";
 
 /**
  * Of `erf(z) / z` by powers of `z * z` up to 1, the highest first: a fit by least squares whose weights were
@@ -39,14 +39,6 @@ const FAR = [
 /** Beyond it `1 - erf(z)` is less than the least number of float32. */
 const LIMIT = 10.5;
 
-/** A size, without a sign. */
-function size(code: ProgramBuilder, x: Register): Register {
-  const result = code.register();
-  code.mul(result, x, constant(code, -1));
-  code.max(result, result, x);
-  return result;
-}
-
 /**
  * `1 - erf(at * sqrt(share))` of a vector that is not negative, to about 4e-7 of itself.
  *
@@ -70,32 +62,26 @@ function complement(code: ProgramBuilder, at: Register, share: number): Register
 }
 
 /** The error function. */
-export const ERF: Formula = (code) => ([x = 0]) => {
-  const at = size(code, x);
-  const [square, near, opposite, side] = [
-    code.register(),
-    code.register(),
-    code.register(),
-    code.register(),
-  ];
-  const one = constant(code, 1);
-  code.mul(square, x, x);
-  const slope = polynomial(code, NEAR, square);
-  code.mul(near, slope, x);
-  code.sub(side, at, one);
+export const ERF: Formula = (code, [x = 0]) => {
+  const at = ABSOLUTE(code, [x]);
   code.min(at, at, constant(code, LIMIT));
-  const rest = complement(code, at, 1);
-  const far = code.register();
-  code.sub(far, constant(code, 1), rest);
-  code.mul(opposite, far, constant(code, -1));
+  const far = complement(code, at, 1);
+  code.sub(far, constant(code, 1), far);
+  const opposite = constant(code, -1);
+  code.mul(opposite, far, opposite);
   code.select(far, x, far, opposite);
+  const [square, side] = [code.register(), ABSOLUTE(code, [x])];
+  code.mul(square, x, x);
+  const near = polynomial(code, NEAR, square);
+  code.mul(near, near, x);
+  code.sub(side, side, constant(code, 1));
   code.select(far, side, far, near);
   return far;
 };
 
 /** `x / 2 * (1 + erf(x / sqrt(2)))`. */
-export const GELU: Formula = (code) => ([x = 0]) => {
-  const at = size(code, x);
+export const GELU: Formula = (code, [x = 0]) => {
+  const at = ABSOLUTE(code, [x]);
   code.min(at, at, constant(code, LIMIT * Math.SQRT2));
   const below = complement(code, at, 0.5);
   code.mul(below, below, constant(code, 0.5));

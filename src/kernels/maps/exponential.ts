@@ -6,7 +6,7 @@
 
 import type { ProgramBuilder, Register } from "../../codegen/program.ts";
 import { product, range } from "../../base/numbers.ts";
-import type { Formula } from "./formulas.ts";
+import { constant, type Formula } from "./formulas.ts";
 
 /** Above it the function is infinite, and below the other it is 0. */
 const [HIGHEST, LOWEST] = [89, -104];
@@ -33,13 +33,6 @@ interface Parts {
   /** The power in two factors, each of which is within the range of float32 by itself. */
   readonly powers: readonly [Register, Register];
   readonly rest: Register;
-}
-
-/** A register with a constant, set where it is used: there are more of them than registers. */
-export function constant(code: ProgramBuilder, value: number): Register {
-  const register = code.register();
-  code.constant(register, value);
-  return register;
 }
 
 /** A polynomial by Horner's scheme, in a new register: its coefficients, that of the highest power first. */
@@ -103,13 +96,13 @@ function exponentialMinusOne(code: ProgramBuilder, x: Register): Register {
 }
 
 /** `exp(x)`. */
-export const EXP: Formula = (code) => ([x = 0]) => exponential(code, x);
+export const EXP: Formula = (code, [x = 0]) => exponential(code, x);
 
 /** From here on the logistic function is 1. */
 const SIGMOID_LIMIT = 60;
 
 /** `exp(x) / (1 + exp(x))`. */
-export const SIGMOID: Formula = (code) => ([x = 0]) => {
+export const SIGMOID: Formula = (code, [x = 0]) => {
   const [at, divisor] = [code.register(), code.register()];
   code.min(at, x, constant(code, SIGMOID_LIMIT));
   const result = exponential(code, at);
@@ -122,7 +115,7 @@ export const SIGMOID: Formula = (code) => ([x = 0]) => {
 const TANH_LIMIT = 10;
 
 /** The hyperbolic tangent. */
-export const TANH: Formula = (code) => ([x = 0]) => {
+export const TANH: Formula = (code, [x = 0]) => {
   const [at, divisor] = [code.register(), code.register()];
   code.min(at, x, constant(code, TANH_LIMIT));
   code.max(at, at, constant(code, -TANH_LIMIT));
@@ -135,7 +128,7 @@ export const TANH: Formula = (code) => ([x = 0]) => {
 
 /** `scale * (x > 0 ? x : alpha * (exp(x) - 1))`. */
 export function elu(alpha: number, scale = 1): Formula {
-  return (code) => ([x = 0]) => {
+  return (code, [x = 0]) => {
     const [below, opposite, above] = [code.register(), code.register(), code.register()];
     const zero = constant(code, 0);
     // Above 0 the exponential may leave the range.

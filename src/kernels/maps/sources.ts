@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { ProgramBuilder } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { product } from "../../base/numbers.ts";
 import { PhaseBuilder } from "../phase_builder.ts";
 import { rowMajorSteps } from "./axes.ts";
 import { addElements } from "./elements.ts";
-import { type Formula, SAME } from "./formulas.ts";
+import { constant, type Formula, SAME } from "./formulas.ts";
 import { MOST_RUNS, type SourceRun, sourceRuns } from "./source_runs.ts";
 import { type MapWork, mapWork } from "./work.ts";
 
@@ -57,11 +56,7 @@ export function planChoice({ shape, sources, filling }: Choice, target: Target):
 }
 
 function always(value: number): Formula {
-  return (code: ProgramBuilder) => {
-    const register = code.register();
-    code.constant(register, value);
-    return () => register;
-  };
+  return (code) => constant(code, value);
 }
 
 function cartesian<T>(lists: readonly (readonly T[])[]): T[][] {

@@ -15,8 +15,10 @@ import type {
   OnnxNode,
   OnnxTensor,
 } from "../../io/models/onnx/model.ts";
+import type { ElementMap } from "../../kernels/maps/elements.ts";
 import type { MapWork } from "../../kernels/maps/work.ts";
 import type { Budget } from "./budget.ts";
+import { elementPrograms, withNumbers } from "./elements.ts";
 import type { Meaning, NetworkStep } from "./steps.ts";
 import {
   type Computed,
@@ -39,6 +41,8 @@ export interface MapRequest {
   readonly compute: (inputs: readonly Numbers[], output: Numbers) => void;
   /** Has the threads do the same, with buffers for all inputs; `null` if there are no programs for it. */
   readonly plan?: (target: Target) => MapWork | null;
+  /** The same where it goes element by element. */
+  readonly elements?: ElementMap;
 }
 
 /** A convolution of values. */
@@ -213,7 +217,7 @@ export class Site {
   }
 
   /** Something computed from values: at once where all of them are known. */
-  map({ inputs, shape, kind, meaning = null, compute, plan }: MapRequest): Value {
+  map({ inputs, shape, kind, meaning = null, compute, plan, elements }: MapRequest): Value {
     this.made(shape);
     if (inputs.every((value) => value.isConstant)) {
       this.computedNow(shape);
@@ -227,10 +231,14 @@ export class Site {
     }
     const output = computedOf(shape);
     const computed = inputs.filter((value) => !value.isConstant);
+    const map = elements === undefined ? null : withNumbers(elements, inputs);
+    const planned = plan === undefined ? null : { operands: operandsOf(inputs), plan };
     this.#steps.push({
       kind: "map",
       ...this.#origin,
-      programs: plan === undefined ? null : { operands: operandsOf(inputs), plan },
+      elements: map,
+      links: 1,
+      programs: map === null ? planned : elementPrograms(map, computed.length),
       inputs: computed.map(({ storage }) => storage),
       output: output.storage,
       shape,
@@ -288,6 +296,8 @@ export class Site {
       output: output.storage,
       shape: value.shape,
       meaning: null,
+      elements: null,
+      links: 1,
       programs: null,
       compute: (_, target) => target.set(value.data),
     });

@@ -10,7 +10,6 @@ import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { ElementKind } from "../../io/models/onnx/model.ts";
-import { planElements } from "../../kernels/maps/elements.ts";
 import { ERF, GELU } from "../../kernels/maps/error_function.ts";
 import { elu as eluFormula, EXP, SIGMOID, TANH } from "../../kernels/maps/exponential.ts";
 import {
@@ -62,14 +61,14 @@ function planned(
   shape: readonly number[],
   values: readonly Value[],
   formula: Formula | null,
-): Pick<MapRequest, "plan"> {
+): Pick<MapRequest, "elements"> {
   if (formula === null) return {};
   const inputs = values.map((value) => ({
     length: product(value.shape),
     steps: broadcastSteps(value.shape, shape),
   }));
-  const map = { name: site.node.operator, shape, inputs, steps: stepsOf(shape), formula };
-  return { plan: (target) => planElements(map, target) };
+  const name = site.node.operator;
+  return { elements: { name, shape, inputs, steps: stepsOf(shape), formula } };
 }
 
 function activated(

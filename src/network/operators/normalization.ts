@@ -8,7 +8,7 @@
 
 import { product } from "../../base/numbers.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
-import { type ElementMap, planElements } from "../../kernels/maps/elements.ts";
+import type { ElementMap } from "../../kernels/maps/elements.ts";
 import { AFFINE } from "../../kernels/maps/formulas.ts";
 import { planNormalization } from "../../kernels/maps/normalization.ts";
 import { planSoftmax, type Softmax } from "../../kernels/maps/softmax.ts";
@@ -35,7 +35,7 @@ function batchNormalization(site: Site): Value {
     inputs: [input],
     shape: input.shape,
     meaning: { kind: "affine", affine },
-    plan: (target) => planElements(affineMap(input.shape, affine), target),
+    elements: affineMap(input.shape, affine),
     compute: ([x], y) => {
       if (x === undefined) return;
       eachPlane(y, plane, scale.length, (start, channel) => {
