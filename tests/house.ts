@@ -21,6 +21,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/network/operators"],
   ["src/network/graph"],
   ["mod.ts"],
+  ["src/io/models/tfjs"],
   ["src/io/arrays", "src/io/models/onnx", "src/io/pictures"],
   ["src/io", "src/train"],
   ["src/layers"],
