@@ -4,6 +4,6 @@
  * @module
  */
 
-import { setDepth } from "./_depth.ts";
+import { DEEP, setDepth } from "./_depth.ts";
 
-setDepth(3);
+setDepth(DEEP);

@@ -16,6 +16,19 @@ export function draws(usual: number): number {
   return Math.ceil(usual * depth);
 }
 
+/** How many times as much a deep run draws. */
+export const DEEP = 3;
+
+/**
+ * How many times a property is drawn that only large numbers show: a deep run draws all of them, any other a few.
+ *
+ * @param usual What `deno task test` draws.
+ * @param deep What `deno task test:deep` draws.
+ */
+export function drawsByDepth(usual: number, deep: number): number {
+  return depth < DEEP ? usual : Math.ceil(deep * depth / DEEP);
+}
+
 /**
  * Some of a list whose whole takes long, spread over it.
  *

@@ -16,13 +16,16 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/cli/commands"],
   ["src/cli/training"],
   ["src/cli/pictures"],
+  ["src/cli/arrays", "src/cli/networks"],
   ["src/cli"],
   ["src/network"],
   ["src/network/operators"],
   ["src/network/graph"],
   ["mod.ts"],
+  ["src/io/mod.ts"],
   ["src/io/models/tfjs"],
-  ["src/io/arrays", "src/io/models/onnx", "src/io/pictures"],
+  ["src/io/arrays", "src/io/models/onnx", "src/io/pictures", "src/io/sound"],
+  ["src/io/zip"],
   ["src/io", "src/train"],
   ["src/layers"],
   ["src/execution"],
@@ -38,10 +41,9 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/transposed",
     "src/kernels/unfold",
     "src/kernels/weight_gradient",
-    "src/kernels/winograd",
   ],
-  // The kernels of rows that stride phases are computed by, too.
-  ["src/kernels/direct"],
+  // Rows that stride phases are computed by, too, and transforms that weight gradients are.
+  ["src/kernels/direct", "src/kernels/winograd"],
   ["src/kernels/rows", "src/kernels/packing"],
   ["src/kernels/common"],
   ["src/kernels"],
@@ -67,8 +69,9 @@ async function readImports(): Promise<Imports> {
   const imports = new Map<string, readonly string[]>();
   const read = async (path: string) => {
     const text = await Deno.readTextFile(new URL(path, ROOT));
-    const specifiers = text.matchAll(/^(?:import|export)\b[^;]*?"(\.[^"]*\.ts)"/gm);
-    const targets = [...specifiers].map(([, specifier = ""]) =>
+    const always = text.matchAll(/^(?:import|export)\b[^;]*?"(\.[^"]*\.ts)"/gm);
+    const later = text.matchAll(/\bimport\("(\.[^"]*\.ts)"\)/g);
+    const targets = [...always, ...later].map(([, specifier = ""]) =>
       new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length)
     );
     imports.set(path, targets);

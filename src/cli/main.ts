@@ -1,6 +1,6 @@
 /**
- * The command line: runs layers over `.npy` files, filters PNG pictures, says how a layer is computed, checks
- * layers against their definition, and draws a demonstration.
+ * The command line: runs layers over files of arrays, filters pictures, converts, compares and shows files, says how a
+ * layer is computed, checks layers against their definition, and draws a demonstration.
  *
  * ```sh
  * deno run --allow-read --allow-write src/cli/main.ts --help
@@ -12,19 +12,10 @@
 import config from "../../deno.json" with { type: "json" };
 import { didYouMean } from "../base/checks.ts";
 import { END_OF_FLAGS, parseArguments } from "./args.ts";
-import { checkCommand } from "./commands/check.ts";
 import type { Command, Output } from "./command.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { explainCommand } from "./commands/explain.ts";
-import { filterCommand } from "./commands/filter.ts";
 import { commandHelp, PROGRAM, programHelp } from "./help.ts";
-import { infoCommand } from "./commands/info.ts";
 import { consoleTerminal } from "./progress.ts";
-import { isLayerName } from "./layer_options.ts";
 import { printable } from "./report.ts";
-import { runCommand } from "./commands/run.ts";
-import { shapeCommand } from "./commands/shape.ts";
-import { trainCommand } from "./commands/train.ts";
 import { printLine } from "./standard_streams.ts";
 import { UsageError } from "./usage_error.ts";
 import { enterUserFolder } from "./user_folder.ts";
@@ -33,16 +24,22 @@ import { checkNoMore, chooseWord } from "./values.ts";
 export type { Output } from "./command.ts";
 export type { Terminal } from "./progress.ts";
 
-const COMMANDS: readonly Command[] = [
-  runCommand,
-  shapeCommand,
-  explainCommand,
-  filterCommand,
-  checkCommand,
-  infoCommand,
-  demoCommand,
-  trainCommand,
-];
+/** The commands by name, in the order of the help text. One that is neither run nor explained is not even loaded. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["run", async () => (await import("./commands/run.ts")).runCommand],
+  ["shape", async () => (await import("./commands/shape.ts")).shapeCommand],
+  ["explain", async () => (await import("./commands/explain.ts")).explainCommand],
+  ["filter", async () => (await import("./commands/filter.ts")).filterCommand],
+  ["convert", async () => (await import("./commands/convert.ts")).convertCommand],
+  ["compare", async () => (await import("./commands/compare.ts")).compareCommand],
+  ["show", async () => (await import("./commands/show.ts")).showCommand],
+  ["infer", async () => (await import("./commands/infer.ts")).inferCommand],
+  ["layers", async () => (await import("./commands/layers.ts")).layersCommand],
+  ["check", async () => (await import("./commands/check.ts")).checkCommand],
+  ["info", async () => (await import("./commands/info.ts")).infoCommand],
+  ["demo", async () => (await import("./commands/demo.ts")).demoCommand],
+  ["train", async () => (await import("./commands/train.ts")).trainCommand],
+]);
 
 const CONSOLE: Output = {
   print: printLine,
@@ -84,10 +81,10 @@ async function dispatch([first, ...rest]: readonly string[], output: Output): Pr
     return 0;
   }
   if (first !== undefined && HELP.includes(first)) {
-    output.print(helpOf(rest));
+    output.print(await helpOf(rest));
     return 0;
   }
-  const command = findCommand(first);
+  const command = await findCommand(first);
   const flags = rest.includes(END_OF_FLAGS) ? rest.slice(0, rest.indexOf(END_OF_FLAGS)) : rest;
   if (flags.some((arg) => arg === "--help" || arg === "-h")) {
     output.print(commandHelp(command));
@@ -96,17 +93,17 @@ async function dispatch([first, ...rest]: readonly string[], output: Output): Pr
   return await command.run(parseArguments(rest, command.flags), output);
 }
 
-function helpOf(positionals: readonly string[]): string {
+async function helpOf(positionals: readonly string[]): Promise<string> {
   checkNoMore({ positionals }, 1);
   const [word] = positionals;
   return word === undefined || HELP.includes(word)
-    ? programHelp(COMMANDS)
-    : commandHelp(findCommand(word));
+    ? programHelp(await Promise.all(Array.from(COMMANDS.values(), (load) => load())))
+    : commandHelp(await findCommand(word));
 }
 
 /** @throws {UsageError} If there is no command of this name. */
-function findCommand(word: string | undefined): Command {
-  const names = COMMANDS.map(({ name }) => name);
+async function findCommand(word: string | undefined): Promise<Command> {
+  const names = [...COMMANDS.keys()];
   if (word?.startsWith("-")) {
     const hint = didYouMean(word, ["--help", "--version"]);
     throw new UsageError(
@@ -115,13 +112,18 @@ function findCommand(word: string | undefined): Command {
         : `Unknown option "${word}"${hint}`,
     );
   }
-  if (word !== undefined && isLayerName(word)) {
+  if (word !== undefined && !COMMANDS.has(word) && await isLayer(word)) {
     throw new UsageError(`Unknown command "${word}", did you mean "run ${word}"?`);
   }
   const name = chooseWord("command", word, names, ["help", "version"]);
-  const command = COMMANDS.find((command) => command.name === name);
-  if (command === undefined) throw new Error(`Command "${name}" is not in the list it came from`);
-  return command;
+  const load = COMMANDS.get(name);
+  if (load === undefined) throw new Error(`Command "${name}" is not in the list it came from`);
+  return await load();
+}
+
+async function isLayer(word: string): Promise<boolean> {
+  const { isLayerName } = await import("./layer_options.ts");
+  return isLayerName(word);
 }
 
 if (import.meta.main) {

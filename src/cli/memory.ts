@@ -55,6 +55,11 @@ export function memoryLimit(args: Arguments): MemoryLimit {
   return { bytes, processBytes };
 }
 
+/** What a command may take besides the process and the engine. */
+export function bytesLeft(limit: MemoryLimit): number {
+  return limit.bytes - limit.processBytes - engineBytes(limit);
+}
+
 /** The size of the engine's shared memory. */
 export function engineBytes({ bytes }: Pick<MemoryLimit, "bytes">): number {
   return Math.min(Math.floor(bytes * ENGINE_SHARE), MOST_MEMORY_BYTES);

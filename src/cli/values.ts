@@ -40,6 +40,18 @@ export function numberFlag(
   );
 }
 
+/**
+ * A text as a number, not necessarily whole.
+ *
+ * @param name The flag that it is of.
+ * @throws {UsageError} If it is another text.
+ */
+export function parseNumber(name: string, text: string): number {
+  const number = Number(text);
+  if (DECIMAL.test(text) && Number.isFinite(number)) return number;
+  throw new UsageError(`Option "--${name}" must be numbers such as 0.5,0.5,0.5, but is "${text}"`);
+}
+
 /** A number as it is written everywhere; `Number()` takes hexadecimal and empty ones too. */
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -108,8 +120,20 @@ export function integersFlag(
  * @returns The sizes, or `undefined` without the flag.
  * @throws {UsageError} If it is another text, or a size is negative.
  */
-export function shapeFlag(args: Arguments, name: string): readonly number[] | undefined {
-  return integersFlag(args, name, { expected: "sizes such as 1,3,224,224", least: 0 });
+export function shapeFlag({ values }: Arguments, name: string): readonly number[] | undefined {
+  const text = values.get(name);
+  return text === undefined ? undefined : parseSizes(name, text);
+}
+
+/**
+ * A text as sizes of a shape, separated by commas.
+ *
+ * @param name The flag that it is of.
+ * @throws {UsageError} If it is another text, or a size is negative.
+ */
+export function parseSizes(name: string, text: string): readonly number[] {
+  const rule = { expected: "sizes such as 1,3,224,224", least: 0 };
+  return text.split(",").map((part) => parseInteger(name, part, rule));
 }
 
 /**

@@ -152,27 +152,26 @@ function sourcesOf(g: Geometry, axis: 0 | 1 | 2): Int32Array {
  *
  * @param g The convolution, or transposed convolution, with at least one batch item.
  * @param gradient That of the output.
+ * @param algorithm How the convolution is computed: the sums are, too, where they can be.
  * @param memoryBytes What the engine has: by it and the sizes the sum is cut into parts.
  */
 export function weightGradientPasses(
   g: Geometry,
   input: Values,
   gradient: Values,
+  algorithm: Algorithm,
   memoryBytes: number,
 ): Pass[] {
   // Of transposed convolutions input and output have exchanged their parts.
   const whole = g.transposed
     ? { geometry: inputGradientGeometry(g), seen: gradient, seeing: input }
     : { geometry: g, seen: input, seeing: gradient };
-  return partsOf(whole, memoryBytes / MEMORY_SHARE).map(weightGradientPass);
-}
-
-function weightGradientPass({ geometry, seen, seeing }: WeightPart): Pass {
-  return {
+  const parts = partsOf(whole, memoryBytes / MEMORY_SHARE);
+  return parts.map(({ geometry, seen, seeing }) => ({
     geometry: weightGradientGeometry(geometry),
-    operands: { ...GRADIENT, pass: "weight gradient", input: seen, weight: seeing },
+    operands: { ...GRADIENT, pass: "weight gradient", input: seen, weight: seeing, algorithm },
     finish: (output) => output,
-  };
+  }));
 }
 
 /** An output's gradient, as far as that of the biases depends on it. */

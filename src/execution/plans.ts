@@ -27,7 +27,7 @@ const known = new WeakMap<Geometry, Map<string, readonly PlannedPiece[]>>();
  * Cuts a convolution into pieces that fit into the memory. How many threads there are must not change what is
  * computed: pieces leave room for one, and the others get what is left.
  *
- * The formula takes least memory: where nothing else is asked for, it is what is left.
+ * The formula takes least memory: where nothing else is asked for, it is what is left, and for what cannot be cut.
  *
  * @throws {RangeError} If it does not fit even in pieces.
  */
@@ -66,13 +66,12 @@ function cut(
     isWeighted: form.pass !== "unfold",
   };
   const usable = Math.floor(capacity * USABLE_SHARE);
-  if (form.pass !== "forward" && form.pass !== "unfold") {
-    return [wholePiece(geometry, planner, usable)];
-  }
+  const isWhole = form.pass !== "forward" && form.pass !== "unfold";
   try {
-    return piecesOf(geometry, planner, usable);
+    return isWhole ? [wholePiece(geometry, planner, usable)] : piecesOf(geometry, planner, usable);
   } catch (error) {
-    if (algorithm !== "auto" || !(error instanceof RangeError)) throw error;
+    const isAsked = algorithm === "direct" || algorithm === "winograd" && !isWhole;
+    if (isAsked || !(error instanceof RangeError)) throw error;
     return cut(runtime, geometry, form, "direct");
   }
 }

@@ -58,15 +58,17 @@ export interface Sequence {
  * Runs a sequence and blocks until it is done.
  *
  * @param inputs One for each slot, as long as it.
+ * @param onStep Is told of each step that is done.
  * @returns The outputs, in arrays of their own.
  */
 export function runSequenceSync(
   engine: Engine,
   sequence: Sequence,
   inputs: readonly Values[],
+  onStep: (index: number) => void = () => {},
 ): Float32Array<ArrayBuffer>[] {
   const runtime = runtimeOf(engine);
-  return runtime.runSync(running(runtime, sequence, inputs, "sync"));
+  return runtime.runSync(running(runtime, sequence, inputs, "sync", onStep));
 }
 
 /** The same in the background; the inputs have been read when the call returns. */
@@ -77,7 +79,7 @@ export function runSequence(
 ): Promise<Float32Array<ArrayBuffer>[]> {
   const runtime = runtimeOf(engine);
   const own = inputs.map((values) => new ArrayValues(values.copy()));
-  return runtime.runLater(running(runtime, sequence, own, "queued"));
+  return runtime.runLater(running(runtime, sequence, own, "queued", () => {}));
 }
 
 function* running(
@@ -85,6 +87,7 @@ function* running(
   sequence: Sequence,
   inputs: readonly Values[],
   call: CallKind,
+  onStep: (index: number) => void,
 ): Task<Float32Array<ArrayBuffer>[]> {
   const places = new Places(runtime, sequence.places);
   try {
@@ -93,7 +96,7 @@ function* running(
       const values = inputs[i];
       if (values) yield { steps: copyBetween(values.elements, places.elements(slot)) };
     }
-    for (const { work, closes } of sequence.steps) {
+    for (const [index, { work, closes }] of sequence.steps.entries()) {
       places.open(work.output.place);
       if (work.kind === "convolution") yield* runConvolution(runtime, places, work, call);
       else {
@@ -102,6 +105,7 @@ function* running(
       }
       for (const place of closes) places.close(place);
       if (runtime.lostThread) leaveMemory(runtime, places);
+      onStep(index);
     }
     return sequence.outputs.map((slot) => copyOf(places.elements(slot)));
   } finally {

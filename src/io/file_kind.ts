@@ -28,6 +28,8 @@ const KINDS: readonly Kind[] = [
   { name: "a ZIP archive, as .npz and .pt files are", offset: 0, bytes: "PK\x03\x04" },
   { name: "a gzip file", offset: 0, bytes: "\x1f\x8b" },
   { name: "an HDF5 file", offset: 0, bytes: "\x89HDF" },
+  { name: "a file of PyTorch", offset: 0, bytes: "\x80\x02\x8a\x0al\xfc\x9cF" },
+  { name: "a .safetensors file", offset: 8, bytes: '{"' },
   { name: "a BMP picture", offset: 0, bytes: "BM" },
 ];
 

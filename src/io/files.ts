@@ -1,5 +1,3 @@
-import { dirname, join, resolve } from "node:path";
-
 /** What is wrong with a file: cannot be found, opened, understood or written. The message names the file. */
 export class FileError extends Error {
   /** The class name, as in a stack trace. */
@@ -58,15 +56,20 @@ export async function peekFile(path: string, most: number): Promise<PeekedFile> 
     return { size: bytes.length, start: bytes, whole: () => Promise.resolve(bytes) };
   }
   const start = await reading(path, async () => {
-    using file = await Deno.open(path);
-    const bytes = new Uint8Array(Math.min(most, info.size));
-    let length = 0;
-    while (length < bytes.length) {
-      const read = await file.read(bytes.subarray(length));
-      if (read === null) break;
-      length += read;
+    const file = await Deno.open(path);
+    try {
+      const bytes = new Uint8Array(Math.min(most, info.size));
+      let length = 0;
+      while (length < bytes.length) {
+        const read = await file.read(bytes.subarray(length));
+        if (read === null) break;
+        length += read;
+      }
+      return bytes.subarray(0, length);
+    } finally {
+      // Without `using`, which is a mistake in a module to the runtimes that do not know it yet.
+      file.close();
     }
-    return bytes.subarray(0, length);
   });
   return { size: info.size, start, whole: () => readBytes(path) };
 }
@@ -105,7 +108,7 @@ export async function writeChunks(
   }
   const target = await writing(path, () => targetOf(path));
   // The target's own name may be as long as one can be.
-  const temporary = join(dirname(target), `tileconv-${crypto.randomUUID().slice(0, 8)}.tmp`);
+  const temporary = beside(target, `tileconv-${crypto.randomUUID().slice(0, 8)}.tmp`);
   // What only some may read is not for others while it is written.
   const mode = (existing?.mode ?? 0o666) & 0o777;
   unfinished.add(temporary);
@@ -155,8 +158,19 @@ async function targetOf(path: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const link = await Deno.readLink(path).catch(() => null);
-    return link === null ? path : await targetOf(resolve(dirname(path), link));
+    return link === null ? path : await targetOf(beside(path, link));
   }
+}
+
+/**
+ * A path as it is meant in the folder of another one. Without `node:path`, so that what decodes bytes can be
+ * imported where there are no files.
+ */
+function beside(path: string, name: string): string {
+  const isWindows = Deno.build.os === "windows";
+  const absolute = isWindows ? /^([a-z]:)?[\\/]/i : /^\//;
+  const lastPart = isWindows ? /[^\\/:]*$/ : /[^/]*$/;
+  return absolute.test(name) ? name : path.replace(lastPart, () => name);
 }
 
 async function statIfThere(path: string): Promise<Deno.FileInfo | null> {
@@ -168,8 +182,15 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | null> {
   }
 }
 
+/** Other runtimes have other ways to their files, and pages have none. */
+function checkFiles(task: string): void {
+  if ("Deno" in globalThis) return;
+  throw new FileError(`Cannot ${task}: files are named by path only in Deno; use bytes here`);
+}
+
 /** Does a part of reading a file. */
 async function reading<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
+  checkFiles(`read "${path}"`);
   try {
     return await step();
   } catch (error) {
@@ -179,6 +200,7 @@ async function reading<Result>(path: string, step: () => Promise<Result>): Promi
 
 /** Does a part of writing a file. */
 async function writing<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
+  checkFiles(`write "${path}"`);
   try {
     return await step();
   } catch (error) {
@@ -193,11 +215,15 @@ async function fill(
   options: Deno.OpenOptions,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  using file = await writing(path, () => Deno.open(opened, { ...options, write: true }));
-  for await (const chunk of chunks) {
-    await writing(path, async () => {
-      for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
-    });
+  const file = await writing(path, () => Deno.open(opened, { ...options, write: true }));
+  try {
+    for await (const chunk of chunks) {
+      await writing(path, async () => {
+        for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
+      });
+    }
+  } finally {
+    file.close();
   }
 }
 

@@ -221,7 +221,7 @@ function* gradients(
     ? [inputGradientPass(geometry, gradient, weights, algorithm, memoryBytes)]
     : [];
   const weightPasses = wantsParameters && geometry.batch > 0
-    ? weightGradientPasses(geometry, input, gradient, memoryBytes)
+    ? weightGradientPasses(geometry, input, gradient, algorithm, memoryBytes)
     : [];
   const biasPasses = wantsParameters && bias !== null && geometry.batch > 0
     ? biasGradientPasses(geometry, gradient, memoryBytes)

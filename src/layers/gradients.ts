@@ -322,11 +322,11 @@ function weightWork(
   const { shape: inputShape, values } = checkTensor(kind.name, "input", input);
   const shape = checkShape(kind.name, weightShape);
   const { convolution, call, gradient } = resolve(kind, inputShape, shape, gradOutput, options);
-  const { engine = defaultEngine() } = convolution;
+  const { engine = defaultEngine(), algorithm } = convolution;
   const { memoryBytes } = runtimeOf(engine);
   const passes = call.geometry.batch === 0
     ? []
-    : weightGradientPasses(call.geometry, values, gradient, memoryBytes);
+    : weightGradientPasses(call.geometry, values, gradient, algorithm, memoryBytes);
   return { engine, passes, shape };
 }
 

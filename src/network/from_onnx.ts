@@ -5,7 +5,7 @@
  */
 
 import { decodeOnnx } from "../io/models/onnx/decode.ts";
-import { Network, type NetworkOptions } from "./network.ts";
+import { type Network, networkOf, type NetworkOptions } from "./network.ts";
 
 /**
  * Makes a network of an ONNX file. Convolutions of one to three axes, products with constant matrices, and the
@@ -20,5 +20,5 @@ import { Network, type NetworkOptions } from "./network.ts";
  * @throws {RangeError} If it is no such file, or has an operator that is unknown, with its name and node.
  */
 export function fromOnnx(bytes: Uint8Array, options: NetworkOptions = {}): Network {
-  return new Network("fromOnnx", decodeOnnx(bytes), options);
+  return networkOf("fromOnnx()", decodeOnnx(bytes), options);
 }

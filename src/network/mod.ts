@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { NetworkLayer } from "./layers.ts";
 export { fromOnnx } from "./from_onnx.ts";
 export type { ExplainedStep, NetworkExplanation } from "./explain.ts";
 export {
@@ -14,3 +15,5 @@ export {
   type NetworkTensors,
   type NetworkValue,
 } from "./network.ts";
+export type { NetworkProfile, NetworkProfileOptions, ProfiledStep } from "./profile.ts";
+export { toOnnx } from "./to_onnx.ts";

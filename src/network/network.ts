@@ -4,17 +4,26 @@
  * @module
  */
 
-import { checkOptionNames, describe, describeShape, didYouMean } from "../base/checks.ts";
-import { defaultEngine, Engine } from "../engine/engine.ts";
-import { runSequence, runSequenceSync, type Sequence } from "../execution/sequence.ts";
+import {
+  checkInteger,
+  checkOptionNames,
+  describe,
+  describeShape,
+  didYouMean,
+} from "../base/checks.ts";
+import { defaultEngine, type Engine } from "../engine/engine.ts";
+import { runSequence, runSequenceSync } from "../execution/sequence.ts";
 import { checkTensor } from "../layers/call.ts";
+import { checkEngine } from "../layers/compute.ts";
 import type { OnnxModel, OnnxValueInfo } from "../io/models/onnx/model.ts";
 import { checkShape } from "../tensor/shape.ts";
 import { type AnyTensor, Tensor, type TensorParts } from "../tensor/tensor.ts";
 import { explainSteps, type NetworkExplanation } from "./explain.ts";
 import { fuse } from "./fuse.ts";
+import { layersOf, type NetworkLayer } from "./layers.ts";
 import { checkOperators, knownValues, lower } from "./lower.ts";
-import { mostBytes, placed } from "./place.ts";
+import { mostBytes, placed, type Placement } from "./place.ts";
+import { type NetworkProfile, type NetworkProfileOptions, profile, profileOf } from "./profile.ts";
 import type { Lowered } from "./graph/steps.ts";
 import type { Value } from "./graph/values.ts";
 
@@ -26,6 +35,7 @@ export interface NetworkOptions {
 
 /** An input or output. */
 export interface NetworkValue {
+  /** What the file calls it. */
   readonly name: string;
   /** The size of each axis, a name or `null` where it is open; `null` if nothing is said of the axes. */
   readonly shape: readonly (number | string | null)[] | null;
@@ -41,10 +51,11 @@ export type NetworkTensors = Readonly<Record<string, AnyTensor>>;
 const MOST_PREPARED = 8;
 
 /** What is computed for inputs of some shapes. */
-interface Prepared {
+interface Prepared extends Placement {
   readonly lowered: Lowered;
-  readonly sequence: Sequence;
 }
+
+let makeNetwork: (name: string, model: OnnxModel, options: NetworkOptions) => Network;
 
 /**
  * A convolutional network. What it computes is planned for the shapes of the inputs that come, and kept for the next
@@ -52,6 +63,10 @@ interface Prepared {
  * and what a step makes stays in the engine's memory until the last one has read it.
  */
 export class Network {
+  static {
+    makeNetwork = (name, model, options) => new Network(name, model, options);
+  }
+
   /** What it takes. */
   readonly inputs: readonly NetworkValue[];
   /** What it makes. */
@@ -61,16 +76,9 @@ export class Network {
   readonly #known: ReadonlyMap<string, Value>;
   readonly #prepared = new Map<string, Prepared>();
 
-  /**
-   * @internal
-   * @param name How error messages call what builds it.
-   */
-  constructor(name: string, model: OnnxModel, options: NetworkOptions = {}) {
+  private constructor(name: string, model: OnnxModel, options: NetworkOptions) {
     checkOptionNames(name, options, ["engine"]);
-    const { engine } = options;
-    if (engine !== undefined && !(engine instanceof Engine)) {
-      throw new TypeError(`${name}: engine must be an Engine, but is ${describe(engine)}`);
-    }
+    const engine = checkEngine(name, options.engine);
     checkOperators(model);
     this.#model = model;
     this.#engine = engine;
@@ -109,6 +117,11 @@ export class Network {
     return this.#named(prepared, arrays);
   }
 
+  /** The layers that have weights, in their order. Their tensors are copies, made at every read. */
+  get layers(): readonly NetworkLayer[] {
+    return layersOf(this.#model, this.#known);
+  }
+
   /**
    * What is done for inputs of some shapes, step by step.
    *
@@ -119,6 +132,29 @@ export class Network {
   explain(shapes?: NetworkShapes | readonly number[]): NetworkExplanation {
     const { lowered, sequence } = this.#preparedFor(this.#shapesOf(shapes));
     return explainSteps(this.#engine ?? defaultEngine(), lowered, mostBytes(sequence));
+  }
+
+  /**
+   * Computes the outputs several times, and says how long each step takes.
+   *
+   * @param inputs A tensor for each input, by its name, or a single one for the only input.
+   * @param options How often, after two times that do not count.
+   * @returns The steps with the medians of their times.
+   * @throws {TypeError} If an input is missing, unknown or not a tensor, or an option unknown.
+   * @throws {RangeError} If a shape does not fit, or the number of times is none.
+   */
+  profileSync(
+    inputs: NetworkTensors | AnyTensor,
+    options: NetworkProfileOptions = {},
+  ): NetworkProfile {
+    checkOptionNames("Network", options, ["repeat"]);
+    const repeat = checkInteger("Network", "repeat", options.repeat ?? 10, 1);
+    const { tensors, prepared } = this.#call(inputs);
+    const engine = this.#engine ?? defaultEngine();
+    const values = tensors.map(({ values }) => values);
+    const { lowered, sequence, origins } = prepared;
+    const times = profile(engine, sequence, values, repeat);
+    return profileOf(explainSteps(engine, lowered, mostBytes(sequence)), origins, times);
   }
 
   #call(inputs: unknown): { tensors: readonly TensorParts[]; prepared: Prepared } {
@@ -138,7 +174,7 @@ export class Network {
 
   #prepare(shapes: readonly (readonly number[])[]): Prepared {
     const lowered = fuse(lower(this.#model, this.#known, shapes));
-    return { lowered, sequence: placed(lowered) };
+    return { lowered, ...placed(lowered) };
   }
 
   /** The tensors in the order of the inputs. */
@@ -201,6 +237,17 @@ export class Network {
       return [name, new Tensor(data, lowered.outputs[i]?.shape ?? [])];
     }));
   }
+}
+
+/**
+ * Makes a network of a model.
+ *
+ * @param name How error messages call what makes it.
+ * @throws {TypeError} If an option is unknown or of the wrong kind.
+ * @throws {RangeError} If an operator is unknown.
+ */
+export function networkOf(name: string, model: OnnxModel, options: NetworkOptions): Network {
+  return makeNetwork(name, model, options);
 }
 
 function valueOf({ name, shape }: OnnxValueInfo): NetworkValue {

@@ -17,8 +17,15 @@ interface Part {
   readonly offset: number;
 }
 
+/** Where everything lies. */
+export interface Placement {
+  readonly sequence: Sequence;
+  /** For each step of the sequence the index of the network's step that it does something of. */
+  readonly origins: readonly number[];
+}
+
 /** Lays out what steps make. */
-export function placed(lowered: Lowered): Sequence {
+export function placed(lowered: Lowered): Placement {
   const parts = partsOf(lowered);
   const places: number[] = [];
   const indices = new Map<Storage, number>();
@@ -29,9 +36,12 @@ export function placed(lowered: Lowered): Sequence {
     return { place, offset, length: storage.length };
   };
   const inputs = lowered.inputs.map(slotOf);
-  const works = lowered.steps.flatMap((step) => workOf(step, slotOf));
+  const works = lowered.steps.map((step) => worksOf(step, slotOf));
   const outputs = lowered.outputs.map(({ storage }) => slotOf(storage));
-  return { places, inputs, outputs, steps: withEnds(works, outputs) };
+  return {
+    sequence: { places, inputs, outputs, steps: withEnds(works.flat(), outputs) },
+    origins: works.flatMap((some, index) => some.map(() => index)),
+  };
 }
 
 function locate(storage: Storage, parts: ReadonlyMap<Storage, Part>): Part {
@@ -81,7 +91,7 @@ function isRun(values: readonly Storage[], parts: ReadonlyMap<Storage, Part>): b
 
 type Work = Step["work"];
 
-function workOf(step: NetworkStep, slotOf: (storage: Storage) => Slot): Work[] {
+function worksOf(step: NetworkStep, slotOf: (storage: Storage) => Slot): Work[] {
   switch (step.kind) {
     case "convolution":
       return [convolutionOf(step, slotOf)];

@@ -57,7 +57,10 @@ Deno.test("help and version are words and flags", async () => {
 
 Deno.test("A wrong command or flag is one line on standard error and exit code 2", async () => {
   const cases: readonly [string[], string][] = [
-    [[], "Name a command: run, shape, explain, filter, check, info, demo or train"],
+    [
+      [],
+      "Name a command: run, shape, explain, filter, convert, compare, show, check, info, demo or train",
+    ],
     [["rum"], 'Unknown command "rum", did you mean "run"?'],
     [["--json", "info"], 'Name a command before the option "--json": run, shape,'],
     [["-x"], 'Name a command before the option "-x"'],

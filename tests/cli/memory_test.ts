@@ -2,6 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import type { Arguments } from "../../src/cli/args.ts";
 import { checkMemory, engineBytes, memoryLimit } from "../../src/cli/memory.ts";
 import { writeNpy } from "../../src/io/arrays/npy.ts";
+import { writeSafetensors } from "../../src/io/arrays/safetensors.ts";
+import { writeJpeg } from "../../src/io/pictures/jpeg.ts";
 import { writePng } from "../../src/io/pictures/png.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { TestFolder } from "../_folder.ts";
@@ -56,6 +58,9 @@ Deno.test("Every command that computes says what is wrong with --memory", async 
         ["check"],
         ["info"],
         ["demo"],
+        ["convert", "a.npy", "b.npz"],
+        ["compare", "a.npy", "b.npy"],
+        ["show", "a.npy"],
       ]
     ) {
       const { code, out, err } = await runMain(...command, "--memory", memory);
@@ -177,6 +182,12 @@ Deno.test({
     for (const path of pictures) await writePng(path, large);
     Deno.mkdirSync(folder.file("outputs"));
     const output = folder.file("out");
+    const photo = folder.file("a.jpg");
+    await writeJpeg(photo, { pixels: Tensor.uniform([3, 1600, 2000], { seed: 3 }) });
+    const model = folder.file("a.safetensors");
+    const weights = { x: Tensor.zeros([2 ** 23]), y: Tensor.zeros([2 ** 23]) };
+    await writeSafetensors(model, weights, { dtype: "float16" });
+    const converted = folder.file("b.pt");
     const shape = [
       "conv2d",
       "--kernel-size",
@@ -194,10 +205,16 @@ Deno.test({
       ["288M", ["run", ...shape, "--out-channels", "16", "--output", output]],
       ["288M", ["run", ...thin, "--out-channels", "48", "--repeat", "20"]],
       ["288M", ["check", "--count", "60"]],
+      ["360M", ["filter", "blur", photo, output]],
+      ["700M", ["convert", model, converted]],
+      ["520M", ["show", model]],
+      ["700M", ["compare", model, converted]],
     ];
     for (const [memory, args] of cases) {
       const limit = memoryLimit(argumentsOf({ memory, threads: "2" })).bytes;
-      const peak = await peakOf(folder, [...args, "--threads", "2", "--memory", memory]);
+      const computes = !["convert", "show", "compare"].includes(args[0] ?? "");
+      const threads = computes ? ["--threads", "2"] : [];
+      const peak = await peakOf(folder, [...args, ...threads, "--memory", memory]);
       assert(peak <= limit, `${args.slice(0, 2).join(" ")} had ${Math.round(peak / MIB)} MiB`);
     }
   },

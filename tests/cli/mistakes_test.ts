@@ -1,8 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { writeNpy } from "../../src/io/arrays/npy.ts";
+import { writeNpz } from "../../src/io/arrays/npz.ts";
 import { encodePng, writePng } from "../../src/io/pictures/png.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { TestFolder } from "../_folder.ts";
+import { makeTorch, pickleOf } from "../io/arrays/torch/_pickle.ts";
 import { runMain } from "./_cli.ts";
 
 /** What a wrong command line is told. In both, `./` is the test's folder. */
@@ -15,7 +17,10 @@ const LAYERS = "expected conv1d, conv2d, conv3d, convtranspose1d, convtranspose2
 /** The command line is wrong: exit code 2. */
 const USAGE: readonly Mistake[] = [
   ["conv2d --kernel-size 3", 'Unknown command "conv2d", did you mean "run conv2d"?'],
-  ["''", 'Unknown command "", expected run, shape, explain, filter, check, info, demo or train'],
+  [
+    "''",
+    'Unknown command "", expected run, shape, explain, filter, convert, compare, show, check, info, demo or train',
+  ],
   ["RUN", 'Unknown command "RUN", did you mean "run"?'],
   ["constructor", 'Unknown command "constructor", expected run, shape,'],
   ["--threads 2 info", 'Name a command before the option "--threads": run, shape,'],
@@ -27,7 +32,7 @@ const USAGE: readonly Mistake[] = [
   ["run conv4d", `There is no layer "conv4d", ${LAYERS}`],
   ["run __proto__", `There is no layer "__proto__", ${LAYERS}`],
   ["run --hlep", 'Unknown option "--hlep", did you mean "--help"?'],
-  ["run conv2d", 'Name the .npy file to read, or the "--input-shape" of random values'],
+  ["run conv2d", 'Name the file to read, or the "--input-shape" of random values'],
   ["run conv2d --input", 'Option "--input" needs a value'],
   ["run conv2d --input=", 'Option "--input" needs a value'],
   ["run conv2d --input --json", 'Option "--input" needs a value'],
@@ -47,9 +52,43 @@ const USAGE: readonly Mistake[] = [
   [`run conv2d ${SHAPE} ${SIZES} --threads 257`, "threads must be at most 256, but is 257"],
   [`run conv2d ${SHAPE} ${SIZES} --bias ./b8.npy --no-bias`, "exclude each other"],
   [
-    `run conv2d ${SHAPE} ${SIZES} --output ./y.jpg`,
-    'but "./y.jpg" ends in .jpg; call it "./y.npy"',
+    `run conv2d ${SHAPE} ${SIZES} --output ./y.gif`,
+    'but "./y.gif" ends in .gif; call it "./y.npy"',
   ],
+  [
+    `run conv2d ${SHAPE} ${SIZES} --output ./y.jpg`,
+    "is a JPEG file, which holds pictures (C, H, W) of 1 or 3 channels, but the output has shape [1, 4",
+  ],
+  [
+    `run conv2d ${SHAPE} ${SIZES} --output ./y.wav`,
+    "is a WAV file, which holds sounds (channels, samples), but the output has shape [1, 4",
+  ],
+  [
+    "run conv1d --input-shape 1,9 --out-channels 2 --kernel-size 3 --output ./y.wav",
+    'A WAV file needs the option "--sample-rate"',
+  ],
+  [
+    `run conv2d ${SHAPE} ${SIZES} --output ./y.npy --format npz`,
+    'is a .npz file, but "./y.npy" ends in .npy; call it "./y.npz"',
+  ],
+  [`run conv2d ${SHAPE} ${SIZES} --format tiff`, '"--format" must be npy, npz, safetensors, pt,'],
+  [`run conv2d ${SHAPE} --weights ./m.npz --weight ./w.npy`, "exclude each other"],
+  [`run conv2d ${SHAPE} --weights ./m.npz --bias ./b8.npy`, "exclude each other"],
+  [`run conv2d ${SHAPE} --name a --weight ./w.npy`, 'which layer of "--weights", which is missing'],
+  [`run conv2d ${SHAPE} ${SIZES} --input-name a`, "which array of an input, which is missing"],
+  ["convert", "Name the file to read"],
+  ["convert ./x.npy", "Name the file to write"],
+  ["convert ./x.npy ./y.npy ./z.npy", 'Unexpected argument "'],
+  ["convert ./x.npy ./y.txt", 'is a .npy file, but "./y.txt" ends in .txt; call it "./y.npy"'],
+  ["convert ./x.npy ./y.npz --dtype float16", '"--dtype" is for .safetensors and .pt, not for a'],
+  ["convert ./x.npy ./y.pt --dtype float64", '"--dtype" must be float32, float16 or bfloat16'],
+  ["convert ./x.npy ./y.png", "which holds pictures (C, H, W) of 1 to 4 channels, but the output"],
+  ["compare ./x.npy", "Name the two files to compare"],
+  ["compare ./x.npy ./w.npy ./b8.npy", 'Unexpected argument "'],
+  ["compare - -", 'Only one file can come from standard input ("-")'],
+  ["compare ./x.npy ./w.npy --tolerance -1", '"--tolerance" must be a number from 0'],
+  ["show", "Name the file to show"],
+  ["show ./x.npy --name a", 'Unknown option "--name"'],
   [`run conv2d ${SHAPE} ${SIZES} --output ./y.npy.bak`, 'ends in .bak; call it "./y.npy"'],
   [`run conv2d ${SHAPE} ${SIZES} --output ./dir`, '"./dir" is a folder; name the file to write'],
   [`run conv2d ${SHAPE} ${SIZES} --output ''`, 'Option "--output" needs a value'],
@@ -74,7 +113,7 @@ const USAGE: readonly Mistake[] = [
   ["filter", "Name a filter: blur, sharpen, edges, emboss, upscale or denoise"],
   ["filter sharp ./a.png ./o.png", 'Unknown filter "sharp", did you mean "sharpen"?'],
   ["filter ./a.png ./o.png", 'Unknown filter "./a.png", expected blur,'],
-  ["filter blur", "Name the PNG file to read"],
+  ["filter blur", "Name the picture to read"],
   ["filter blur ./a.png", "Name the PNG file to write"],
   ["filter blur '' ./o.png", "The path of a file is empty"],
   ["filter blur ./a.png ''", "The path of a file is empty"],
@@ -99,12 +138,31 @@ const FAILURES: readonly Mistake[] = [
   [`run conv2d ./none.npy ${SIZES}`, 'Cannot read "./none.npy": there is no such file or folder'],
   [`run conv2d ./dir ${SIZES}`, 'Cannot read "./dir": it is a folder'],
   [`run conv2d ./x.npy/x ${SIZES}`, "a part of its path is not a folder"],
-  [`run conv2d ./empty.png ${SIZES}`, "it is empty; expected a .npy file"],
-  [`run conv2d ./a.png ${SIZES}`, 'Cannot read "./a.png": it is a PNG file, not a .npy file'],
+  [`run conv2d ./empty.png ${SIZES}`, "it is empty; expected .npy, .npz, .safetensors, .pt, PNG"],
+  [`run conv2d ./gif.png ${SIZES}`, 'Cannot read "./gif.png": it is a GIF picture; expected .npy'],
+  [`run conv2d ./zip.npy ${SIZES}`, "it ends early, or goes on after its end: a ZIP archive ends"],
   [
-    `run conv2d ./zip.npy ${SIZES}`,
-    "it is a ZIP archive, as .npz and .pt files are, not a .npy file",
+    "run conv2d ./x.npy --weights ./m.npz",
+    '"./m.npz" has 2 weights of Conv2d ("a", "b"); name one',
   ],
+  ["run conv2d ./x.npy --weights ./m.npz --name c", 'no Conv2d called "c", but "a", "b"'],
+  ["run conv2d ./x.npy --weights ./b8.npy", '"./b8.npy" has no weight of Conv2d, of 4 axes'],
+  [
+    "run conv1d ./m.npz --weight ./w.npy",
+    '"./m.npz" holds 2 arrays ("a.weight", "b.weight"); name',
+  ],
+  ["run conv1d ./m.npz --weight ./w.npy --input-name a.weigth", 'did you mean "a.weight"?'],
+  ["run conv2d ./x.npy --weight ./m.npz", "holds 2 arrays"],
+  ["convert ./m.npz ./y.npy", 'holds 2 arrays ("a.weight", "b.weight"); name one with --name'],
+  ["convert ./m.npz ./y.npz --name c", 'has no array "c"'],
+  ["convert ./none.npy ./y.npz", "there is no such file or folder"],
+  ["convert ./os.pt ./y.npz", 'it asks for "os.system", which no dict of tensors needs'],
+  ["convert ./x.npy ./no/y.npz", "there is no folder"],
+  ["compare ./m.npz ./os.pt", 'it asks for "os.system"'],
+  ["compare ./m.npz ./n.npz", "No array of "],
+  ["compare ./m.npz ./x.npy --name a.weight", '"./x.npy" has no array "a.weight", but "tensor"'],
+  ["show ./os.pt", 'Cannot read "./os.pt": it asks for "os.system"'],
+  ["show ./cut.png", "it ends early"],
   [
     `run conv2d ./b8.npy ${SIZES}`,
     '"./b8.npy": Conv2d takes inputs (N, C, H, W) or (C, H, W), of 4',
@@ -141,15 +199,13 @@ const FAILURES: readonly Mistake[] = [
     "filter blur ./empty.png ./o.png",
     'Cannot read "./empty.png": it is empty; expected a PNG file',
   ],
-  ["filter blur ./jpeg.png ./o.png", "it is a JPEG picture, not a PNG file"],
+  ["filter blur ./gif.png ./o.png", "it is a GIF picture, not a PNG file"],
+  ["filter blur ./jpeg.png ./o.png", "it ends early: the JPEG picture has no end mark"],
   ["filter blur ./x.npy ./o.png", 'Cannot read "./x.npy": it is a .npy file, not a PNG file'],
   ["filter blur ./cut.png ./o.png", "it ends early"],
   ["filter blur ./a.png ./cut.png ./dir", 'Cannot read "./cut.png": it ends early'],
-  ["filter blur ./a.png ./jpeg.png ./dir", 'Cannot read "./jpeg.png": it is a JPEG picture'],
-  [
-    "filter blur ./jpeg.jpg ./dir",
-    'Cannot read "./jpeg.jpg": it is a JPEG picture, not a PNG file',
-  ],
+  ["filter blur ./a.png ./jpeg.png ./dir", 'Cannot read "./jpeg.png": it ends early: the JPEG'],
+  ["filter blur ./jpeg.jpg ./dir", 'Cannot read "./jpeg.jpg": it ends early: the JPEG picture'],
   [
     "filter blur ./\x1b[31m\r\nno.png ./o.png",
     'Cannot read "./ [31m no.png": there is no such file',
@@ -168,6 +224,10 @@ async function writeFiles(folder: TestFolder): Promise<void> {
   await array("wt.npy", [16, 4, 3, 3]);
   await array("b8.npy", [8]);
   await array("scalar.npy", []);
+  const weight = Tensor.ones([8, 4, 3, 3]);
+  await writeNpz(folder.file("m.npz"), { "a.weight": weight, "b.weight": weight });
+  await writeNpz(folder.file("n.npz"), { "c.weight": weight, "d.weight": weight });
+  Deno.writeFileSync(folder.file("os.pt"), makeTorch(pickleOf("cos\nsystem\n.")));
   const picture = { pixels: Tensor.uniform([3, 9, 9], { seed: 1 }), bitDepth: 8 } as const;
   for (const name of ["a.png", "b.png", "dir/a.png"]) await writePng(folder.file(name), picture);
   const whole = await encodePng(picture);
@@ -176,6 +236,7 @@ async function writeFiles(folder: TestFolder): Promise<void> {
   for (const name of ["jpeg.png", "jpeg.jpg"]) {
     Deno.writeFileSync(folder.file(name), Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16));
   }
+  Deno.writeTextFileSync(folder.file("gif.png"), "GIF89a");
   Deno.writeTextFileSync(folder.file("zip.npy"), "PK\x03\x04, and so on");
 }
 

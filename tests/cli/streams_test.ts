@@ -95,7 +95,7 @@ Deno.test("That nobody reads the rest of what is printed is no failure", UNIX, a
   const line = `{ tileconv help run; echo "code $?" >&2; } | head -n 1`;
   assertEquals(await runShell(line, folder.path), {
     code: 0,
-    out: "Run a layer over arrays from .npy files.\n",
+    out: "Run a layer over arrays, pictures or sounds from files.\n",
     err: "code 0\n",
   });
 });

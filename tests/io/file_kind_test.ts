@@ -1,7 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { kindOf } from "../../src/io/file_kind.ts";
 import { encodeNpy } from "../../src/io/arrays/npy.ts";
+import { encodeSafetensors } from "../../src/io/arrays/safetensors.ts";
+import { encodeTorch } from "../../src/io/arrays/torch/encode.ts";
 import { encodePng } from "../../src/io/pictures/png.ts";
+import { encodeWav } from "../../src/io/sound/wav.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 function bytesOf(text: string): Uint8Array {
@@ -20,6 +23,7 @@ Deno.test("kindOf() knows files by their first bytes", async () => {
     "\0\0\0\x1cftypavif": "an AVIF picture",
     "<!DOCTYPE HTML>": "an HTML page",
     "\x1f\x8b\x08": "a gzip file",
+    "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.": "a file of PyTorch",
     "1 2 3": undefined,
     "PK": undefined,
     "": undefined,
@@ -27,5 +31,9 @@ Deno.test("kindOf() knows files by their first bytes", async () => {
   for (const [start, kind] of Object.entries(cases)) assertEquals(kindOf(bytesOf(start)), kind);
   const png = await encodePng({ pixels: Tensor.ones([1, 1, 1]), bitDepth: 8 });
   assertEquals(kindOf(png), "a PNG file");
-  assertEquals(kindOf(encodeNpy(Tensor.ones([2]))), "a .npy file");
+  const x = Tensor.ones([2]);
+  assertEquals(kindOf(encodeNpy(x)), "a .npy file");
+  assertEquals(kindOf(encodeSafetensors({ x })), "a .safetensors file");
+  assertEquals(kindOf(encodeTorch({ x })), "a ZIP archive, as .npz and .pt files are");
+  assertEquals(kindOf(encodeWav({ samples: x.reshape([1, 2]), sampleRate: 1 })), "a WAV sound");
 });

@@ -153,3 +153,21 @@ Deno.test("Layers that once gave other bits with more threads give the same", ()
     for (const other of others) assert(alone !== undefined && sameBits(other, alone));
   }
 });
+
+Deno.test("Threads change no bit of weight gradients by Winograd's algorithm, and little memory will do", () => {
+  const input = Tensor.randn([4, 48, 26, 27], { seed: 1 });
+  const gradient = Tensor.randn([4, 80, 26, 27], { seed: 2 });
+  const options = { padding: 1, algorithm: "winograd" } as const;
+  const [whole] = MEMORIES.toReversed().map((memory) => {
+    const [alone, ...others] = THREADS.map((threads) => {
+      using engine = new Engine({ threads, memory });
+      return convWeightGradSync(input, [80, 48, 3, 3], gradient, { ...options, engine }).data;
+    });
+    for (const other of others) assert(alone !== undefined && sameBits(other, alone));
+    return alone;
+  });
+  using engine = new Engine({ threads: 1 });
+  const direct = { ...options, engine, algorithm: "direct" } as const;
+  const { data } = convWeightGradSync(input, [80, 48, 3, 3], gradient, direct);
+  assert(whole !== undefined && !sameBits(whole, data));
+});

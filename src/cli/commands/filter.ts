@@ -1,8 +1,9 @@
 import { describeShape } from "../../base/checks.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { PeekedPng } from "../../io/pictures/png.ts";
 import { FileError } from "../../io/files.ts";
-import { DEFAULT_MOST_PIXELS, peekPng } from "../../io/pictures/png.ts";
+import { peekPicture } from "../../io/pictures/peek.ts";
+import type { PeekedPicture } from "../../io/pictures/picture.ts";
+import { DEFAULT_MOST_PIXELS } from "../../io/pictures/picture.ts";
 import type { Lines } from "../../io/pictures/png_chunks.ts";
 import { pngChunks } from "../../io/pictures/png_chunks.ts";
 import type { Arguments } from "../args.ts";
@@ -34,14 +35,14 @@ const LARGEST_RADIUS = 64;
 const LARGEST_AMOUNT = 100;
 const LARGEST_SCALE = 8;
 
-/** What pictures are read from and written to. */
+/** What pictures are written to. */
 const PNG: Format = { name: "a PNG file", extension: ".png" };
 
-/** Filters PNG pictures. */
+/** Filters pictures. */
 export const filterCommand: Command = {
   name: "filter",
-  summary: "Filter PNG pictures with convolution layers",
-  usage: "<name> <in.png>... <out.png or folder> [options]",
+  summary: "Filter PNG and JPEG pictures with convolution layers",
+  usage: "<name> <in.png or in.jpg>... <out.png or folder> [options]",
   flags: [
     {
       name: "radius",
@@ -82,7 +83,8 @@ export const filterCommand: Command = {
 Grey and RGB pictures, with alpha or not, of 8 or 16 bits keep their channels and depth; a palette
 becomes RGB. Colours count by their alpha, so that what is invisible mixes into nothing; blur,
 sharpen and upscale filter alpha as they do colours, edges adds the edges of alpha to it, and emboss
-and denoise leave it as it is.
+and denoise leave it as it is. JPEG pictures are read as they are meant to be seen; what is written
+is always PNG.
 
 The output of one picture goes to a file; those of any number go into a folder that exists, under
 their names (the folder they are in: in their places). The path - is standard input or output; what
@@ -100,7 +102,7 @@ Examples:
 /** A picture to be filtered, and where it goes. */
 interface Job {
   readonly file: InputFile;
-  readonly picture: PeekedPng;
+  readonly picture: PeekedPicture;
   readonly target: OutputFile;
 }
 
@@ -130,11 +132,11 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
 async function findJobs(args: Arguments, files: DisposableStack): Promise<readonly Job[]> {
   const paths = args.positionals.slice(1, -1);
   const target = args.positionals.slice(1).at(-1);
-  if (target === undefined) throw new UsageError("Name the PNG file to read");
+  if (target === undefined) throw new UsageError("Name the picture to read");
   if (paths.length === 0) throw new UsageError("Name the PNG file to write");
   const mostPixels = integerFlag(args, "max-pixels", 1) ?? DEFAULT_MOST_PIXELS;
   const targets = await outputsOf(paths, target, PNG);
-  const peek = (path: string) => peekPng(path, { mostPixels: Infinity });
+  const peek = (path: string) => peekPicture(path, { mostPixels: Infinity });
   const jobs: Job[] = [];
   for (const [index, target] of targets.entries()) {
     const file = files.use(await InputFile.open(paths[index] ?? ""));
@@ -162,15 +164,15 @@ const WAITING_PICTURES = 3;
 function checkPicture(
   limit: MemoryLimit,
   name: Name,
-  picture: PeekedPng,
-  pictures: readonly PeekedPng[],
+  picture: PeekedPicture,
+  pictures: readonly PeekedPicture[],
   build: FilterBuilder,
 ): void {
   const { bytes } = planStrips(build(picture.channels), picture);
   const waiting = Math.min(pictures.length - 1, WAITING_PICTURES) *
-    Math.max(...pictures.map(decodingBytes));
+    Math.max(...pictures.map(({ readingBytes }) => readingBytes));
   const what = `Filter ${name} of ${picture.width} x ${picture.height} pixels`;
-  checkMemory(limit, what, waiting + decodingBytes(picture) + bytes);
+  checkMemory(limit, what, waiting + picture.readingBytes + bytes);
 }
 
 /** What is known of a picture that is done. */
@@ -255,15 +257,6 @@ async function* linesOf(
     yield lines;
     progress.advance(sourceRows);
   }
-}
-
-/** Of lines that are done, so much waits for the collector at most. */
-const WAITING_BYTES = 64 * 2 ** 20;
-
-/** While it works, the decoder holds the file, its samples, and lines on their way. */
-function decodingBytes({ width, height, channels, bitDepth, fileBytes }: PeekedPng): number {
-  const samples = width * height * channels * bitDepth / 8;
-  return fileBytes + samples + Math.min(2 * samples, WAITING_BYTES);
 }
 
 /** Finds out what builds a filter. */

@@ -2,7 +2,6 @@ import { describeShape } from "../../base/checks.ts";
 import { multiplyAdds, weightShape } from "../../convolution/geometry.ts";
 import type { ConvSettings } from "../../convolution/settings.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { encodeNpy } from "../../io/arrays/npy.ts";
 import type { Call } from "../../layers/call.ts";
 import { resolveCall } from "../../layers/call.ts";
 import type { Layer } from "../../layers/layer.ts";
@@ -11,16 +10,24 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Arguments } from "../args.ts";
 import type { Command, Output } from "../command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "../engine_options.ts";
-import type { Source, Sources } from "../layer_files.ts";
+import type { ChosenFormat, Encoding } from "../arrays/array_format.ts";
+import {
+  checkFormat,
+  encodeArrays,
+  FORMAT_FLAGS,
+  formatOf,
+  sampleRateFlag,
+} from "../arrays/array_format.ts";
+import type { Source, Sources } from "../arrays/layer_files.ts";
 import {
   checkParameters,
   checkSource,
   findSources,
   hintGroups,
   inputPaths,
-  NPY,
   sizesOfWeight,
-} from "../layer_files.ts";
+} from "../arrays/layer_files.ts";
+import { readState } from "../arrays/layer_state.ts";
 import type { LayerKind, LayerSpec } from "../layer_options.ts";
 import {
   applyLayer,
@@ -44,7 +51,7 @@ import { integerFlag } from "../values.ts";
 /** Runs one layer over arrays. */
 export const runCommand: Command = {
   name: "run",
-  summary: "Run a layer over arrays from .npy files",
+  summary: "Run a layer over arrays, pictures or sounds from files",
   usage: "<layer> <x.npy>... [--output <y.npy or folder>] [options]",
   flags: [
     {
@@ -73,6 +80,22 @@ export const runCommand: Command = {
       value: "b.npy",
       description: "the bias; with --weight and without it there is none",
     },
+    {
+      name: "weights",
+      value: "model.pt",
+      description: "in place of both: tensors by name, such as a state dict",
+    },
+    {
+      name: "name",
+      value: "layer",
+      description: "what the layer is called in --weights, such as features.0",
+    },
+    {
+      name: "input-name",
+      value: "array",
+      description: "which array of an input that holds several",
+    },
+    ...FORMAT_FLAGS,
     ...LAYER_FLAGS,
     { name: "seed", value: "n", description: "for weights and input that are drawn; default 0" },
     ...ENGINE_FLAGS,
@@ -85,14 +108,21 @@ export const runCommand: Command = {
   ],
   notes: `The layer is conv1d, conv2d, conv3d, convtranspose1d, convtranspose2d or convtranspose3d.
 Shapes are those of torch.nn: weight (out, in / groups, k...), transposed (in, out / groups, k...).
-Without --weight the weight and the bias are drawn from the seed.
+Without --weight or --weights the weight and the bias are drawn from the seed.
 Without --repeat the time is that of a single call, which generates code too.
+
+Files are .npy, .npz, .safetensors and PyTorch's .pt and .pth, PNG and JPEG pictures, as (C, H, W)
+from 0 to 1, and WAV sounds, as (channels, samples) from -1 to 1. They are read by what is in them
+and written as the output's name says; without --format what goes into a folder is .npy. Pictures
+keep what is from 0 to 1; sounds are written in float32, with the rate that the stride makes.
 The path - is standard input or output; what is printed then goes to standard error.
 
 Examples:
   tileconv run conv2d --input x.npy --out-channels 33 --kernel-size 3,5 --padding 4,2 --output y.npy
   tileconv run conv1d x.npy --weight w.npy --bias b.npy --stride 2 --output y.npy
   tileconv run conv1d in/*.npy --weight w.npy --output out/
+  tileconv run conv2d photo.jpg --weights model.safetensors --name features.0 --output y.npy
+  tileconv run conv1d in.wav --weight w.npy --padding same --output out.wav
   tileconv run conv2d --input-shape 1,64,56,56 --out-channels 64 --kernel-size 3 --repeat 20`,
   run: runLayer,
 };
@@ -102,15 +132,17 @@ interface Job {
   readonly input: Source;
   readonly call: Call;
   readonly target: OutputFile | undefined;
+  readonly encoding: Encoding;
 }
 
 async function runLayer(args: Arguments, output: Output): Promise<number> {
   const kind = parseLayerKind(args.positionals[0]);
   const repeat = integerFlag(args, "repeat", 1, 1_000_000);
   const limit = memoryLimit(args);
-  const targets = await findTargets(args);
+  const chosen = formatOf(args, args.values.get("output") ?? "");
+  const targets = await findTargets(args, chosen);
   using files = new DisposableStack();
-  const sources = await findSources(args, files);
+  const sources = await findSources(args, kind, { limit, files, warn: output.warn });
   const spec = parseRun(args, kind, sources);
   const settings = settingsOf(spec);
   checkParameters(settings, sources);
@@ -118,7 +150,11 @@ async function runLayer(args: Arguments, output: Output): Promise<number> {
     input,
     call: resolveInput(spec, settings, input, sources),
     target: targets[index],
+    encoding: encodingOf(args, settings, input),
   }));
+  if (targets.length > 0) {
+    for (const { call, encoding } of jobs) checkFormat(chosen.format, call.outputShape, encoding);
+  }
   checkArrays(limit, settings, sources, jobs, repeat);
   using engine = await startEngine(args);
   const layer = buildLayer(spec, engine);
@@ -126,18 +162,35 @@ async function runLayer(args: Arguments, output: Output): Promise<number> {
   const figures: Figures[] = [];
   for (const job of jobs) {
     const { result, seconds } = await time(layer, await job.input.read(), spec, repeat, output);
-    await job.target?.write([encodeNpy(result)]);
+    const { target, encoding } = job;
+    await target?.write([await encodeArrays(chosen.format, { output: result }, encoding)]);
     figures.push(figuresOf(spec, sources, layer, engine, job, result, seconds, repeat));
   }
   report(args, output, figures, targets);
   return 0;
 }
 
-async function findTargets(args: Arguments): Promise<readonly OutputFile[]> {
+async function findTargets(
+  args: Arguments,
+  { file }: ChosenFormat,
+): Promise<readonly OutputFile[]> {
   const target = args.values.get("output");
   if (target === undefined) return [];
   const inputs = inputPaths(args);
-  return await outputsOf(inputs.length === 0 ? [STANDARD_STREAM] : inputs, target, NPY);
+  return await outputsOf(inputs.length === 0 ? [STANDARD_STREAM] : inputs, target, file);
+}
+
+/** How the output of an input is written: a sound has fewer samples a second by the stride, or more. */
+function encodingOf(
+  args: Arguments,
+  { transposed, stride }: ConvSettings,
+  { encoding: { sampleRate, bitDepth } }: Source,
+): Encoding {
+  const [step = 1] = stride;
+  const rate = sampleRate === undefined
+    ? undefined
+    : Math.max(1, Math.round(transposed ? sampleRate * step : sampleRate / step));
+  return { sampleRate: sampleRateFlag(args) ?? rate, bitDepth };
 }
 
 /** A call in pieces copies its input; of many calls so many copies wait for the collector. */
@@ -156,7 +209,8 @@ function checkArrays(
     // The output is encoded as a whole.
     const outputs = (job.target === undefined ? 1 : 2) + (jobs.length === 1 ? 0 : REPEATED_COPIES);
     const copies = { input: once ? 2 : 1 + REPEATED_COPIES, output: outputs };
-    checkMemory(limit, settings.name, arrayBytes(settings, sources, job, copies));
+    const held = jobs.reduce((sum, { input }) => sum + input.heldBytes, 0);
+    checkMemory(limit, settings.name, held + arrayBytes(settings, sources, job, copies));
   }
 }
 
@@ -174,7 +228,11 @@ function arrayBytes(
   const floats = (shape: readonly number[]) =>
     Float32Array.BYTES_PER_ELEMENT * shape.reduce((product, size) => product * size, 1);
   const parameters = [weight, bias]
-    .reduce((sum, source) => sum + (source ? source.fileBytes + floats(source.shape) : 0), 0);
+    .reduce(
+      (sum, source) =>
+        sum + (source ? source.fileBytes + source.heldBytes + floats(source.shape) : 0),
+      0,
+    );
   return input.fileBytes + copies.input * floats(input.shape) +
     copies.output * floats(call.outputShape) + parameters + floats(weightShape(settings));
 }
@@ -210,7 +268,11 @@ function resolveInput(
   });
 }
 
-async function setParameters(layer: Layer, { weight, bias }: Sources): Promise<void> {
+async function setParameters(layer: Layer, { weight, bias, state }: Sources): Promise<void> {
+  if (state !== null) {
+    layer.loadStateDict(await readState(state, layer.bias !== null), { prefix: state.prefix });
+    return;
+  }
   if (weight !== null) layer.weight.data.set((await weight.read()).data);
   if (bias !== null) layer.bias?.data.set((await bias.read()).data);
 }

@@ -67,7 +67,7 @@ export const trainCommand: Command = {
     `digits: five convolutions on MNIST's 60,000 digits, tested on its 10,000 others. The digits, 11 MB
 packed, are fetched at the first time.
 
-denoise: six convolutions that find Gaussian noise, on patches of PNG pictures of one's own. A fifth
+denoise: six convolutions that find Gaussian noise, on patches of pictures of one's own. A fifth
 of them is held out for the test, of a single one a part; there the network is compared with the
 Gaussian blur that is best for the others. Colours count on black where they are transparent; if all
 pictures are grey, so is the network. "tileconv filter denoise" then takes noise from any picture.

@@ -1,6 +1,9 @@
-import { unzipSync, zipSync } from "fflate";
 import { decodeNpy, encodeNpy } from "../../io/arrays/npy.ts";
 import { decodeNamed, FileError, readBytes } from "../../io/files.ts";
+import { MemoryBudget } from "../../io/memory_budget.ts";
+import { isZip, readZip } from "../../io/zip/directory.ts";
+import { unpack } from "../../io/zip/unpack.ts";
+import { encodeZip } from "../../io/zip/write.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Training } from "./training.ts";
 
@@ -8,9 +11,6 @@ import type { Training } from "./training.ts";
 const OPTIMIZER = "optimizer.";
 const LOSSES = "losses";
 const SETTINGS = "settings.json";
-
-/** The earliest time that an archive can hold: the same training is to be the same file whenever it is left. */
-const NO_TIME = new Date(1980, 0, 1);
 
 /** More bytes than a training has are not unpacked. */
 const MOST_BYTES = 2 ** 28;
@@ -29,11 +29,13 @@ export function encodeCheckpoint(training: Training): Uint8Array {
   for (const [name, tensor] of Object.entries(training.optimizer.stateDict())) {
     arrays[OPTIMIZER + name] = tensor;
   }
-  const files: Record<string, Uint8Array> = {
-    [SETTINGS]: new TextEncoder().encode(JSON.stringify(training.settings)),
-  };
-  for (const [name, tensor] of Object.entries(arrays)) files[`${name}.npy`] = encodeNpy(tensor);
-  return zipSync(files, { level: 0, mtime: NO_TIME });
+  return encodeZip("encodeCheckpoint()", [
+    { name: SETTINGS, bytes: new TextEncoder().encode(JSON.stringify(training.settings)) },
+    ...Object.entries(arrays).map(([name, tensor]) => ({
+      name: `${name}.npy`,
+      bytes: encodeNpy(tensor),
+    })),
+  ]);
 }
 
 /**
@@ -75,7 +77,7 @@ export async function readCheckpoint<Result>(
 ): Promise<Result> {
   const bytes = await readBytes(path);
   return decodeNamed(path, () => {
-    const files = unpack(bytes);
+    const files = unpackAll(bytes);
     const settings = files.get(SETTINGS);
     if (settings === undefined) throw new SyntaxError("it is not a training that was left");
     const tensors = new Map<string, Tensor>();
@@ -97,21 +99,10 @@ function withPrefix(
   );
 }
 
-function unpack(bytes: Uint8Array): Map<string, Uint8Array> {
-  let left = MOST_BYTES;
-  try {
-    const files = unzipSync(bytes, {
-      filter: ({ originalSize }) => {
-        left -= originalSize;
-        if (left < 0) throw new RangeError("it unpacks to more than a training has");
-        return true;
-      },
-    });
-    return new Map(Object.entries(files));
-  } catch (error) {
-    const reason = error instanceof RangeError ? error.message : "it is not a ZIP archive";
-    throw new SyntaxError(reason, { cause: error });
-  }
+function unpackAll(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+  if (!isZip(bytes)) throw new SyntaxError("it is not a ZIP archive");
+  const budget = new MemoryBudget(MOST_BYTES);
+  return new Map(Array.from(readZip(bytes), ([name, entry]) => [name, unpack(entry, budget)]));
 }
 
 /** Writes a checkpoint at once, for a process that is about to end. */

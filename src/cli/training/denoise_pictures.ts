@@ -7,7 +7,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { failed, FileError } from "../../io/files.ts";
-import { type PeekedPng, peekPng } from "../../io/pictures/png.ts";
+import { peekPicture } from "../../io/pictures/peek.ts";
+import type { PeekedPicture } from "../../io/pictures/picture.ts";
 import { type Raster, readRows } from "../../io/pictures/raster.ts";
 import { createRandom } from "../../tensor/random.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -56,7 +57,7 @@ const MOST_TEST_PICTURES = 20;
 /** The share of the only picture that is for the test. */
 const TEST_PART = 1 / 4;
 
-const EXTENSION = /\.png$/i;
+const EXTENSION = /\.(png|jpe?g)$/i;
 
 /**
  * The files of pictures: those that are named, and those in folders that are named, not in folders therein. Each
@@ -79,7 +80,9 @@ export async function findPictures(
     }
   }
   if (found.size > 0) return [...found.values()];
-  throw new FileError(`There is no PNG picture in ${paths.map((path) => `"${path}"`).join(", ")}`);
+  throw new FileError(
+    `There is no PNG or JPEG picture in ${paths.map((path) => `"${path}"`).join(", ")}`,
+  );
 }
 
 async function filesOf(path: string): Promise<readonly string[]> {
@@ -142,24 +145,24 @@ export async function loadPictures(
 }
 
 /** A picture of which only the size is known. */
-interface PeekedPicture {
+interface ChosenPicture {
   readonly path: string;
-  readonly picture: PeekedPng;
+  readonly picture: PeekedPicture;
 }
 
 /** Pictures that are large enough, as many as are read. */
 async function choosePictures(
   paths: readonly string[],
   { patch, seed, warn }: PictureOptions,
-): Promise<readonly PeekedPicture[]> {
-  const chosen: PeekedPicture[] = [];
+): Promise<readonly ChosenPicture[]> {
+  const chosen: ChosenPicture[] = [];
   for (const index of randomOrder(paths.length, createRandom("train denoise", seed))) {
     if (chosen.length === MOST_PICTURES) {
       warn(`Of ${paths.length} pictures ${MOST_PICTURES} are used, as the seed draws them`);
       break;
     }
     const path = paths[index] ?? "";
-    const picture = await peekPng(path);
+    const picture = await peekPicture(path);
     const { width, height } = picture;
     if (Math.min(width, height) < patch) {
       warn(

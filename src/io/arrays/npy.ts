@@ -1,10 +1,16 @@
 import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
+import type { AnyTensor } from "../../tensor/tensor.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { checkBytes, checkTensor } from "../checks.ts";
 import { kindOf } from "../file_kind.ts";
-import { decodeNamed, peekFile, readBytes, writeBytes } from "../files.ts";
+import type { PeekedFile } from "../files.ts";
+import { decodeNamed, readBytes, writeBytes } from "../files.ts";
+import type { StoredTensor } from "./dict.ts";
 import { parseNpyHeader } from "./npy_header.ts";
-import type { ElementType } from "./npy_types.ts";
+import type { ElementType } from "./elements.ts";
+import { columnMajor, readArray, rowMajor } from "./elements.ts";
+import { encodeFloats } from "./floats.ts";
 import { parseElementType } from "./npy_types.ts";
 
 /** `\x93NUMPY`, then two bytes of version. */
@@ -17,7 +23,7 @@ const ALIGNMENT = 64;
  * The most bytes in front of the data: what version 1 can say. What takes more describes structured types, which
  * are not read here.
  */
-const LONGEST_HEADER = MAGIC.length + 4 + 65535;
+export const LONGEST_HEADER: number = MAGIC.length + 4 + 65535;
 
 /** What a header says, checked. */
 interface Header {
@@ -35,6 +41,18 @@ interface Header {
  * @param path The file's path.
  * @returns The array. Other types than float32 (float64, float16, integers, booleans) are rounded to it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodeNpy} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readNpy, writeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".npy" });
+ * await writeNpy(path, Tensor.ones([2, 3]));
+ * assertEquals((await readNpy(path)).shape, [2, 3]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readNpy(path: string): Promise<Tensor> {
   const bytes = await readBytes(path);
@@ -44,19 +62,20 @@ export async function readNpy(path: string): Promise<Tensor> {
 /** An array in a file of which only the header was read. */
 export interface PeekedNpy {
   readonly shape: readonly number[];
-  readonly fileBytes: number;
+  /** The type of its values in the file. */
+  readonly dtype: string;
   /** Reads the array, as {@linkcode readNpy} does. */
   read(): Promise<Tensor>;
 }
 
 /**
- * Reads the header of a `.npy` file.
+ * What the header of a `.npy` file says.
  *
  * @param path The file's path.
- * @throws {FileError} If the file cannot be read, or {@linkcode decodeNpy} would reject its header or size.
+ * @param peeked Its beginning: all of its header.
+ * @throws {FileError} If {@linkcode decodeNpy} would reject its header or size.
  */
-export async function peekNpy(path: string): Promise<PeekedNpy> {
-  const { size, start, whole } = await peekFile(path, LONGEST_HEADER);
+export function peekedNpy(path: string, { size, start, whole }: PeekedFile): PeekedNpy {
   return decodeNamed(path, () => {
     const header = readHeader(start);
     checkLength(header, size);
@@ -64,7 +83,7 @@ export async function peekNpy(path: string): Promise<PeekedNpy> {
       const bytes = await whole();
       return decodeNamed(path, () => decodeNpy(bytes));
     };
-    return { shape: header.shape, fileBytes: size, read };
+    return { dtype: header.type.name, shape: header.shape, read };
   });
 }
 
@@ -74,47 +93,52 @@ export async function peekNpy(path: string): Promise<PeekedNpy> {
  * @param path The file's path. It is replaced in one step: it never holds half of the array.
  * @param tensor The array.
  * @throws {FileError} If the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readNpy, writeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".npy" });
+ * await writeNpy(path, Tensor.from([1, 2]));
+ * assertEquals([...(await readNpy(path)).data], [1, 2]);
+ * await Deno.remove(path);
+ * ```
  */
-export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
+export async function writeNpy(path: string, tensor: AnyTensor): Promise<void> {
   await writeBytes(path, encodeNpy(tensor));
 }
 
 /**
- * Reads the bytes of a `.npy` file, version 1, 2 or 3.
+ * Reads the bytes of a `.npy` file, version 1, 2 or 3 of NEP 1 (`numpy.lib.format`).
  *
  * @param bytes The whole file.
  * @returns The array, rounded to float32 where it is of another type.
  * @throws {SyntaxError} If the bytes are not a whole `.npy` file of real numbers.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodeNpy, encodeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = Tensor.from([[1, 2], [3, 4]]);
+ * assertEquals(decodeNpy(encodeNpy(x)).data, x.data);
+ * ```
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
+  return storedNpy(checkBytes("decodeNpy()", bytes)).tensor;
+}
+
+/** Reads the bytes of a `.npy` file, as {@linkcode decodeNpy} does, and says how the array is stored. */
+export function storedNpy(bytes: Uint8Array): Omit<StoredTensor, "name"> {
   const header = readHeader(bytes);
   checkLength(header, bytes.length);
   const { type, littleEndian, fortranOrder, shape, dataOffset } = header;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + dataOffset);
-  const tensor = Tensor.zeros(shape);
-  const { data } = tensor;
-  // The sizes beside a 0 may be anything, and are not counted through.
-  if (data.length === 0) return tensor;
-  // In C order all elements follow one another, in Fortran order those along the first axis.
-  const [length = 1, ...others] = fortranOrder ? shape : [data.length];
-  const columns = product(others);
-  for (let column = 0, offset = 0; column < columns; column++) {
-    let place = transposed(column, others);
-    for (let step = 0; step < length; step++, place += columns, offset += type.bytes) {
-      data[place] = type.read(view, offset, littleEndian);
-    }
-  }
-  return tensor;
-}
-
-/** The place in C order of what is at a place in Fortran order. */
-function transposed(place: number, shape: readonly number[]): number {
-  let result = 0;
-  for (const size of shape) {
-    result = result * size + place % size;
-    place = Math.floor(place / size);
-  }
-  return result;
+  const layout = fortranOrder ? columnMajor(shape) : rowMajor(shape);
+  const data = readArray(type, bytes.subarray(dataOffset), littleEndian, layout);
+  return { dtype: type.name, tensor: new Tensor(data, shape) };
 }
 
 /**
@@ -122,9 +146,19 @@ function transposed(place: number, shape: readonly number[]): number {
  *
  * @param tensor The array.
  * @returns The whole file.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { encodeNpy } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A header of 128 bytes, and the values.
+ * assertEquals(encodeNpy(Tensor.ones([2, 3])).length, 128 + 4 * 6);
+ * ```
  */
-export function encodeNpy(tensor: Tensor): Uint8Array {
-  const { data, shape } = tensor;
+export function encodeNpy(tensor: AnyTensor): Uint8Array {
+  const { data, shape } = checkTensor("encodeNpy()", "the array", tensor);
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`;
   // Magic, version and header length, then the dict, then a newline that ends the padding.
@@ -137,9 +171,7 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
   view.setUint16(MAGIC.length + 2, dataOffset - prefix, true);
   const text = dict.padEnd(dataOffset - prefix - 1) + "\n";
   bytes.set(new TextEncoder().encode(text), prefix);
-  for (let index = 0; index < data.length; index++) {
-    view.setFloat32(dataOffset + index * 4, data[index] ?? 0, true);
-  }
+  bytes.set(encodeFloats("float32", data), dataOffset);
   return bytes;
 }
 
@@ -187,6 +219,11 @@ function readHeader(bytes: Uint8Array): Header {
     .decode(bytes.subarray(textOffset, dataOffset));
   const { descr, fortranOrder, shape } = parseNpyHeader(text);
   return { ...parseElementType(descr), fortranOrder, shape, dataOffset };
+}
+
+/** Whether a file begins as they all do. */
+export function isNpyStart(bytes: Uint8Array): boolean {
+  return MAGIC.every((byte, index) => byte === bytes[index]);
 }
 
 function checkMagic(bytes: Uint8Array): void {

@@ -1,35 +1,6 @@
 import { describe } from "../../base/checks.ts";
-
-/** How one element is stored, and how it is read. */
-export interface ElementType {
-  readonly bytes: number;
-  /** Reads an element so that one rounding to float32 is the only one. */
-  read(view: DataView, offset: number, littleEndian: boolean): number;
-}
-
-/** The types that are read, by NumPy's kind letter and size; all become float32. */
-const ELEMENT_TYPES: ReadonlyMap<string, ElementType> = new Map<string, ElementType>([
-  ["f2", { bytes: 2, read: (view, at, little) => readHalf(view.getUint16(at, little)) }],
-  ["f4", { bytes: 4, read: (view, at, little) => view.getFloat32(at, little) }],
-  ["f8", { bytes: 8, read: (view, at, little) => view.getFloat64(at, little) }],
-  ["b1", { bytes: 1, read: (view, at) => view.getUint8(at) === 0 ? 0 : 1 }],
-  ["i1", { bytes: 1, read: (view, at) => view.getInt8(at) }],
-  ["i2", { bytes: 2, read: (view, at, little) => view.getInt16(at, little) }],
-  ["i4", { bytes: 4, read: (view, at, little) => view.getInt32(at, little) }],
-  ["i8", {
-    bytes: 8,
-    read: (view, at, little) =>
-      joinWords(view.getInt32(little ? at + 4 : at, little), readLow(view, at, little)),
-  }],
-  ["u1", { bytes: 1, read: (view, at) => view.getUint8(at) }],
-  ["u2", { bytes: 2, read: (view, at, little) => view.getUint16(at, little) }],
-  ["u4", { bytes: 4, read: (view, at, little) => view.getUint32(at, little) }],
-  ["u8", {
-    bytes: 8,
-    read: (view, at, little) =>
-      joinWords(view.getUint32(little ? at + 4 : at, little), readLow(view, at, little)),
-  }],
-]);
+import type { ElementType } from "./elements.ts";
+import { ELEMENT_TYPES } from "./elements.ts";
 
 /** The other names of the types; `int` and `long` are another type on another machine. */
 const NAMES: ReadonlyMap<string, string> = new Map(
@@ -83,34 +54,4 @@ export function parseElementType(
       ? `its dtype ${describe(descr)} is unknown; expected ${EXPECTED}`
       : `it holds ${what} (dtype ${describe(descr)}); expected ${EXPECTED}`,
   );
-}
-
-/** The value of a float16. `DataView` reads one itself only in the newest runtimes. */
-function readHalf(bits: number): number {
-  const sign = bits >> 15 === 0 ? 1 : -1;
-  const exponent = bits >> 10 & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  // Below the least exponent the leading bit is not implied.
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-}
-
-/** From here on float64 has fewer bits than an integer of two words. */
-const WIDE = 2 ** 53 / 2 ** 32;
-
-/** The bits that float64 cannot hold beside the highest of 64. */
-const LOST_BITS = 2 ** 11 - 1;
-
-function readLow(view: DataView, at: number, littleEndian: boolean): number {
-  return view.getUint32(littleEndian ? at : at + 4, littleEndian);
-}
-
-/**
- * An integer of 64 bits. Where float64 cannot hold it, the bits that are lost leave their trace in the lowest
- * one that is not: far below the last bit of a float32, but enough to say that a tie is none.
- */
-function joinWords(high: number, low: number): number {
-  const isLost = Math.abs(high) >= WIDE && (low & LOST_BITS) !== 0;
-  const kept = isLost ? ((low & ~LOST_BITS) | (LOST_BITS + 1)) >>> 0 : low;
-  return high * 2 ** 32 + kept;
 }

@@ -1,55 +1,25 @@
-import { checkOptionNames, describe } from "../../base/checks.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { describe } from "../../base/checks.ts";
+import { checkBytes, checkTensor } from "../checks.ts";
 import type { PeekedFile } from "../files.ts";
 import { decodeNamed, peekFile, readBytes, writeChunks } from "../files.ts";
-import type { PngShape } from "./png_chunks.ts";
+import { ByteWriter } from "../writer.ts";
+import type {
+  DecodedPicture,
+  DecodedRaster,
+  PeekedPicture,
+  Picture,
+  PictureOptions,
+} from "./picture.ts";
+import { checkPixels, mostPixelsOf, pictureOf, START_BYTES } from "./picture.ts";
 import { pngChunks } from "./png_chunks.ts";
 import { unpackedBytes } from "./png_lines.ts";
 import type { PngHeader, PngParts } from "./png_parts.ts";
 import { findData, readParts, readStart } from "./png_parts.ts";
 import { readRaster, shapeOf } from "./png_samples.ts";
-import type { Raster } from "./raster.ts";
-import { readRows, scanlines } from "./raster.ts";
-
-/** A picture as numbers, with what is needed to write it as it was. */
-export interface Picture {
-  /**
-   * Shape `(C, H, W)`, values from 0 to 1. One channel is grey, two are grey and alpha, three red, green
-   * and blue, four these and alpha.
-   */
-  readonly pixels: Tensor;
-  /** The bits of one sample in the file. */
-  readonly bitDepth: 8 | 16;
-}
-
-/** A picture that was read from a file. */
-export interface DecodedPicture extends Picture {
-  /** What was wrong in the file and was left out, each in a line: a damaged text, say. */
-  readonly warnings: readonly string[];
-}
-
-/** The samples of a picture that was read from a file. */
-export interface DecodedRaster extends Raster, Pick<DecodedPicture, "warnings"> {}
-
-/** How a PNG file is read. */
-export interface PngOptions {
-  /**
-   * The most pixels that a picture may have. A few kilobytes can say that they are a picture of gigabytes, and
-   * be right: what reads files of strangers needs a bound. `Infinity` is none.
-   *
-   * @default {100_000_000}
-   */
-  readonly mostPixels?: number;
-}
-
-/** What {@linkcode PngOptions.mostPixels} is by default. */
-export const DEFAULT_MOST_PIXELS = 100_000_000;
+import { scanlines } from "./raster.ts";
 
 /** No deflate stream grows by more than this when it is unpacked. */
 const BEST_COMPRESSION = 1032;
-
-/** In most files the samples begin within so many bytes, behind colour profiles and the like. */
-const START_BYTES = 65536;
 
 /**
  * Reads a PNG file.
@@ -58,51 +28,65 @@ const START_BYTES = 65536;
  * @param options How much is read at most.
  * @returns The picture, as {@linkcode decodePng} makes it.
  * @throws {FileError} If the file cannot be read or {@linkcode decodePng} rejects it.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readPng, writePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".png" });
+ * await writePng(path, { pixels: Tensor.uniform([3, 4, 5]), bitDepth: 8 });
+ * assertEquals((await readPng(path)).pixels.shape, [3, 4, 5]);
+ * await Deno.remove(path);
+ * ```
  */
-export async function readPng(path: string, options: PngOptions = {}): Promise<DecodedPicture> {
-  const most = mostPixelsOf("readPng", options);
+export async function readPng(path: string, options: PictureOptions = {}): Promise<DecodedPicture> {
+  const most = mostPixelsOf("readPng()", options);
   const bytes = await readBytes(path);
   return pictureOf(decodeNamed(path, () => decodeRaster(bytes, most)));
 }
 
-/** A picture in a file of which only the beginning was read. */
-export interface PeekedPng extends PngShape {
-  readonly fileBytes: number;
-  /** Reads the picture, its samples as they are in the file. */
-  read(): Promise<DecodedRaster>;
-}
+/** Of lines that are unpacked, so much waits for the collector at most. */
+const WAITING_BYTES = 64 * 2 ** 20;
 
 /**
- * Reads of a PNG file what says how large the picture is.
+ * What a PNG file says of its picture.
  *
  * @param path The file's path.
- * @param options How much is read at most.
+ * @param peeked Its beginning.
+ * @param mostPixels How many pixels the picture may have.
  * @throws {FileError} If the file cannot be read, or {@linkcode decodePng} would reject what stands in it in
  * front of the picture's data.
  */
-export async function peekPng(path: string, options: PngOptions = {}): Promise<PeekedPng> {
-  const most = mostPixelsOf("peekPng", options);
-  const { size, start, whole } = await peekToData(path);
+export async function peekedPng(
+  path: string,
+  peeked: PeekedFile,
+  mostPixels: number,
+): Promise<PeekedPicture> {
+  const { size, start, whole } = await peekToData(path, peeked);
   return decodeNamed(path, () => {
     const parts = readStart(start);
-    checkSize(parts.header, size, most);
+    checkSize(parts.header, size, mostPixels);
     const read = async () => {
       const bytes = await whole();
-      return decodeNamed(path, () => decodeRaster(bytes, most));
+      return decodeNamed(path, () => decodeRaster(bytes, mostPixels));
     };
-    return { ...shapeOf(parts), fileBytes: size, read };
+    const shape = shapeOf(parts);
+    const samples = shape.width * shape.height * shape.channels * shape.bitDepth / 8;
+    const readingBytes = size + samples + Math.min(2 * samples, WAITING_BYTES);
+    return { ...shape, readingBytes, read };
   });
 }
 
 /** Reads of a file what stands in front of the picture's data; all of it where there are none. */
-async function peekToData(path: string): Promise<PeekedFile> {
-  for (let most = START_BYTES;;) {
-    const peeked = await peekFile(path, most);
+async function peekToData(path: string, peeked: PeekedFile): Promise<PeekedFile> {
+  for (;;) {
     const { start, size } = peeked;
     const data = findData(start);
     if (data + 8 <= start.length) return { ...peeked, start: start.subarray(0, data) };
     if (start.length === size) return peeked;
-    most = Math.max(data + START_BYTES, 2 * most);
+    peeked = await peekFile(path, Math.max(data + START_BYTES, 2 * start.length));
   }
 }
 
@@ -113,13 +97,25 @@ async function peekToData(path: string): Promise<PeekedFile> {
  * @param picture The picture, as {@linkcode encodePng} takes it.
  * @throws {FileError} If the file cannot be written.
  * @throws {RangeError} If the shape is not that of a picture.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { readPng, writePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".png" });
+ * await writePng(path, { pixels: Tensor.ones([1, 4, 5]), bitDepth: 16 });
+ * assertEquals((await readPng(path)).bitDepth, 16);
+ * await Deno.remove(path);
+ * ```
  */
 export async function writePng(path: string, picture: Picture): Promise<void> {
   await writeChunks(path, chunksOf(picture));
 }
 
 /**
- * Reads the bytes of a PNG file. Grey, grey with alpha, RGB and RGBA keep their channels. A palette
+ * Reads the bytes of a PNG file (ISO/IEC 15948). Grey, grey with alpha, RGB and RGBA keep their channels. A palette
  * becomes RGB, or RGBA if it has transparent colours; one colour that stands for "transparent" becomes
  * an alpha channel. Samples of less than 8 bits count as 8.
  *
@@ -128,9 +124,21 @@ export async function writePng(path: string, picture: Picture): Promise<void> {
  * @returns The picture. Colour profiles and texts are left out.
  * @throws {SyntaxError} If the bytes are not a whole PNG file, undamaged in all that the picture is made of,
  * or it has too many pixels.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodePng, encodePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pixels = Tensor.from([[[0, 1], [1, 0]]]);
+ * const bytes = await encodePng({ pixels, bitDepth: 8 });
+ * assertEquals(decodePng(bytes).pixels.data, pixels.data);
+ * ```
  */
-export function decodePng(bytes: Uint8Array, options: PngOptions = {}): DecodedPicture {
-  return pictureOf(decodeRaster(bytes, mostPixelsOf("decodePng", options)));
+export function decodePng(bytes: Uint8Array, options: PictureOptions = {}): DecodedPicture {
+  const most = mostPixelsOf("decodePng()", options);
+  return pictureOf(decodeRaster(checkBytes("decodePng()", bytes), most));
 }
 
 /**
@@ -140,12 +148,29 @@ export function decodePng(bytes: Uint8Array, options: PngOptions = {}): DecodedP
  * becomes 0.
  * @returns The whole file.
  * @throws {RangeError} If the shape is not `(C, H, W)` with one to four channels and at least one pixel.
+ *
+ * @example
+ * ```ts
+ * import { Tensor } from "@tileconv/conv";
+ * import { decodePng, encodePng } from "@tileconv/conv/files";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pixels = Tensor.full([4, 8, 8], 2); // Four channels: alpha too.
+ * const { pixels: read } = decodePng(await encodePng({ pixels, bitDepth: 16 }));
+ * assertEquals([...read.data], new Array(256).fill(1));
+ * ```
  */
 export async function encodePng(picture: Picture): Promise<Uint8Array> {
-  return await new Response(ReadableStream.from(chunksOf(picture))).bytes();
+  const bytes = new ByteWriter();
+  for await (const chunk of chunksOf(picture)) bytes.bytes(chunk);
+  return bytes.join();
 }
 
 function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {
+  checkTensor("A picture", "pixels", pixels);
+  if (bitDepth !== 8 && bitDepth !== 16) {
+    throw new RangeError(`A picture: bitDepth must be 8 or 16, but is ${describe(bitDepth)}`);
+  }
   const [channels = 0, height = 0, width = 0] = pixels.shape;
   if (pixels.shape.length !== 3 || channels < 1 || channels > 4 || height < 1 || width < 1) {
     throw new RangeError(
@@ -160,13 +185,6 @@ function chunksOf({ pixels, bitDepth }: Picture): AsyncIterable<Uint8Array> {
   );
   const lines = scanlines(planes, width, 0, height, bitDepth);
   return pngChunks({ width, height, channels, bitDepth }, [lines]);
-}
-
-function pictureOf(raster: DecodedRaster): DecodedPicture {
-  const { channels, height, width, bitDepth, warnings } = raster;
-  const pixels = Tensor.zeros([channels, height, width]);
-  readRows(raster, 0, pixels.data);
-  return { pixels, bitDepth, warnings };
 }
 
 function decodeRaster(bytes: Uint8Array, mostPixels: number): DecodedRaster {
@@ -187,21 +205,5 @@ function checkSize(header: PngHeader, packedBytes: number, mostPixels: number): 
       `it claims ${width} x ${height} pixels, more than its ${packedBytes} bytes of data can hold`,
     );
   }
-  if (width * height > mostPixels) {
-    throw new SyntaxError(
-      `it has ${width} x ${height} pixels, more than the ${mostPixels} that may be read`,
-    );
-  }
-}
-
-function mostPixelsOf(where: string, options: PngOptions): number {
-  checkOptionNames(where, options, ["mostPixels"]);
-  const { mostPixels = DEFAULT_MOST_PIXELS } = options;
-  if (typeof mostPixels !== "number") {
-    throw new TypeError(`${where}: mostPixels must be a number, but is ${describe(mostPixels)}`);
-  }
-  if (!(mostPixels >= 1)) {
-    throw new RangeError(`${where}: mostPixels must be at least 1, but is ${mostPixels}`);
-  }
-  return mostPixels;
+  checkPixels(width, height, mostPixels);
 }

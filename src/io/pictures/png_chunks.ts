@@ -1,3 +1,6 @@
+import { crc32 } from "../crc32.ts";
+import { chunksOf, streamOf } from "../streams.ts";
+
 /** The first bytes of every PNG file. */
 export const SIGNATURE: Uint8Array = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
@@ -44,8 +47,8 @@ export async function* pngChunks(
 }
 
 /** A zlib stream of some bytes, as PNG files hold it. */
-function deflate(bytes: Iterable<Lines> | AsyncIterable<Lines>): ReadableStream<Uint8Array> {
-  return ReadableStream.from(bytes).pipeThrough(new CompressionStream("deflate"));
+function deflate(bytes: Iterable<Lines> | AsyncIterable<Lines>): AsyncIterable<Uint8Array> {
+  return chunksOf(streamOf(bytes).pipeThrough(new CompressionStream("deflate")));
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {
@@ -54,21 +57,6 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   view.setUint32(0, data.length);
   bytes.set(new TextEncoder().encode(type), 4);
   bytes.set(data, 8);
-  view.setUint32(8 + data.length, checksum(bytes.subarray(4, 8 + data.length)));
+  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
   return bytes;
-}
-
-/** The remainders of all bytes by the polynomial of CRC-32, its bits in reverse. */
-const REMAINDERS = Uint32Array.from({ length: 256 }, (_, byte) => {
-  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? 0xedb88320 ^ (byte >>> 1) : byte >>> 1;
-  return byte;
-});
-
-/** The CRC-32 of a chunk's type and data, which stands behind them. */
-export function checksum(bytes: Uint8Array): number {
-  let remainder = 0xffffffff;
-  for (const byte of bytes) {
-    remainder = (REMAINDERS[(remainder ^ byte) & 0xff] ?? 0) ^ (remainder >>> 8);
-  }
-  return ~remainder >>> 0;
 }

@@ -7,7 +7,8 @@
  */
 
 import { kindOf } from "../file_kind.ts";
-import { checksum, CHUNK_FRAME, HEADER_LENGTH, SIGNATURE } from "./png_chunks.ts";
+import { crc32 } from "../crc32.ts";
+import { CHUNK_FRAME, HEADER_LENGTH, SIGNATURE } from "./png_chunks.ts";
 
 /** The colour types of the specification. */
 export const GREY = 0;
@@ -196,7 +197,7 @@ function chunkAt(bytes: Uint8Array, at: number): Chunk {
         `${bytes.length - at - CHUNK_FRAME} are there`,
     );
   }
-  const intact = checksum(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4);
+  const intact = crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4);
   if (!intact && isCritical(type)) throw damaged(`the checksum of its part "${type}" is wrong`);
   return { type, data: bytes.subarray(at + 8, end - 4), intact, end };
 }

@@ -42,6 +42,7 @@ import {
   type Sums,
   sweepRows,
   type Unit,
+  type WeightShape,
 } from "./shape.ts";
 
 /** Multiply-adds of a turn of the loop over pixels. */
@@ -109,10 +110,16 @@ export function channelLanesKernel(shape: GradientShape): GradientKernel {
     gradientStep: countPixels(pixels) * FLOAT_BYTES,
     sum: (code, unit, pixels) => sumUnit(code, shape, unit, pixels),
     store: (code, unit, sums) => storeUnit(code, shape, unit, sums),
+    keep: (code, _, sums) => keepUnit(code, panel, sums),
     add: (code, _, sums) => addUnit(code, panel, sums),
-    finish: (code, channels, products, move) =>
-      finishPanel(code, shape, { panel, channels, products }, move),
+    finish: panelFinish(shape, panel),
   };
+}
+
+/** What stores the sums of a panel of so many channels. */
+export function panelFinish(shape: WeightShape, panel: number): GradientKernel["finish"] {
+  return (code, channels, products, move) =>
+    finishPanel(code, shape, { panel, channels, products }, move);
 }
 
 /** How the pointers move from one pixel to the next. */
@@ -257,7 +264,7 @@ interface ProductPlace {
 
 function storeProducts(
   code: ProgramBuilder,
-  shape: GradientShape,
+  shape: WeightShape,
   rows: readonly Register[],
   to: Pointer,
   { first, channels, product }: ProductPlace,
@@ -275,15 +282,28 @@ function storeProducts(
   });
 }
 
+function keepUnit(code: ProgramBuilder, panel: number, sums: Sums): void {
+  eachInScratch(code, panel, sums, (sum, offset) => code.store(sum, SCRATCH, offset));
+}
+
 function addUnit(code: ProgramBuilder, panel: number, sums: Sums): void {
   const before = code.register();
+  eachInScratch(code, panel, sums, (sum, offset) => {
+    code.load(before, SCRATCH, offset);
+    code.add(sum, sum, before);
+    code.store(sum, SCRATCH, offset);
+  });
+}
+
+/** Calls `each` with every vector of a unit and where it lies in scratch memory. */
+function eachInScratch(
+  { lanes }: ProgramBuilder,
+  panel: number,
+  sums: Sums,
+  each: (sum: Register, offset: number) => void,
+): void {
   sums.forEach((vectors, product) => {
-    vectors.forEach((sum, v) => {
-      const offset = (product * panel + v * code.lanes) * FLOAT_BYTES;
-      code.load(before, SCRATCH, offset);
-      code.add(sum, sum, before);
-      code.store(sum, SCRATCH, offset);
-    });
+    vectors.forEach((sum, v) => each(sum, (product * panel + v * lanes) * FLOAT_BYTES));
   });
 }
 
@@ -297,7 +317,7 @@ interface PanelSums {
 
 function finishPanel(
   code: ProgramBuilder,
-  shape: GradientShape,
+  shape: WeightShape,
   { panel, channels, products }: PanelSums,
   move: SumMove,
 ): void {

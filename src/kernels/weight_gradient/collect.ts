@@ -9,15 +9,15 @@ import type { Phase } from "../../engine/work.ts";
 import { indicesOf } from "../../base/indices.ts";
 import { COPIES_PER_MICROSECOND, evenBlock, PhaseBuilder } from "../phase_builder.ts";
 import { BUFFER } from "../plan.ts";
-import { type GradientKernel, type GradientShape, type Parts, productsOf } from "./shape.ts";
+import { type Parts, productsOf, type SumKernel, type WeightShape } from "./shape.ts";
 
 /** Microseconds of a tile. */
 const TILE_COST = 20;
 
-/** Sums of a part: of all groups, in the order of {@linkcode GradientKernel.sumChannels}. */
+/** Sums of a part: of all groups, in the order of `sumChannels`. */
 export function partElements(
-  shape: GradientShape,
-  { sumChannels }: GradientKernel,
+  shape: WeightShape,
+  { sumChannels }: SumKernel,
   groups: number,
 ): number {
   return groups * Math.ceil(shape.outChannels / sumChannels) * sumChannels * productsOf(shape);
@@ -29,8 +29,8 @@ const { partialSums: FROM, output: TO } = indicesOf(PARAMETERS);
 
 /** The phase that makes the gradient of them. */
 export function collectPhase(
-  shape: GradientShape,
-  kernel: GradientKernel,
+  shape: WeightShape,
+  kernel: SumKernel,
   groups: number,
   parts: readonly Parts[],
 ): Phase {

@@ -5,13 +5,14 @@
  */
 
 import type { Target } from "../../codegen/target.ts";
+import { paddedSizes } from "../../convolution/adjoint.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import { product } from "../../base/numbers.ts";
 import { COPY_NANOSECONDS, CYCLE_NANOSECONDS, LATENCY, tuned } from "../common/tuning.ts";
 import type { ColumnOrder } from "../packing/view.ts";
 import { channelLanesTile, panelChannels } from "./channels.ts";
 import { pixelLanesTile } from "./pixels.ts";
-import { countProducts, productsOf, type Unit } from "./shape.ts";
+import { countProducts, type GradientShape, productsOf, type Unit } from "./shape.ts";
 
 /** What fills the lanes. */
 export type GradientLanes = "channels" | "pixels";
@@ -19,6 +20,14 @@ export type GradientLanes = "channels" | "pixels";
 /** The use of the lanes that takes less. */
 export function chooseLanes(g: Geometry, target: Target): GradientLanes {
   return channelNanoseconds(g, target) <= pixelNanoseconds(g, target) ? "channels" : "pixels";
+}
+
+/** About what the sums of products take, and what is packed for them. */
+export function plainNanoseconds(g: Geometry, target: Target): number {
+  const isPadded = [...g.padBegin, ...g.padEnd].some((pad) => pad > 0);
+  const padded = isPadded ? g.batch * g.inChannels * product(paddedSizes(g)) : 0;
+  return Math.min(channelNanoseconds(g, target), pixelNanoseconds(g, target)) +
+    padded * COPY_NANOSECONDS;
 }
 
 /** How columns have to lie: side by side where vectors of pixels are loaded. */
@@ -32,21 +41,29 @@ export function columnOrder(g: Geometry, target: Target, lanes: GradientLanes): 
 const MOST_SORTED = 3;
 
 /** What of a group the register tiles are cut from. */
-function groupOf({ kernel, inChannels, outChannels, groups }: Geometry) {
+type GroupSizes = Pick<GradientShape, "kernel" | "inChannels" | "outChannels">;
+
+function groupOf({ kernel, inChannels, outChannels, groups }: Geometry): GroupSizes {
   return { kernel, inChannels: inChannels / groups, outChannels: outChannels / groups };
 }
 
 /** Sums of panels of channels, and the packing of the gradient. */
 function channelNanoseconds(g: Geometry, target: Target): number {
   const group = groupOf(g);
-  const tile = channelLanesTile(group, target);
   const panel = panelChannels(target, g.kernel);
   const panels = Math.ceil(group.outChannels / panel);
-  const vectors = Math.ceil(group.outChannels / target.lanes) / panels;
   const pixels = g.batch * product(g.output);
-  const packed = g.groups * panels * panel * pixels * COPY_NANOSECONDS;
-  const units = g.groups * panels * productsOf(group) / countProducts(tile.products);
-  return units * pixels * stepNanoseconds(target, vectors, countProducts(tile.products)) + packed;
+  const packed = panels * panel * pixels * COPY_NANOSECONDS;
+  return g.groups * (pixels * panelNanoseconds(group, target) + packed);
+}
+
+/** The products of a pixel of a group in sums of panels of channels. */
+export function panelNanoseconds(group: GroupSizes, target: Target): number {
+  const tile = channelLanesTile(group, target);
+  const panels = Math.ceil(group.outChannels / panelChannels(target, group.kernel));
+  const vectors = Math.ceil(group.outChannels / target.lanes) / panels;
+  const units = panels * productsOf(group) / countProducts(tile.products);
+  return units * stepNanoseconds(target, vectors, countProducts(tile.products));
 }
 
 /** Sums of vectors of pixels, of which the last one of a row may be filled in part, and of their lanes. */

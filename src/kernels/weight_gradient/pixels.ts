@@ -100,6 +100,13 @@ export function pixelLanesKernel(shape: GradientShape, channels: number): Gradie
         });
       });
     },
+    keep(code, _, sums, products) {
+      sums.forEach((ofChannel, channel) => {
+        eachRun(code, ofChannel, (run, product, count) => {
+          code.store(run, SCRATCH, (channel * products + product) * FLOAT_BYTES, count);
+        });
+      });
+    },
     add(code, _, sums, products) {
       sums.forEach((ofChannel, channel) => {
         eachRun(code, ofChannel, (run, product, count) => {

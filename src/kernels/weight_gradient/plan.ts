@@ -1,6 +1,7 @@
 /**
- * Plans the gradient of weights: the input is packed where it is padded, the output's gradient where output channels are
- * in the lanes; then one set of tiles, over all pixels or over parts of them that are added up at the end.
+ * Plans the gradient of weights. Where Winograd's algorithm does not take less, the input is packed if it is padded,
+ * and the output's gradient if output channels are in the lanes; then one set of tiles, over all pixels or over parts
+ * of them that are added up at the end.
  *
  * What is planned is the convolution that the gradient is, of which `convolution/adjoint.ts` says how it and the
  * convolution whose weights it is for are exchanged.
@@ -38,11 +39,16 @@ import {
 } from "./shape.ts";
 import { groupSteps, scratchBytes, type TileMaker, tileProgram } from "./tile.ts";
 import { type Tiling, tilingOf } from "./tiling.ts";
+import { chooseTiles } from "./winograd/choice.ts";
+import { planWinogradGradient } from "./winograd/plan.ts";
 
 /** Plans the gradient of a convolution's weights. */
 export function planWeightGradient(problem: Problem): PlanBody {
   const g = collapse(weightGradientGeometry(problem.geometry));
-  return planGradientLanes(problem, chooseLanes(g, problem.target));
+  const tiles = chooseTiles(problem, g);
+  return tiles === null
+    ? planGradientLanes(problem, chooseLanes(g, problem.target))
+    : planWinogradGradient(problem, g, tiles);
 }
 
 /** The same with what fills the lanes given. */

@@ -46,6 +46,12 @@ export interface GradientShape {
   readonly columnStep: number;
 }
 
+/** What of a group its gradient's arrays depend on. */
+export type WeightShape = Pick<
+  GradientShape,
+  "target" | "kernel" | "inChannels" | "outChannels"
+>;
+
 /** Products of an output channel: some input channels with some taps of each, which lie side by side in the weights. */
 export interface ProductBox {
   readonly inChannels: number;
@@ -193,11 +199,16 @@ export interface GradientKernel {
   sum(code: ProgramBuilder, unit: Unit, pixels: PixelBox): Sums;
   /** Stores sums as the weights' gradient. */
   store(code: ProgramBuilder, unit: Unit, sums: Sums): void;
-  /** Adds sums to those in scratch memory, which is for so many products. */
+  /** Stores sums in scratch memory, which is for so many products. */
+  keep(code: ProgramBuilder, unit: Unit, sums: Sums, products: number): void;
+  /** Adds sums to those in scratch memory. */
   add(code: ProgramBuilder, unit: Unit, sums: Sums, products: number): void;
   /** Stores sums that lie as in scratch memory, those of a block of channels, as the weights' gradient. */
   finish(code: ProgramBuilder, outChannels: number, products: number, move: SumMove): void;
 }
+
+/** How sums lie that are to be added up or to become the gradient, and what brings them there. */
+export type SumKernel = Pick<GradientKernel, "sumChannels" | "finish">;
 
 /** Parts along one axis of the pixels. */
 export interface Parts {

@@ -17,14 +17,17 @@ import {
   type GradientShape,
   INPUT,
   PARAMETERS,
+  PIXEL_AXES,
   type PixelBox,
   productsOf,
   RESULT,
   SCRATCH,
   stepsAlong,
+  type SumKernel,
   sweepProducts,
   tapsOf,
   type Unit,
+  type WeightShape,
 } from "./shape.ts";
 
 /** What one tile of work covers. */
@@ -47,10 +50,20 @@ export interface TileMaker {
   readonly result: ResultKind;
 }
 
+/** The same as far as it says what becomes of sums in scratch memory. */
+export interface SumMaker {
+  readonly shape: WeightShape;
+  readonly kernel: SumKernel;
+  readonly result: ResultKind;
+}
+
 /** Whether the sums of a tile go straight to the result. */
-function isDirect({ chunk, result }: TileMaker, { pixels }: GradientBlock): boolean {
-  return result === "whole" && pixels.items <= chunk.items && pixels.depth <= chunk.depth &&
-    pixels.rows <= chunk.rows && pixels.columns <= chunk.columns;
+function isDirect(maker: TileMaker, block: GradientBlock): boolean {
+  return maker.result === "whole" && isOneChunk(maker, block);
+}
+
+function isOneChunk({ chunk }: TileMaker, { pixels }: GradientBlock): boolean {
+  return PIXEL_AXES.every((axis) => pixels[axis] <= chunk[axis]);
 }
 
 /** Bytes of scratch memory that a tile uses. */
@@ -59,7 +72,11 @@ export function scratchBytes(maker: TileMaker, block: GradientBlock): number {
   return scratchSums(maker, block) * FLOAT_BYTES;
 }
 
-function scratchSums({ shape, kernel: { sumChannels } }: TileMaker, block: GradientBlock): number {
+/** Sums of a tile as they lie in scratch memory, blocks of channels whole. */
+export function scratchSums(
+  { shape, kernel: { sumChannels } }: SumMaker,
+  block: Pick<GradientBlock, "inChannels" | "outChannels">,
+): number {
   const channels = Math.ceil(block.outChannels / sumChannels) * sumChannels;
   return channels * block.inChannels * tapsOf(shape);
 }
@@ -100,7 +117,7 @@ export function tileProgram(maker: TileMaker, block: GradientBlock): Program {
 /** What a tile takes of a group. */
 function writeGroup(code: ProgramBuilder, maker: TileMaker, block: GradientBlock): void {
   const { shape, kernel } = maker;
-  const { inChannels, pixels } = block;
+  const { pixels } = block;
   if (isDirect(maker, block)) {
     const perChannel = productsOf(shape) * FLOAT_BYTES;
     sweepUnits(
@@ -114,19 +131,35 @@ function writeGroup(code: ProgramBuilder, maker: TileMaker, block: GradientBlock
     );
     return;
   }
-  const products = inChannels * tapsOf(shape);
+  sumInScratch(code, maker, block);
+  finish(code, maker, block);
+}
+
+/** Sums of a tile in scratch memory, a chunk of pixels after the other. */
+export function sumInScratch(
+  code: ProgramBuilder,
+  maker: TileMaker,
+  block: GradientBlock,
+): void {
+  const { shape, kernel } = maker;
+  const products = block.inChannels * tapsOf(shape);
   const scratch = {
     pointer: SCRATCH,
     channel: products * FLOAT_BYTES,
     product: kernel.sumChannels * FLOAT_BYTES,
   };
+  if (isOneChunk(maker, block)) {
+    sweepUnits(code, maker, block, scratch, (unit) => {
+      kernel.keep(code, unit, kernel.sum(code, unit, block.pixels), products);
+    });
+    return;
+  }
   clearScratch(code, scratchSums(maker, block));
   sweepChunks(code, maker, block, (pixels) => {
     sweepUnits(code, maker, block, scratch, (unit) => {
       kernel.add(code, unit, kernel.sum(code, unit, pixels), products);
     });
   });
-  finish(code, maker, block);
 }
 
 function nameOf({ outChannels, products: { inChannels, depth, rows, columns } }: Unit): string {
@@ -193,10 +226,10 @@ function clearScratch(code: ProgramBuilder, sums: number): void {
 }
 
 /** Brings the sums from scratch memory to the result. */
-function finish(
+export function finish(
   code: ProgramBuilder,
-  { shape, kernel, result }: TileMaker,
-  { outChannels, inChannels }: GradientBlock,
+  { shape, kernel, result }: SumMaker,
+  { outChannels, inChannels }: Pick<GradientBlock, "inChannels" | "outChannels">,
 ): void {
   const products = inChannels * tapsOf(shape);
   const steps: Steps = [

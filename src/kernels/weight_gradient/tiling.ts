@@ -115,7 +115,7 @@ function blockOf(
 }
 
 /** At most so many pixels, if a pixel is not more: inner axes whole, one cut evenly. */
-function pixelBox({ items, depth, rows, columns }: PixelBox, most: number): PixelBox {
+export function pixelBox({ items, depth, rows, columns }: PixelBox, most: number): PixelBox {
   const part = (count: number, inner: number) =>
     evenParts(count, Math.max(1, Math.floor(most / inner))).size;
   const box = { items: 1, depth: 1, rows: 1, columns };
@@ -126,7 +126,7 @@ function pixelBox({ items, depth, rows, columns }: PixelBox, most: number): Pixe
 }
 
 /** Where the parts lie: from one to the next is a whole number of elements for each pixel. */
-function layParts(
+export function layParts(
   pixels: PixelBox,
   part: PixelBox,
   elements: number,

@@ -20,7 +20,7 @@ export interface AlgorithmSizes {
 const MOST_PARTS = 64;
 
 /** Terms of the sums, and depth taps: each has programs, or a part of them, of its own. */
-const MOST_TERMS = 16;
+export const MOST_TERMS = 16;
 
 /** Whether a convolution can be computed by the algorithm. */
 export function allowsWinograd(sizes: AlgorithmSizes): boolean {

@@ -109,7 +109,8 @@ export function layoutOf(
     IDENTITY,
     1,
   );
-  const tilePitch = Math.ceil(blockParts * blockRows * blockColumns / lanes) * lanes * FLOAT_BYTES;
+  const tiles = Math.ceil(blockParts * blockRows * blockColumns / lanes) * lanes;
+  const tilePitch = spreadBytes(tiles * FLOAT_BYTES);
   const positions = height.inputs * width.inputs;
   const positionPitch = spreadBytes(inChannels * tilePitch);
   const blockPitch = positions * positionPitch;

@@ -8,6 +8,7 @@ import {
 import type { FilterName, FilterSettings } from "../../../src/cli/pictures/filters.ts";
 import { applyFilter, buildFilter, DEFAULT_SETTINGS } from "../../../src/cli/pictures/filters.ts";
 import { Engine } from "../../../src/engine/engine.ts";
+import { decodeJpeg } from "../../../src/io/pictures/jpeg.ts";
 import { encodePng, readPng, writePng } from "../../../src/io/pictures/png.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { TestFolder } from "../../_folder.ts";
@@ -335,7 +336,7 @@ Deno.test("filter says what is wrong with its arguments", async () => {
     [["denoise", "a.png", "b.png", "--radius", "2"], 'Filter denoise has no option "--radius"'],
     [["blur", "a.png", "b.png", "--weights", "x"], 'Filter blur has no option "--weights"'],
     [["blurr", "a.png", "b.png"], 'Unknown filter "blurr", did you mean "blur"?'],
-    [["blur"], "Name the PNG file to read"],
+    [["blur"], "Name the picture to read"],
     [["blur", "a.png"], "Name the PNG file to write"],
     [["blur", "a.png", "b.png", "c.png"], '2 inputs need a folder for their outputs, but "c.png"'],
     [["blur", "a.png", "b.png", "--scale", "2"], 'Filter blur has no option "--scale"'],
@@ -402,6 +403,27 @@ Deno.test("filter gives pictures in a folder the extension of what they are", as
   assertEquals((await runMain("filter", "blur", ...paths, folder.file("out"))).code, 0);
   const written = [...Deno.readDirSync(folder.file("out"))].map(({ name }) => name).sort();
   assertEquals(written, ["a.png", "b.PNG", "c", "d.png"]);
+});
+
+Deno.test("filter reads JPEG pictures, and gives those in a folder the extension of what they become", async () => {
+  using folder = new TestFolder();
+  const url = new URL("../../io/pictures/jpeg/files.jsonl", import.meta.url);
+  const files = Deno.readTextFileSync(url).trim().split("\n").map((line) => JSON.parse(line));
+  const { bytes } = files.find(({ name }) => name === "orientation 6, big end first");
+  const jpeg = Uint8Array.fromBase64(bytes);
+  Deno.writeFileSync(folder.file("a.jpg"), jpeg);
+  await writePng(folder.file("b.png"), decodeJpeg(jpeg));
+  Deno.mkdirSync(folder.file("out"));
+  const paths = ["a.jpg", "b.png", "out"].map((name) => folder.file(name));
+  const { code, out, err } = await runMain("filter", "blur", ...paths);
+  assertEquals([code, err], [0, ""]);
+  assertStringIncludes(out, "[3, 21, 19], 8 bit, ");
+  assertEquals([...Deno.readDirSync(folder.file("out"))].map(({ name }) => name).sort(), [
+    "a.png",
+    "b.png",
+  ]);
+  const [a, b] = ["out/a.png", "out/b.png"].map((name) => Deno.readFileSync(folder.file(name)));
+  assertEquals(a, b);
 });
 
 Deno.test("filter writes a PNG file under any name without another extension", async () => {

@@ -1,10 +1,25 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { readNpy, writeNpy } from "../../../src/io/arrays/npy.ts";
-import { Conv1d } from "../../../src/layers/conv.ts";
+import {
+  encodeJpeg,
+  encodeWav,
+  readJpeg,
+  readNpy,
+  readPng,
+  readTorch,
+  readWav,
+  writeNpy,
+  writeNpz,
+  writeSafetensors,
+  writeTorch,
+} from "../../../src/io/mod.ts";
+import { Engine } from "../../../src/engine/engine.ts";
+import { Conv1d, Conv2d } from "../../../src/layers/conv.ts";
+import { stateDicts } from "../../../src/layers/state_dicts.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { TestFolder } from "../../_folder.ts";
 import { hasNumpy, runPython } from "../../_numpy.ts";
-import { runJson, runMain, spawnMain } from "../_cli.ts";
+import { hasTorch, runTorch } from "../../_programs.ts";
+import { runJson, runMain, runShell, spawnMain } from "../_cli.ts";
 
 /**
  * The formulas in NumPy, for any rank: `make` saves operands, `compare` prints the largest difference
@@ -237,7 +252,7 @@ Deno.test("run names what is wrong with its files in one line and writes nothing
   const cases: readonly [string[], string][] = [
     [["--input", file("none.npy"), ...w, ...y], "there is no such file or folder"],
     [["--input", folder.path, ...w, ...y], "it is a folder"],
-    [["--input", file("text.npy"), ...w, ...y], "it is not a .npy file"],
+    [["--input", file("text.npy"), ...w, ...y], "it is none of the files that are known"],
     [["--input", file("cut.npy"), ...w, ...y], "it ends early"],
     [["--input", file("complex.npy"), ...w, ...y], "it holds complex numbers"],
     [
@@ -269,7 +284,7 @@ Deno.test("run says what is wrong with its arguments", async () => {
   const shape = ["--input-shape", "1,3,8,8"];
   const sizes = ["--out-channels", "4", "--kernel-size", "3"];
   const cases: readonly [string[], string][] = [
-    [sizes, 'Name the .npy file to read, or the "--input-shape" of random values'],
+    [sizes, 'Name the file to read, or the "--input-shape" of random values'],
     [[...shape, ...sizes, "--input", b], `Option "--input-shape" is in place of the input "${b}"`],
     [[...shape, ...sizes, "--bias", b, "--no-bias"], "exclude each other"],
     [[...shape, "--kernel-size", "3"], 'Option "--out-channels" is missing'],
@@ -348,4 +363,153 @@ Deno.test("run says what is drawn, and what the values of the output are like", 
   const { values, seed, weight } = await runJson("run", "conv1d", x ?? "", "--weight", w ?? "");
   assertEquals(values, { minimum: 2, mean: 14 / 3, maximum: 8, nonFinite: 1 });
   assertEquals([seed, weight], [null, w]);
+});
+
+Deno.test("run takes weight and bias of a layer from a file of tensors by name", async () => {
+  using folder = new TestFolder();
+  const x = Tensor.randn([1, 3, 8, 8], { seed: 1 });
+  await writeNpy(folder.file("x.npy"), x);
+  // As the process has it.
+  using engine = new Engine({ backend: "wasm" });
+  const first = new Conv2d(3, 4, 3, { seed: 1, engine });
+  const second = new Conv2d(3, 2, 5, { seed: 2, engine });
+  const dict = stateDicts({ "features.0": first, "features.3": second });
+  for (const [name, write] of [["a.pt", writeTorch], ["a.npz", writeNpz]] as const) {
+    await write(folder.file(name), dict);
+    for (const [prefix, layer] of [["features.0", first], ["features.3", second]] as const) {
+      const words = ["run", "conv2d", "x.npy", "--weights", name, "--name", prefix];
+      const { code, out, err } = await spawnMain([...words, "--output", "y.npy"], folder.path);
+      assertEquals([code, err], [0, ""]);
+      assertStringIncludes(
+        out,
+        `\nweight   ${name}, ${prefix}.weight\nbias     ${name}, ${prefix}.bias\n`,
+      );
+      const expected = await layer.forward(x);
+      assertEquals((await readNpy(folder.file("y.npy"))).data, expected.data);
+    }
+  }
+});
+
+Deno.test("run leaves the bias of --weights out with --no-bias, and folds weight normalisation", async () => {
+  using folder = new TestFolder();
+  const [x, y, w] = ["x.npy", "y.npy", "w.safetensors"].map((name) => folder.file(name));
+  await writeNpy(`${x}`, Tensor.from([[1, 1]]));
+  await writeSafetensors(`${w}`, {
+    "conv.weight_g": Tensor.from([[[10]]]),
+    "conv.weight_v": Tensor.from([[[3, 4]]]),
+    "conv.bias": Tensor.from([0.5]),
+    "fc.weight": Tensor.ones([2, 2]),
+  });
+  const words = ["run", "conv1d", `${x}`, "--weights", `${w}`, "--output", `${y}`];
+  assertEquals((await runMain(...words)).code, 0);
+  assertEquals([...(await readNpy(`${y}`)).data], [14.5]);
+  assertEquals((await runMain(...words, "--no-bias")).code, 0);
+  assertEquals([...(await readNpy(`${y}`)).data], [14]);
+});
+
+Deno.test("run takes pictures and sounds, and gives them", async () => {
+  using folder = new TestFolder();
+  const file = (name: string) => folder.file(name);
+  const run = async (...words: readonly string[]) => {
+    const { code, err } = await runMain("run", ...words);
+    assertEquals([code, err], [0, ""]);
+  };
+  // A kernel that moves everything by one.
+  const shift = ["--weight", file("shift.npy"), "--groups", "3"];
+  await writeNpy(file("shift.npy"), Tensor.from(new Array(3).fill([[[1, 0]]])));
+  const pixels = Tensor.uniform([3, 9, 7], { seed: 1 });
+  Deno.writeFileSync(file("a.jpg"), encodeJpeg({ pixels }, { quality: 95 }));
+  const { pixels: read } = await readJpeg(file("a.jpg"));
+  const cut = Tensor.from(
+    Array.from(
+      { length: 3 },
+      (_, channel) =>
+        Array.from(
+          { length: 9 },
+          (_, row) => [...read.data.subarray((channel * 9 + row) * 7, (channel * 9 + row) * 7 + 6)],
+        ),
+    ),
+  );
+  await run("conv2d", file("a.jpg"), ...shift, "--output", file("b.png"));
+  assertEquals((await readPng(file("b.png"))).pixels.data, cut.data);
+  await run("conv2d", file("a.jpg"), ...shift, "--output", file("c.jpg"));
+  assertEquals((await readJpeg(file("c.jpg"))).pixels.shape, [3, 9, 6]);
+  await run("conv2d", file("a.jpg"), ...shift, "--output", file("d.pt"));
+  assertEquals((await readTorch(file("d.pt")))["output"]?.data, cut.data);
+
+  const samples = Tensor.from([[0.5, 1, -1, 0.25, 0, 0.75]]);
+  Deno.writeFileSync(file("a.wav"), encodeWav({ samples, sampleRate: 16_000 }));
+  await writeNpy(file("louder.npy"), Tensor.from([[[2]]]));
+  const louder = ["--weight", file("louder.npy"), "--stride", "2"];
+  await run("conv1d", file("a.wav"), ...louder, "--output", file("b.wav"));
+  const sound = await readWav(file("b.wav"));
+  const stored = (await readWav(file("a.wav"))).samples.data;
+  assertEquals(sound.sampleRate, 8000);
+  assertEquals([...sound.samples.data], [0, 2, 4].map((at) => 2 * (stored[at] ?? NaN)));
+  await run("convtranspose1d", file("a.wav"), ...louder, "--output", file("c.wav"));
+  assertEquals((await readWav(file("c.wav"))).sampleRate, 32_000);
+  const rate = ["--sample-rate", "44100", "--output", file("d.wav")];
+  await run("conv1d", file("a.wav"), ...louder, ...rate);
+  assertEquals((await readWav(file("d.wav"))).sampleRate, 44_100);
+});
+
+Deno.test("run writes outputs in a folder, and on standard output, in the form of --format", async () => {
+  using folder = new TestFolder();
+  Deno.mkdirSync(folder.file("out"));
+  const samples = Tensor.uniform([2, 9], { seed: 1 });
+  for (const name of ["a.wav", "b.wav"]) {
+    Deno.writeFileSync(folder.file(name), encodeWav({ samples, sampleRate: 8000 }));
+  }
+  const layer = "--out-channels 2 --kernel-size 3";
+  const line = [
+    `tileconv run conv1d a.wav b.wav ${layer} --output out --format wav`,
+    `tileconv run conv1d a.wav ${layer} --output out`,
+    `tileconv run conv1d - ${layer} --output - --format wav < a.wav > c.wav`,
+  ].join(" && ");
+  const { code, err } = await runShell(line, folder.path);
+  assertEquals(code, 0, err);
+  assertEquals([...Deno.readDirSync(folder.file("out"))].map(({ name }) => name).sort(), [
+    "a.npy",
+    "a.wav",
+    "b.wav",
+  ]);
+  const { data } = (await readWav(folder.file("out/a.wav"))).samples;
+  assertEquals((await readNpy(folder.file("out/a.npy"))).data, data);
+  assertEquals((await readWav(folder.file("c.wav"))).samples.data, data);
+});
+
+Deno.test({
+  name: "run computes with what torch.save() wrote what PyTorch computes",
+  ignore: !hasTorch,
+  async fn() {
+    using folder = new TestFolder();
+    runTorch(
+      `
+import sys, torch
+torch.manual_seed(0)
+conv = torch.nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2)
+up = torch.nn.utils.weight_norm(torch.nn.ConvTranspose2d(6, 3, 3, stride=2))
+net = torch.nn.Sequential(conv, torch.nn.BatchNorm2d(6), up).eval()
+x = torch.randn(2, 4, 9, 9)
+torch.save({"model": net.state_dict(), "epoch": 3}, sys.argv[1] + "/net.pt")
+y = conv(x)
+torch.save({"x": x, "y": y, "z": up(y)}, sys.argv[1] + "/data.pt")
+`,
+      folder.path,
+    );
+    const [net, data, y, z] = ["net.pt", "data.pt", "y.npy", "z.npy"].map((n) => folder.file(n));
+    const steps = [
+      ["conv2d", "x", "model.0", ["--stride", "2", "--padding", "1", "--groups", "2"], y],
+      ["convtranspose2d", "y", "model.2", ["--stride", "2"], z],
+    ] as const;
+    for (const [layer, name, prefix, flags, output] of steps) {
+      const words = [layer, `${data}`, "--input-name", name, "--weights", `${net}`, ...flags];
+      const ending = await runMain("run", ...words, "--name", prefix, "--output", `${output}`);
+      assertEquals([ending.code, ending.err], [0, ""]);
+      const expected = folder.file("expected.npy");
+      await runMain("convert", `${data}`, expected, "--name", name === "x" ? "y" : "z");
+      const { code, out } = await runMain("compare", `${output}`, expected, "--tolerance", "1e-5");
+      assertEquals(code, 0, out);
+    }
+  },
 });

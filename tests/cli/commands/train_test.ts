@@ -170,7 +170,7 @@ Deno.test("train denoise says in one line what is wrong with its pictures, and w
   const huge = ["--patch", "16", "--batch", "10000", "--memory", "300M"];
   const cases: readonly [string, string[], string][] = [
     ["none", [], "there is no such file or folder"],
-    ["empty", [], "There is no PNG picture in"],
+    ["empty", [], "There is no PNG or JPEG picture in"],
     ["text.png", [], "it is not a PNG file"],
     ["photos", [], "No picture is as large as a patch of 40 x 40 pixels"],
     ["photos", ["--patch", "16"], "too small to hold out a part of it for the test"],

@@ -31,18 +31,23 @@ Deno.test("findPictures() finds those of folders and those that are named, each 
   using folder = new TestFolder();
   Deno.mkdirSync(folder.file("photos"));
   Deno.mkdirSync(folder.file("photos/album.png"));
-  const files = ["b.PNG", "a.png", ".hidden.png", "a.jpg", "notes.txt", "denoise.png"];
+  const files = ["b.PNG", "a.png", ".hidden.png", "c.jpg", "notes.txt", "denoise.png"];
   for (const name of files) Deno.writeTextFileSync(folder.file(`photos/${name}`), "");
   Deno.symlinkSync(folder.file("photos/a.png"), folder.file("link"));
   const [photos, a] = [folder.file("photos"), folder.file("photos/a.png")];
   const found = (...paths: readonly string[]) =>
     findPictures(paths, folder.file("photos/denoise.png"));
-  assertEquals(await found(photos), ["a.png", "b.PNG"].map((name) => `${photos}/${name}`).sort());
-  assertEquals((await found(photos, a, folder.file("link"))).length, 2);
+  const names = ["a.png", "b.PNG", "c.jpg"];
+  assertEquals(await found(photos), names.map((name) => `${photos}/${name}`).sort());
+  assertEquals((await found(photos, a, folder.file("link"))).length, 3);
   assertEquals(await found(folder.file("link"), a), [folder.file("link")]);
   assertEquals(await found(folder.file("photos/notes.txt")), [folder.file("photos/notes.txt")]);
   for (const name of ["photos/album.png", "photos/denoise.png"]) {
-    await assertRejects(() => found(folder.file(name)), FileError, "There is no PNG picture in");
+    await assertRejects(
+      () => found(folder.file(name)),
+      FileError,
+      "There is no PNG or JPEG picture in",
+    );
   }
   await assertRejects(
     () => found(photos, folder.file("none")),

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { decodeNamed, FileError } from "../../../src/io/files.ts";
-import type { DecodedPicture } from "../../../src/io/pictures/png.ts";
+import type { DecodedPicture } from "../../../src/io/pictures/picture.ts";
 import { decodePng } from "../../../src/io/pictures/png.ts";
 import { change, changes } from "../_mutate.ts";
 import { chunk, pngOf } from "./_png.ts";

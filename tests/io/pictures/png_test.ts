@@ -1,7 +1,8 @@
 import { deflateSync } from "node:zlib";
 import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FileError } from "../../../src/io/files.ts";
-import { decodePng, encodePng, peekPng, readPng, writePng } from "../../../src/io/pictures/png.ts";
+import { peekPicture } from "../../../src/io/pictures/peek.ts";
+import { decodePng, encodePng, readPng, writePng } from "../../../src/io/pictures/png.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { TestFolder } from "../../_folder.ts";
 import { chunk, headerOf, makePng, pngFrom, pngOf } from "./_png.ts";
@@ -204,7 +205,7 @@ Deno.test("decodePng() lists no more warnings than anybody reads", () => {
   assertEquals(decodePng(pngFrom(form, () => 7, ...texts)).warnings.length, 8);
 });
 
-Deno.test("peekPng() knows the channels from behind any number of other parts", async () => {
+Deno.test("peekPicture() knows the channels from behind any number of other parts", async () => {
   using folder = new TestFolder();
   const form = { width: 3, height: 2, bitDepth: 8, colorType: 2 };
   const profile = chunk("iCCP", new Array(100_000).fill(1));
@@ -214,13 +215,13 @@ Deno.test("peekPng() knows the channels from behind any number of other parts", 
   for (const [index, chunks] of cases.entries()) {
     const path = folder.file(`${index}.png`);
     Deno.writeFileSync(path, pngFrom(form, () => 9, ...chunks));
-    const peeked = await peekPng(path);
+    const peeked = await peekPicture(path);
     const { channels } = await peeked.read();
     assertEquals([peeked.channels, channels], chunks.includes(key) ? [4, 4] : [3, 3]);
   }
 });
 
-Deno.test("peekPng() refuses what decodePng() would, as far as it reads", async () => {
+Deno.test("peekPicture() refuses what decodePng() would, as far as it reads", async () => {
   using folder = new TestFolder();
   const path = folder.file("a.png");
   const picture = emptyPng(30, 20);
@@ -235,10 +236,14 @@ Deno.test("peekPng() refuses what decodePng() would, as far as it reads", async 
   ];
   for (const [bytes, message] of cases) {
     Deno.writeFileSync(path, bytes);
-    const error = await assertRejects(() => peekPng(path, { mostPixels: 100 }), FileError, message);
+    const error = await assertRejects(
+      () => peekPicture(path, { mostPixels: 100 }),
+      FileError,
+      message,
+    );
     assertEquals(error.message.startsWith(`Cannot read "${path}": it `), true);
   }
-  await assertRejects(() => readPng(path, { mostPixels: 0 }), RangeError, "readPng: mostPixels");
+  await assertRejects(() => readPng(path, { mostPixels: 0 }), RangeError, "readPng(): mostPixels");
 });
 
 Deno.test("encodePng() brings values into range and NaN to 0", async () => {

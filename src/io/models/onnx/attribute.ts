@@ -1,5 +1,4 @@
 import { quoted } from "../../quoted.ts";
-import { floatsFromRaw } from "./element_types.ts";
 import type { ListField } from "./lists.ts";
 import { countFloats, countIntegers, readFloats, readIntegers } from "./lists.ts";
 import type { OnnxAttribute } from "./model.ts";
@@ -56,7 +55,7 @@ export interface NamedAttribute {
  * Reads an attribute.
  *
  * @param message An `AttributeProto`.
- * @throws {RangeError} If it has no name, or not what its type says.
+ * @throws {SyntaxError} If it has no name, or not what its type says.
  */
 export function readAttribute(message: Message): NamedAttribute {
   let name = "";
@@ -75,7 +74,7 @@ export function readAttribute(message: Message): NamedAttribute {
   }
   if (name === "") throw message.fault("has no name");
   const [found = "other"] = held;
-  const other = held.values().find((held) => held !== (kind ?? found));
+  const other = [...held].find((held) => held !== (kind ?? found));
   if (other !== undefined) {
     throw message.fault(`${quoted(name)} is of kind ${kind ?? found}, but holds ${other}`);
   }
@@ -106,7 +105,7 @@ function readValue(message: Message, name: string, kind: OnnxAttribute["kind"]):
     }
     case "floats":
       checkLength(message, countFloats(message, FLOATS, 4));
-      return { kind, value: Array.from(readFloats(message, FLOATS, 4, floatsFromRaw)) };
+      return { kind, value: Array.from(readFloats(message, FLOATS, 4)) };
     case "ints":
       checkLength(message, countIntegers(message, INTS));
       return { kind, value: Array.from(readIntegers(message, INTS, "int64")) };
@@ -133,9 +132,7 @@ function readTexts(message: Message): readonly string[] {
   const values: string[] = [];
   const fields = message.again();
   while (fields.next()) {
-    if (fields.field !== STRINGS) continue;
-    checkLength(message, values.length + 1);
-    values.push(fields.text("strings"));
+    if (fields.field === STRINGS) values.push(fields.text("strings"));
   }
   return values;
 }

@@ -20,7 +20,7 @@ const OWN_DOMAIN = "ai.onnx";
  * @param bytes The whole file.
  * @returns What it says. Its tensors are copies: the bytes are not needed any more.
  * @throws {TypeError} If `bytes` are no `Uint8Array`.
- * @throws {RangeError} If they are no whole ONNX file, or hold what is not read: texts as elements of tensors, data in
+ * @throws {SyntaxError} If they are no whole ONNX file, or hold what is not read: texts as elements of tensors, data in
  * other files, sparse tensors. Every length, shape and name is checked before anything is made of it.
  */
 export function decodeOnnx(bytes: Uint8Array): OnnxModel {
@@ -95,14 +95,14 @@ function checkOperators(
 ): void {
   for (const { name, operator, domain } of nodes) {
     if (functions.has(operatorName(domain, operator))) {
-      throw new RangeError(
-        `decodeOnnx(): node ${quoted(name)} calls ${quoted(operator)}, a function of the file; ` +
+      throw new SyntaxError(
+        `its node ${quoted(name)} calls ${quoted(operator)}, a function of the file; ` +
           "Python's onnx.inliner.inline_local_functions() writes what it does in its place",
       );
     }
     if (opsets.has(domain)) continue;
-    throw new RangeError(
-      `decodeOnnx(): opset_import has no version for domain ${quoted(domain)}, of which node ` +
+    throw new SyntaxError(
+      `its opset_import has no version for domain ${quoted(domain)}, of which node ` +
         `${quoted(name)} is (${quoted(operator)})`,
     );
   }

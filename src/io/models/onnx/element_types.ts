@@ -1,7 +1,7 @@
 import type { ListField } from "./lists.ts";
 import type { ElementKind } from "./model.ts";
-import { widenBfloats, widenHalves } from "./half.ts";
-import type { IntegerKind } from "./wire.ts";
+import { bfloatValue, halfValue } from "../../../base/half.ts";
+import type { FloatSize, IntegerKind } from "./wire.ts";
 
 /** How the elements of a tensor are stored. */
 export type ElementType = FloatType | NarrowFloatType | IntegerType;
@@ -19,7 +19,7 @@ interface StoredType {
 interface FloatType extends StoredType {
   readonly list: "floats";
   readonly kind: "float";
-  readonly bytes: 4 | 8;
+  readonly bytes: FloatSize;
   fromRaw(bytes: DataView, into: Float32Array): void;
 }
 
@@ -51,14 +51,13 @@ const INT64_DATA: ListField = { number: 7, name: "int64_data" };
 const DOUBLE_DATA: ListField = { number: 10, name: "double_data" };
 const UINT64_DATA: ListField = { number: 11, name: "uint64_data" };
 
-/** The fields in which the numbers of a tensor may lie. */
-export const NUMBER_FIELDS: readonly ListField[] = [
-  FLOAT_DATA,
-  INT32_DATA,
-  INT64_DATA,
-  DOUBLE_DATA,
-  UINT64_DATA,
-];
+/** The fields in which the numbers of a tensor may lie, by their numbers. */
+export const NUMBER_FIELDS: ReadonlyMap<number, ListField> = new Map(
+  [FLOAT_DATA, INT32_DATA, INT64_DATA, DOUBLE_DATA, UINT64_DATA].map((field) => [
+    field.number,
+    field,
+  ]),
+);
 
 const WORD = 2 ** 32;
 
@@ -72,7 +71,8 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
     kind: "float",
     bytes: 4,
     field: FLOAT_DATA,
-    fromRaw: floatsFromRaw,
+    // The host's floats lie in the same order: WebAssembly has no other.
+    fromRaw: (bytes, into) => bytesOf(into).set(bytesOf(bytes)),
   }],
   [
     2,
@@ -164,8 +164,8 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
     10,
     bits({
       name: "FLOAT16",
-      fromRaw: (view, into) => widenHalves((i) => view.getUint16(2 * i, true), into),
-      fromBits: (values, into) => widenHalves((i) => values[i] ?? 0, into),
+      fromRaw: (view, into) => widened((i) => halfValue(view.getUint16(2 * i, true)), into),
+      fromBits: (values, into) => widened((i) => halfValue(values[i] ?? 0), into),
     }),
   ],
   [11, {
@@ -208,8 +208,8 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
     16,
     bits({
       name: "BFLOAT16",
-      fromRaw: (view, into) => widenBfloats((i) => view.getUint16(2 * i, true), into),
-      fromBits: (values, into) => widenBfloats((i) => values[i] ?? 0, into),
+      fromRaw: (view, into) => widened((i) => bfloatValue(view.getUint16(2 * i, true)), into),
+      fromBits: (values, into) => widened((i) => bfloatValue(values[i] ?? 0), into),
     }),
   ],
 ]);
@@ -244,11 +244,6 @@ export function describeOtherType(code: number): string {
 /** The number of the type as which elements of a kind are written: FLOAT, INT64, BOOL. */
 export const WRITTEN_TYPES: Readonly<Record<ElementKind, number>> = { float: 1, int: 7, bool: 9 };
 
-/** Copies floats of 32 bits. The host's are in the same order: WebAssembly has no other. */
-export function floatsFromRaw(bytes: DataView, into: Float32Array): void {
-  bytesOf(into).set(bytesOf(bytes));
-}
-
 /** Integers of at most 32 bits, which lie in a field together. */
 function int32Data(
   type: Omit<IntegerType, "list" | "integers" | "field">,
@@ -275,4 +270,9 @@ function bits(type: Pick<NarrowFloatType, "name" | "fromRaw" | "fromBits">): Nar
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Writes values one by one. */
+function widened(valueAt: (index: number) => number, into: Float32Array): void {
+  for (let i = 0; i < into.length; i++) into[i] = valueAt(i);
 }

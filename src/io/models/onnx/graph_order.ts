@@ -5,7 +5,7 @@ import type { OnnxNode } from "./model.ts";
 type Givers = ReadonlyMap<string, number>;
 
 /** What is wrong with the node of a place. */
-type Fault = (place: number, reason: string) => Error;
+type Fault = (place: number, reason: string) => SyntaxError;
 
 /**
  * Puts nodes in an order in which each comes behind those whose outputs it takes. Nodes that are in such an order
@@ -14,7 +14,7 @@ type Fault = (place: number, reason: string) => Error;
  * @param nodes The nodes as they come in the file.
  * @param given What is given besides their outputs: inputs of the graph and initializers.
  * @param fault Makes the error.
- * @throws What `fault` makes, if a value is given twice or never, or nodes wait for one another.
+ * @throws {SyntaxError} If a value is given twice or never, or nodes wait for one another.
  */
 export function orderNodes(
   nodes: readonly OnnxNode[],
@@ -55,7 +55,7 @@ function pushGivers(
   givers: Givers,
   states: Uint8Array,
   stack: number[],
-  fault: (reason: string) => Error,
+  fault: (reason: string) => SyntaxError,
 ): void {
   for (const name of inputs.toReversed()) {
     const giver = givers.get(name);

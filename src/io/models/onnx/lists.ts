@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { IntegerKind, Message } from "./wire.ts";
+import type { FloatSize, IntegerKind, Message } from "./wire.ts";
 
 /** Where a list is: in the field of a number, which a name tells people. */
 export interface ListField {
@@ -35,35 +35,27 @@ export function readIntegers(
 }
 
 /** How many floats of one size a list has; nothing is made of them. */
-export function countFloats(message: Message, { number, name }: ListField, size: 4 | 8): number {
+export function countFloats(
+  message: Message,
+  { number, name }: ListField,
+  size: FloatSize,
+): number {
   let count = 0;
   const fields = message.again();
-  while (fields.next()) {
-    if (fields.field === number) count += fields.floats(name, size).length / size;
-  }
+  while (fields.next()) if (fields.field === number) count += fields.countFloats(name, size);
   return count;
 }
 
-/**
- * Reads floats.
- *
- * @param size The bytes of one.
- * @param fromRaw Turns the bytes of some into floats of 32 bits.
- */
+/** Reads floats of one size; they are rounded to 32 bits. */
 export function readFloats(
   message: Message,
   field: ListField,
-  size: 4 | 8,
-  fromRaw: (bytes: DataView, into: Float32Array) => void,
+  size: FloatSize,
 ): Float32Array<ArrayBuffer> {
   const values = new Float32Array(countFloats(message, field, size));
   const fields = message.again();
   for (let at = 0; fields.next();) {
-    if (fields.field !== field.number) continue;
-    const { buffer, byteOffset, byteLength } = fields.floats(field.name, size);
-    const next = at + byteLength / size;
-    fromRaw(new DataView(buffer, byteOffset, byteLength), values.subarray(at, next));
-    at = next;
+    if (fields.field === field.number) at = fields.floats(size, values, at);
   }
   return values;
 }

@@ -1,4 +1,4 @@
-import { describeShape } from "../../../base/checks.ts";
+import { describe } from "../../../base/checks.ts";
 import { product } from "../../../base/numbers.ts";
 import { quoted } from "../../quoted.ts";
 import type { ElementType } from "./element_types.ts";
@@ -41,7 +41,7 @@ interface Header {
  *
  * @param message A `TensorProto`.
  * @returns The tensor; its elements are a copy.
- * @throws {RangeError} If the bytes do not hold what its shape and type say, or lie elsewhere.
+ * @throws {SyntaxError} If the bytes do not hold what its shape and type say, or lie elsewhere.
  */
 export function readTensor(message: Message): NamedTensor {
   const header = readHeader(message);
@@ -61,7 +61,7 @@ function readHeader(message: Message): Header {
   const present = new Set<ListField>();
   const fields = message.again();
   while (fields.next()) {
-    const numbers = NUMBER_FIELDS.find(({ number }) => number === fields.field);
+    const numbers = NUMBER_FIELDS.get(fields.field);
     if (numbers !== undefined) present.add(numbers);
     else if (fields.field === DATA_TYPE) typeCode = fields.integer("data_type", "int32");
     else if (fields.field === NAME) name = fields.text("name");
@@ -90,7 +90,7 @@ function readShape(message: Message, name: string): readonly number[] {
   const shape = Array.from(readIntegers(message, DIMS, "int64"));
   if (shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return shape;
   throw message.fault(
-    `${quoted(name)} has shape ${describeShape(shape)}, which is none: sizes are from 0 to 2^53`,
+    `${quoted(name)} has shape ${describe(shape)}, which is none: sizes are from 0 to 2^53`,
   );
 }
 
@@ -101,7 +101,7 @@ function checkElements(
   type: ElementType,
   shape: readonly number[],
 ): void {
-  const what = `${quoted(name)} of shape ${describeShape(shape)} and type ${type.name}`;
+  const what = `${quoted(name)} of shape ${describe(shape)} and type ${type.name}`;
   // The sizes beside a 0 may be anything.
   const count = shape.includes(0) ? 0 : product(shape);
   if (!Number.isSafeInteger(count)) throw message.fault(`${what} has more than 2^53 elements`);
@@ -148,7 +148,7 @@ function readElements(
     return { kind: "float", shape, data };
   }
   if (type.list === "floats") {
-    const data = readFloats(message, type.field, type.bytes, type.fromRaw);
+    const data = readFloats(message, type.field, type.bytes);
     return { kind: "float", shape, data };
   }
   const bits = readInRange(message, type);

@@ -25,7 +25,7 @@ interface TensorType {
  * Reads what a file says of an input or output.
  *
  * @param message A `ValueInfoProto`.
- * @throws {RangeError} If it has no name, or is no tensor of numbers.
+ * @throws {SyntaxError} If it has no name, or is no tensor of numbers.
  */
 export function readValueInfo(message: Message): OnnxValueInfo {
   let name = "";

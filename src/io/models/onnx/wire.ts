@@ -22,14 +22,27 @@ const LAST_SHIFT = 63;
 
 const WORD = 2 ** 32;
 
-/** Messages that are nothing but their length become objects: what few bytes may ask for is bounded. */
-const MOST_MESSAGES = 2 ** 20;
+/** Messages and texts that are nothing but their length become objects: how much few bytes may ask for is bounded. */
+const MOST_MESSAGES = 2 ** 19;
+const MOST_TEXTS = 2 ** 20;
 
 /** Nothing that is shown or looked up is so long. */
 const MOST_TEXT_BYTES = 2 ** 24;
 
 /** What the varints of a field stand for. */
 export type IntegerKind = "int32" | "int64" | "uint64";
+
+/** The bytes of a float in a list. */
+export type FloatSize = 4 | 8;
+
+/** A file whose messages are read. */
+interface Source {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** How many messages and texts were read. */
+  messages: number;
+  texts: number;
+}
 
 /** A message's place in the message that it is in. */
 interface Place {
@@ -44,13 +57,10 @@ interface Place {
  * Source: https://protobuf.dev/programming-guides/encoding/.
  */
 export class Message {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #source: Source;
   readonly #begin: number;
   readonly #end: number;
   readonly #place: Place | null;
-  /** How many messages were read of the file. */
-  readonly #counter: { count: number };
   #at: number;
   #field = 0;
   #wire = VARINT;
@@ -61,29 +71,23 @@ export class Message {
   #low = 0;
   #high = 0;
 
-  private constructor(
-    bytes: Uint8Array,
-    [begin, end]: readonly [begin: number, end: number],
-    place: Place | null,
-    counter: { count: number },
-  ) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  private constructor(source: Source, begin: number, end: number, place: Place | null) {
+    this.#source = source;
     this.#begin = begin;
     this.#end = end;
     this.#place = place;
-    this.#counter = counter;
     this.#at = begin;
   }
 
   /** The message that a whole file is. */
   static of(bytes: Uint8Array): Message {
-    return new Message(bytes, [0, bytes.length], null, { count: 0 });
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return new Message({ bytes, view, messages: 0, texts: 0 }, 0, bytes.length, null);
   }
 
   /** The same message from its beginning on. */
   again(): Message {
-    return new Message(this.#bytes, [this.#begin, this.#end], this.#place, this.#counter);
+    return new Message(this.#source, this.#begin, this.#end, this.#place);
   }
 
   /** The number of the field that is read. */
@@ -100,9 +104,8 @@ export class Message {
     if (this.#at === this.#end) return false;
     const begin = this.#at;
     this.#varint(this.#end);
-    const tag = this.#high * WORD + this.#low;
-    this.#wire = tag % 2 ** WIRE_BITS;
-    this.#field = Math.floor(tag / 2 ** WIRE_BITS);
+    this.#wire = this.#low & 2 ** WIRE_BITS - 1;
+    this.#field = this.#high * 2 ** (32 - WIRE_BITS) + (this.#low >>> WIRE_BITS);
     if (this.#field === 0 || this.#field > MOST_FIELD) {
       this.#refuse(`has a field of number ${this.#field} at byte ${begin}`);
     }
@@ -118,54 +121,50 @@ export class Message {
 
   float(name: string): number {
     this.#expect(name, FIXED32);
-    return this.#view.getFloat32(this.#valueBegin, true);
+    return this.#source.view.getFloat32(this.#valueBegin, true);
   }
 
   /** A text, which is UTF-8. */
   text(name: string): string {
     const bytes = this.bytes(name);
+    if (++this.#source.texts > MOST_TEXTS) {
+      this.#refuse(`has ${name}, one of more than ${MOST_TEXTS} texts in the file`);
+    }
     if (bytes.length > MOST_TEXT_BYTES) {
       this.#refuse(
-        `has a ${name} of ${describeBytes(bytes.length)}, more than the ` +
+        `has ${name} of ${describeBytes(bytes.length)}, more than the ` +
           `${describeBytes(MOST_TEXT_BYTES)} that a text may have`,
       );
     }
     try {
       return UTF8.decode(bytes);
     } catch {
-      return this.#refuse(`has a ${name} that is not UTF-8 at byte ${this.#valueBegin}`);
+      return this.#refuse(`has ${name} as a text that is not UTF-8, at byte ${this.#valueBegin}`);
     }
   }
 
   /** Bytes, not copied. */
   bytes(name: string): Uint8Array {
     this.#expect(name, LENGTH);
-    return this.#bytes.subarray(this.#valueBegin, this.#valueEnd);
+    return this.#source.bytes.subarray(this.#valueBegin, this.#valueEnd);
   }
 
   /** A message in this one; `name` says which. */
   message(name: string): Message {
     this.#expect(name, LENGTH);
-    if (++this.#counter.count > MOST_MESSAGES) {
-      this.#refuse(`has a ${name} that is one of more than ${MOST_MESSAGES} messages in the file`);
+    if (++this.#source.messages > MOST_MESSAGES) {
+      this.#refuse(`has ${name}, one of more than ${MOST_MESSAGES} messages in the file`);
     }
-    const place = { message: this, name };
-    return new Message(
-      this.#bytes,
-      [this.#valueBegin, this.#valueEnd],
-      place,
-      this.#counter,
-    );
+    return new Message(this.#source, this.#valueBegin, this.#valueEnd, { message: this, name });
   }
 
   /** How many integers the field holds: one, or all of a list that is packed. */
   countIntegers(name: string): number {
     if (this.#wire === VARINT) return 1;
-    this.#expect(name, LENGTH);
-    const [begin, end] = [this.#valueBegin, this.#valueEnd];
+    const bytes = this.bytes(name);
+    if ((bytes.at(-1) ?? 0) >= 0x80) this.#endsEarly(this.#valueEnd);
     let count = 0;
-    for (let at = begin; at < end; at++) if ((this.#bytes[at] ?? 0) < 0x80) count++;
-    if (end > begin && (this.#bytes[end - 1] ?? 0) >= 0x80) this.#endsEarly(end);
+    for (let at = 0; at < bytes.length; at++) if ((bytes[at] ?? 0) < 0x80) count++;
     return count;
   }
 
@@ -191,19 +190,34 @@ export class Message {
     return at;
   }
 
-  /** The bytes of floats of one size that the field holds, not copied: one, or all of a list that is packed. */
-  floats(name: string, size: 4 | 8): Uint8Array {
+  /** How many floats of one size the field holds: one, or all of a list that is packed. */
+  countFloats(name: string, size: FloatSize): number {
     if (this.#wire !== (size === 4 ? FIXED32 : FIXED64)) this.#expect(name, LENGTH);
     const length = this.#valueEnd - this.#valueBegin;
-    if (length % size !== 0) {
-      this.#refuse(`has a ${name} of ${length} bytes, which are no floats of ${size} bytes each`);
+    if (length % size === 0) return length / size;
+    return this.#refuse(
+      `has ${name} of ${length} bytes, which are no floats of ${size} bytes each`,
+    );
+  }
+
+  /**
+   * Reads the floats of the field, one or many.
+   *
+   * @param into Where they go. It has room for all that {@linkcode countFloats} counted.
+   * @param at Where the first goes.
+   * @returns Where the next would go.
+   */
+  floats(size: FloatSize, into: Float32Array, at: number): number {
+    const { view } = this.#source;
+    for (let from = this.#valueBegin; from < this.#valueEnd; from += size) {
+      into[at++] = size === 4 ? view.getFloat32(from, true) : view.getFloat64(from, true);
     }
-    return this.#bytes.subarray(this.#valueBegin, this.#valueEnd);
+    return at;
   }
 
   /** What is wrong with this message. */
-  fault(reason: string): RangeError {
-    return new RangeError(`decodeOnnx(): ${this.#path()} ${reason}`);
+  fault(reason: string): SyntaxError {
+    return new SyntaxError(`${this.#path()} ${reason}`);
   }
 
   #refuse(reason: string): never {
@@ -215,7 +229,7 @@ export class Message {
     for (let place = this.#place; place !== null; place = place.message.#place) {
       names.push(place.name);
     }
-    return names.length === 0 ? "the file" : names.toReversed().join(".");
+    return names.length === 0 ? "it" : `its ${names.toReversed().join(".")}`;
   }
 
   #endsEarly(at: number): never {
@@ -225,7 +239,7 @@ export class Message {
   #expect(name: string, wire: number): void {
     if (this.#wire === wire) return;
     const [found, expected] = [this.#wire, wire].map((type) => WIRE_NAMES.get(type));
-    this.#refuse(`has a ${name} that is ${found}, not ${expected}`);
+    this.#refuse(`has ${name} as ${found}, where ${expected} is expected`);
   }
 
   /** Finds where the value of a field ends, and reads it if it is a varint. */
@@ -261,10 +275,11 @@ export class Message {
 
   /** Reads a varint into the two words. */
   #varint(end: number): void {
+    const { bytes } = this.#source;
     let [low, high, at] = [0, 0, this.#at];
     for (let shift = 0;; shift += 7) {
       if (at === end) this.#endsEarly(end);
-      const byte = this.#bytes[at++] ?? 0;
+      const byte = bytes[at++] ?? 0;
       const bits = byte & 0x7f;
       if (shift < 28) low |= bits << shift;
       else if (shift > 28) high |= bits << shift - 32;

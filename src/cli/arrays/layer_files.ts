@@ -4,22 +4,21 @@
  * @module
  */
 
-import { describeShape } from "../base/checks.ts";
-import { weightShape } from "../convolution/geometry.ts";
-import type { ConvSettings } from "../convolution/settings.ts";
-import { peekNpy } from "../io/arrays/npy.ts";
-import { checkShape, countElements, sameShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import type { Arguments } from "./args.ts";
-import { InputFile } from "./input_file.ts";
-import type { LayerKind, LayerSizes } from "./layer_options.ts";
-import type { Format } from "./output_file.ts";
-import { STANDARD_STREAM } from "./standard_streams.ts";
-import { asUsage, UsageError } from "./usage_error.ts";
-import { checkExclusive, integerFlag, shapeFlag } from "./values.ts";
-
-/** What arrays are read from and written to. */
-export const NPY: Format = { name: "a .npy file", extension: ".npy" };
+import { describe, describeShape } from "../../base/checks.ts";
+import { weightShape } from "../../convolution/geometry.ts";
+import type { ConvSettings } from "../../convolution/settings.ts";
+import { checkShape, countElements, sameShape } from "../../tensor/shape.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { Arguments } from "../args.ts";
+import type { LayerKind, LayerSizes } from "../layer_options.ts";
+import { STANDARD_STREAM } from "../standard_streams.ts";
+import { asUsage, UsageError } from "../usage_error.ts";
+import { checkExclusive, integerFlag, shapeFlag } from "../values.ts";
+import type { ArrayFile, OpenOptions, StoredArray } from "./array_file.ts";
+import { arrayOf, openArrays } from "./array_file.ts";
+import type { Encoding } from "./array_format.ts";
+import type { LayerState } from "./layer_state.ts";
+import { layerIn } from "./layer_state.ts";
 
 /** An array that is known but not there yet. */
 export interface Source {
@@ -28,8 +27,12 @@ export interface Source {
   /** What it is called at the beginning of an error message. */
   readonly subject: string;
   readonly shape: readonly number[];
-  /** The bytes of its file; 0 without one. */
+  /** What its file takes while it is read; 0 without one. */
   readonly fileBytes: number;
+  /** What its file takes all the time. */
+  readonly heldBytes: number;
+  /** Of a sound, its samples a second; of a picture, the bits of a sample. */
+  readonly encoding: Encoding;
   read(): Promise<Tensor>;
 }
 
@@ -39,6 +42,8 @@ export interface Sources {
   readonly inputs: readonly Source[];
   readonly weight: Source | null;
   readonly bias: Source | null;
+  /** All that there is of the layer, where weight and bias come from one file. */
+  readonly state: LayerState | null;
 }
 
 /** The paths of the inputs, in order: those of `--input` and those behind the layer. */
@@ -47,25 +52,53 @@ export function inputPaths({ positionals, lists }: Arguments): readonly string[]
 }
 
 /**
- * Finds the arrays, and reads the headers of their files.
+ * Finds the arrays, and reads of their files what says how large they are.
  *
  * @param args The command line.
- * @param files Receives what is to be disposed of when the arrays are read.
+ * @param kind The layer.
+ * @param options How files are opened.
  * @throws {UsageError} If a flag is wrong or there is no input.
- * @throws {FileError} If a file cannot be read or is no array.
+ * @throws {FileError} If a file cannot be read or has no such array.
  */
-export async function findSources(args: Arguments, files: DisposableStack): Promise<Sources> {
+export async function findSources(
+  args: Arguments,
+  kind: LayerKind,
+  options: OpenOptions,
+): Promise<Sources> {
+  const { values } = args;
   const paths = inputPaths(args);
   checkSources(args, paths);
-  const find = async (path: string) => await openArray(path, files);
-  const [weight, bias] = [args.values.get("weight"), args.values.get("bias")];
+  const inputName = values.get("input-name");
   const inputs: Source[] = [];
-  for (const path of paths) inputs.push(await find(path));
+  for (const path of paths) {
+    inputs.push(sourceIn(await openArrays(path, options), inputName, "--input-name"));
+  }
+  const find = async (path: string | undefined) =>
+    path === undefined ? null : sourceIn(await openArrays(path, options), undefined, STATE_FLAGS);
   return {
     inputs: inputs.length === 0 ? [drawnInput(args)] : inputs,
-    weight: weight === undefined ? null : await find(weight),
-    bias: bias === undefined ? null : await find(bias),
+    ...await findState(values, kind, options) ?? {
+      weight: await find(values.get("weight")),
+      bias: await find(values.get("bias")),
+      state: null,
+    },
   };
+}
+
+/** What the parameters of one file among others are named by. */
+const STATE_FLAGS = "--weights and --name";
+
+async function findState(
+  values: Arguments["values"],
+  kind: LayerKind,
+  options: OpenOptions,
+): Promise<Omit<Sources, "inputs"> | null> {
+  const path = values.get("weights");
+  if (path === undefined) return null;
+  const file = await openArrays(path, options);
+  const state = layerIn(file, kind.name, kind.rank + 2, values.get("name"));
+  const bias = state.bias === null ? null : { ...sourceOf(file, state.bias), heldBytes: 0 };
+  return { weight: sourceOf(file, state.weight), bias, state };
 }
 
 function checkSources({ values, switches }: Arguments, inputs: readonly string[]): void {
@@ -73,34 +106,48 @@ function checkSources({ values, switches }: Arguments, inputs: readonly string[]
     throw new UsageError(`Option "--input-shape" is in place of the input "${inputs[0]}"`);
   }
   checkExclusive(new Set([...values.keys(), ...switches]), "bias", "no-bias");
-  const all = [...inputs, values.get("weight"), values.get("bias")];
-  if (all.filter((path) => path === STANDARD_STREAM).length > 1) {
+  checkExclusive(values, "weights", "weight");
+  checkExclusive(values, "weights", "bias");
+  if (values.has("name") && !values.has("weights")) {
+    throw new UsageError('Option "--name" says which layer of "--weights", which is missing');
+  }
+  if (values.has("input-name") && inputs.length === 0) {
+    throw new UsageError('Option "--input-name" says which array of an input, which is missing');
+  }
+  const flags = ["weights", "weight", "bias"].map((flag) => values.get(flag));
+  if ([...inputs, ...flags].filter((path) => path === STANDARD_STREAM).length > 1) {
     throw new UsageError(`Only one array can come from standard input ("${STANDARD_STREAM}")`);
   }
 }
 
-async function openArray(path: string, files: DisposableStack): Promise<Source> {
-  const file = files.use(await InputFile.open(path));
-  const array = await file.read(peekNpy);
+function sourceIn(file: ArrayFile, name: string | undefined, flag: string): Source {
+  return sourceOf(file, arrayOf(file, name, flag));
+}
+
+function sourceOf(file: ArrayFile, { name, shape, read }: StoredArray): Source {
+  const { fileBytes, heldBytes, sampleRate, bitDepth } = file;
+  const isOnly = file.arrays.length === 1;
   return {
-    name: file.name,
-    subject: file.quoted,
-    shape: array.shape,
-    fileBytes: array.fileBytes,
-    read: () => file.read(() => array.read()),
+    name: isOnly ? file.name : `${file.name}, ${name}`,
+    subject: isOnly ? file.quoted : `${file.quoted}, array ${describe(name)}`,
+    shape,
+    fileBytes,
+    heldBytes,
+    encoding: { sampleRate, bitDepth },
+    read,
   };
 }
 
 function drawnInput(args: Arguments): Source {
   const shape = shapeFlag(args, "input-shape");
   if (shape === undefined) {
-    throw new UsageError('Name the .npy file to read, or the "--input-shape" of random values');
+    throw new UsageError('Name the file to read, or the "--input-shape" of random values');
   }
   const seed = integerFlag(args, "seed", 0) ?? 0;
   const subject = 'Option "--input-shape"';
   asUsage(() => countElements(subject, "an input", checkShape(subject, shape)));
   const read = () => Promise.resolve(Tensor.randn(shape, { seed }));
-  return { name: null, subject, shape, fileBytes: 0, read };
+  return { name: null, subject, shape, fileBytes: 0, heldBytes: 0, encoding: {}, read };
 }
 
 /** Runs a check of an array: what is wrong with a file is no fault of the command line. */
