@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["bench"],
   ["src/cli/main.ts"],
   ["src/cli/commands"],
-  ["src/cli/training"],
+  ["src/cli/training", "src/cli/upscaling"],
   ["src/cli/pictures"],
   ["src/cli/arrays", "src/cli/networks"],
   ["src/cli"],

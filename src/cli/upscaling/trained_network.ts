@@ -1,0 +1,77 @@
+/**
+ * The trained networks: those of ESRGAN's makers, slim, in a package that is fetched when they are asked for.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Engine } from "../../engine/engine.ts";
+import { FileError } from "../../io/files.ts";
+import { readTfjs } from "../../io/models/tfjs/decode.ts";
+import { beforeEnlarging } from "../../network/before_enlarging.ts";
+import { type Network, networkOf } from "../../network/network.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/** How many times larger there are networks for. */
+export const SCALES = ["2", "3", "4", "8"] as const;
+
+/** What their numbers for a channel go up to. */
+export const WHITE = 255;
+
+/**
+ * The package that holds them. Nobody is to fetch its megabyte who does not enlarge: what is imported by a variable is
+ * fetched where that happens.
+ */
+const PACKAGE: string = "npm:@upscalerjs/esrgan-slim@1.0.0";
+
+/** A network that enlarges pictures. */
+export class Upscaler {
+  readonly scale: number;
+  readonly #network: Network;
+
+  private constructor(scale: number, network: Network) {
+    this.scale = scale;
+    this.#network = network;
+  }
+
+  /**
+   * Fetches the networks, if they have not been, and reads one.
+   *
+   * @throws {FileError} If they can be neither fetched nor read.
+   */
+  static async load(scale: number, engine: Engine): Promise<Upscaler> {
+    const model = await readTfjs(join(await findModels(), `x${scale}`, "model.json"));
+    return new Upscaler(scale, networkOf("Upscaler", beforeEnlarging(model), { engine }));
+  }
+
+  /** Enlarges planes of red, green and blue from 0 to {@linkcode WHITE}, `(1, 3, H, W)`. */
+  async enlarge(colors: Tensor): Promise<Tensor> {
+    const [output] = Object.values(await this.#network.forward(colors));
+    if (output === undefined) throw new Error("The network has no output");
+    return output;
+  }
+
+  /** The shared memory that pictures of a size take; infinite if there is too little for them in one piece. */
+  bytesOf(height: number, width: number): number {
+    const { bytes, steps } = this.#network.explain([1, 3, height, width]);
+    if (steps.some(({ pieces }) => pieces > 1)) return Infinity;
+    return bytes + Math.max(...steps.map(({ kernelBytes }) => kernelBytes));
+  }
+}
+
+/** The folder of the networks. */
+async function findModels(): Promise<string> {
+  let reason: unknown = "it does not hold what it should";
+  try {
+    // Its modules do not run in Deno, but once they have been asked for it is known where they are.
+    await import(PACKAGE);
+  } catch (error) {
+    reason = error;
+  }
+  const [, root] = /^(file:.*?\/esrgan-slim\/[^/]+\/)/.exec(import.meta.resolve(PACKAGE)) ?? [];
+  if (root === undefined) {
+    throw new FileError(`Cannot fetch the networks, ${PACKAGE}: ${reason}`, { cause: reason });
+  }
+  return fileURLToPath(new URL("models", root));
+}
