@@ -6,9 +6,10 @@
 
 import { type Geometry, multiplyAdds } from "../convolution/geometry.ts";
 import { product } from "../base/numbers.ts";
-import type { Engine } from "../engine/engine.ts";
+import { type Engine, runtimeOf } from "../engine/engine.ts";
 import { explain } from "../execution/explain.ts";
-import type { Family } from "../kernels/plan.ts";
+import { planFor } from "../kernels/choose.ts";
+import { type Family, type Form, planBytes } from "../kernels/plan.ts";
 import type { Convolution, Lowered, NetworkStep } from "./graph/steps.ts";
 
 /** How a network computes inputs of some shapes. */
@@ -33,17 +34,18 @@ export interface ExplainedStep {
   readonly family: Family | "none" | null;
   /** Multiply-adds of a convolution, by its definition; 0 for other operators. */
   readonly multiplyAdds: number;
-  /** Pieces that a convolution is cut into for want of shared memory; 0 for other operators. */
-  readonly pieces: number;
-  /** Bytes of shared memory that the kernels of a piece take besides inputs and output; 0 for other operators. */
+  /**
+   * Bytes of shared memory that the kernels of a convolution take besides what it reads and makes, in one piece; 0 for
+   * other operators.
+   */
   readonly kernelBytes: number;
 }
 
 /** What is said of the convolution of a step. */
-type ExplainedKernels = Pick<ExplainedStep, "family" | "multiplyAdds" | "pieces" | "kernelBytes">;
+type ExplainedKernels = Pick<ExplainedStep, "family" | "multiplyAdds" | "kernelBytes">;
 
 /** What is said of a step that is none. */
-const NO_KERNELS: ExplainedKernels = { family: null, multiplyAdds: 0, pieces: 0, kernelBytes: 0 };
+const NO_KERNELS: ExplainedKernels = { family: null, multiplyAdds: 0, kernelBytes: 0 };
 
 /** Explains the steps. */
 export function explainSteps(
@@ -72,13 +74,18 @@ function explainKernels(
     epilogue: { ...activation, add: add !== null },
     algorithm: "auto",
   } as const;
-  const { family, pieces, bytes } = explain(engine, geometry, form, {});
+  const { family } = explain(engine, geometry, form, {});
   return {
     family,
     multiplyAdds: multiplyAdds(geometry),
-    pieces,
-    kernelBytes: Math.max(0, bytes - operandBytes(geometry, add !== null)),
+    kernelBytes: family === "none" ? 0 : kernelBytes(engine, geometry, form),
   };
+}
+
+function kernelBytes(engine: Engine, geometry: Geometry, form: Form): number {
+  const { target, threads } = runtimeOf(engine);
+  const bytes = planBytes(planFor({ geometry, ...form, target }), threads);
+  return Math.max(0, bytes - operandBytes(geometry, form.epilogue.add));
 }
 
 /** What the values take that a convolution reads and makes. */

@@ -115,7 +115,10 @@ export async function* enlargedLines(
         { ...kept(across, scale), to: across.from * scale },
       );
     }
-    yield band.lines;
+    // Line by line: a file does not tell then how its picture was cut.
+    for (let at = 0; at < band.lines.length; at += band.lineBytes) {
+      yield band.lines.subarray(at, at + band.lineBytes);
+    }
   }
 }
 

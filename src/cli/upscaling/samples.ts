@@ -78,8 +78,7 @@ function nearbyColor(
 /** The lines of a PNG file that are filled part by part. */
 export interface Band {
   readonly lines: Lines;
-  /** The pixels of a line. */
-  readonly width: number;
+  readonly lineBytes: number;
   readonly channels: number;
   readonly bitDepth: 8 | 16;
 }
@@ -89,8 +88,8 @@ export function emptyBand(
   { width, channels, bitDepth }: Pick<Raster, "width" | "channels" | "bitDepth">,
   rows: number,
 ): Band {
-  const lines = new Uint8Array(rows * (1 + width * channels * bitDepth / 8));
-  return { lines, width, channels, bitDepth };
+  const lineBytes = 1 + width * channels * bitDepth / 8;
+  return { lines: new Uint8Array(rows * lineBytes), lineBytes, channels, bitDepth };
 }
 
 /** Where what is kept of a part goes: both from the part's and the band's first pixel on. */
@@ -110,7 +109,7 @@ const LUMA = [0.299, 0.587, 0.114] as const;
  * @param columns The columns that are kept, and where in the lines they go.
  */
 export function writePart(
-  { lines, width, channels, bitDepth }: Band,
+  { lines, lineBytes, channels, bitDepth }: Band,
   { colors, alpha }: Part,
   rows: Place,
   columns: Place,
@@ -118,7 +117,6 @@ export function writePart(
   const [, , height = 0, pitch = 0] = colors.shape;
   const largest = 2 ** bitDepth - 1;
   const sampleBytes = bitDepth / 8;
-  const lineBytes = 1 + width * channels * sampleBytes;
   const planes = planesOf(colors, height * pitch, channels);
   for (const [channel, { data, scale }] of [...planes, ...alphaPlane(alpha)].entries()) {
     for (let row = 0; row < rows.count; row++) {

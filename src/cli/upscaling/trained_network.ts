@@ -52,10 +52,9 @@ export class Upscaler {
     return output;
   }
 
-  /** The shared memory that pictures of a size take; infinite if there is too little for them in one piece. */
+  /** The shared memory that pictures of a size take. */
   bytesOf(height: number, width: number): number {
     const { bytes, steps } = this.#network.explain([1, 3, height, width]);
-    if (steps.some(({ pieces }) => pieces > 1)) return Infinity;
     return bytes + Math.max(...steps.map(({ kernelBytes }) => kernelBytes));
   }
 }
