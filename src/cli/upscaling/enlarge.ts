@@ -16,7 +16,7 @@ import {
 } from "../pictures/filters.ts";
 import { emptyBand, type Part, readPart, writePart } from "./samples.ts";
 import type { Upscaler } from "./trained_network.ts";
-import { LEAST_PIXELS, planWindows, type Span, type Windows } from "./windows.ts";
+import { planWindows, type Span, type Windows } from "./windows.ts";
 
 /** The memory that there is. */
 export interface Room {
@@ -35,11 +35,11 @@ export interface EnlargementPlan {
   readonly arrays: number;
 }
 
-/** Blocks of the shared memory lie between others that are kept: not all of it can be had. */
-const USABLE_SHARE = 0.9;
-
 /** More pixels at a time are not faster, and then it takes long until something is to be seen of the progress. */
 const MOST_PIXELS = 2 ** 19;
+
+/** Rows and columns of the window that others are judged by: to plan each of them would take longer than they do. */
+const SAMPLE = 216;
 
 /** Decides how a picture is cut: into windows that there is room for. */
 export function planEnlargement(
@@ -48,21 +48,20 @@ export function planEnlargement(
   room: Room,
 ): EnlargementPlan {
   const { height, width } = picture;
-  const usable = room.shared * USABLE_SHARE;
-  // What does not depend on the size is counted with the pixels of the smallest window.
-  const [leastHeight, leastWidth] = [height, width].map((size) => Math.min(size, LEAST_PIXELS));
-  const bytes = upscaler.bytesOf(leastHeight ?? 1, leastWidth ?? 1);
-  const pixelBytes = bytes / ((leastHeight ?? 1) * (leastWidth ?? 1));
+  // What does not depend on the size is counted with the pixels of a small window.
+  const [sampleHeight, sampleWidth] = [Math.min(height, SAMPLE), Math.min(width, SAMPLE)];
+  const pixelBytes = upscaler.bytesOf(sampleHeight, sampleWidth) / (sampleHeight * sampleWidth);
   const windows = planWindows(
     height,
     width,
     (height, width) =>
-      height * width <= MOST_PIXELS && height * width * pixelBytes <= usable &&
+      height * width <= MOST_PIXELS &&
+      height * width * pixelBytes <= room.shared &&
       arrayBytes(upscaler, picture, height, width) <= room.arrays - picture.readingBytes,
   );
   return {
     windows,
-    shared: upscaler.bytesOf(windows.height, windows.width) / USABLE_SHARE,
+    shared: upscaler.bytesOf(windows.height, windows.width),
     arrays: arrayBytes(upscaler, picture, windows.height, windows.width),
   };
 }

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../../engine/engine.ts";
+import { MEMORY_SHARE } from "../../execution/places.ts";
 import { FileError } from "../../io/files.ts";
 import { readTfjs } from "../../io/models/tfjs/decode.ts";
 import { beforeEnlarging } from "../../network/before_enlarging.ts";
@@ -52,12 +53,16 @@ export class Upscaler {
     return output;
   }
 
-  /** The shared memory that pictures of a size take. */
+  /** The memory that threads have to share for pictures of a size to be enlarged in it. */
   bytesOf(height: number, width: number): number {
     const { bytes, steps } = this.#network.explain([1, 3, height, width]);
-    return bytes + Math.max(...steps.map(({ kernelBytes }) => kernelBytes));
+    const kernelBytes = Math.max(...steps.map(({ kernelBytes }) => kernelBytes));
+    return Math.max(bytes / MEMORY_SHARE, (bytes + kernelBytes) / USABLE_SHARE);
   }
 }
+
+/** Blocks of the shared memory lie between others that are kept: not all of it can be had. */
+const USABLE_SHARE = 0.9;
 
 /** The folder of the networks. */
 async function findModels(): Promise<string> {

@@ -4,8 +4,9 @@
  * Winograd's algorithm computes 1 to 4 outputs along an axis together, from the first one on, and rounds each by its
  * place among them: parts begin at multiples of 12, where such groups begin whatever their size. What is cut off a part
  * spoils the first group of every layer, and those that a spoiled one reaches into: 4 pixels a layer of 3x3 taps, 3 with
- * 5x5, which are computed two by two, 35 in all. How a layer is computed depends on its size, but from 216 pixels on no
- * more: in 450 sizes that were drawn, for each of the three targets, all layers were computed in one way.
+ * 5x5, which are computed two by two, 35 in all. How a layer is computed depends on its size, but from 108 rows of 216
+ * columns on no more: in 150 such sizes that were drawn for each of the four networks and three targets, and in most
+ * narrower ones from 216 rows on.
  *
  * @module
  */
@@ -16,8 +17,9 @@ const GRID = 12;
 /** Pixels beside a cut that are not as in the whole, up to the grid. */
 const MARGIN = 36;
 
-/** Pixels along an axis of which layers are computed as larger ones are. */
-export const LEAST_PIXELS = 216;
+/** Columns, and rows of so many columns, from which on layers are computed as larger ones are. */
+const LEAST_COLUMNS = 216;
+const LEAST_ROWS = 108;
 
 /** A part of an axis, and what is kept of it: from `from` up to `to`. */
 export interface Span {
@@ -54,8 +56,11 @@ export function planWindows(
   width: number,
   fits: (height: number, width: number) => boolean,
 ): Windows {
-  const columns = cutsOf(width);
-  const pairs = cutsOf(height).flatMap((rows) => columns.map((columns) => ({ rows, columns })));
+  const columns = cutsOf(width, LEAST_COLUMNS);
+  const leastRows = width < LEAST_COLUMNS ? LEAST_COLUMNS : LEAST_ROWS;
+  const pairs = cutsOf(height, leastRows).flatMap((rows) =>
+    columns.map((columns) => ({ rows, columns }))
+  );
   pairs.sort((a, b) => pixelsOf(a) - pixelsOf(b));
   const most = ({ rows, columns }: Pair) => [mostOf(height, rows), mostOf(width, columns)] as const;
   const found = pairs.find((pair) => fits(...most(pair))) ?? smallest(pairs);
@@ -69,15 +74,15 @@ interface Pair {
   readonly columns: Cut;
 }
 
-/** The ways to cut an axis, the fewest windows first. */
-function cutsOf(length: number): [Cut, ...Cut[]] {
+/** The ways to cut an axis into windows of at least so many pixels, the fewest first. */
+function cutsOf(length: number, least: number): [Cut, ...Cut[]] {
   const cuts: [Cut, ...Cut[]] = [{ count: 1, size: length }];
   for (let count = 2;; count++) {
     const even = (length + 2 * MARGIN * (count - 1)) / count;
     const size = Math.ceil(even / GRID) * GRID;
-    if (size >= length) break;
-    cuts.push({ count, size: Math.max(size, LEAST_PIXELS) });
-    if (size <= LEAST_PIXELS) break;
+    if (Math.max(size, least) >= length) break;
+    cuts.push({ count, size: Math.max(size, least) });
+    if (size <= least) break;
   }
   return cuts;
 }
