@@ -64,8 +64,12 @@ export class Upscaler {
 /** Blocks of the shared memory lie between others that are kept: not all of it can be had. */
 const USABLE_SHARE = 0.9;
 
-/** The folder of the networks. */
-async function findModels(): Promise<string> {
+/**
+ * The folder of the networks.
+ *
+ * @throws {FileError} If they cannot be fetched.
+ */
+export async function findModels(): Promise<string> {
   let reason: unknown = "it does not hold what it should";
   try {
     // Its modules do not run in Deno, but once they have been asked for it is known where they are.

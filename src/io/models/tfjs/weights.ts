@@ -68,15 +68,17 @@ export function readWeights(
 ): ReadonlyMap<string, Tensor> {
   const weights = new Map<string, Tensor>();
   for (const { files, specs } of groups) {
-    const data = joined(files.map((name) => bytes.get(name) ?? new Uint8Array()));
+    const parts = files.map((name) => bytes.get(name) ?? new Uint8Array());
+    const given = parts.reduce((sum, { length }) => sum + length, 0);
     const lengths = specs.map(({ shape }) => product(shape) * Float32Array.BYTES_PER_ELEMENT);
     const length = lengths.reduce((sum, bytes) => sum + bytes, 0);
-    if (length !== data.length) {
+    if (length !== given) {
       throw new SyntaxError(
         `its weights take ${length} bytes, but ${files.map(quoted).join(" and ")} ` +
-          `${files.length === 1 ? "has" : "have"} ${data.length}`,
+          `${files.length === 1 ? "has" : "have"} ${given}`,
       );
     }
+    const data = joined(parts, given);
     let offset = 0;
     for (const [i, { name, shape }] of specs.entries()) {
       if (weights.has(name)) {
@@ -90,8 +92,8 @@ export function readWeights(
   return weights;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {
     bytes.set(part, offset);
