@@ -78,8 +78,11 @@ export async function findModels(): Promise<string> {
     reason = error;
   }
   const [, root] = /^(file:.*?\/esrgan-slim\/[^/]+\/)/.exec(import.meta.resolve(PACKAGE)) ?? [];
-  if (root === undefined) {
-    throw new FileError(`Cannot fetch the networks, ${PACKAGE}: ${reason}`, { cause: reason });
-  }
-  return fileURLToPath(new URL("models", root));
+  const folder = root === undefined ? null : fileURLToPath(new URL("models", root));
+  if (folder !== null && await isThere(folder)) return folder;
+  throw new FileError(`Cannot fetch the networks, ${PACKAGE}: ${reason}`, { cause: reason });
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  return await Deno.stat(folder).then(() => true, () => false);
 }

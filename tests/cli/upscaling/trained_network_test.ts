@@ -1,34 +1,19 @@
-import "@tensorflow/tfjs-backend-cpu";
-import { setBackend, tensor } from "@tensorflow/tfjs-core";
-import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { findModels, SCALES, Upscaler, WHITE } from "../../../src/cli/upscaling/trained_network.ts";
 import { Engine } from "../../../src/engine/engine.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
+import { predictWithTensorFlow } from "../../_tensorflow.ts";
 
 /** Of the largest output. */
 const TOLERANCE = 1e-4;
 
-/** A network as TensorFlow.js computes it, on the CPU. */
+/** A network as TensorFlow.js computes it. */
 async function computeWithTensorFlow(scale: string, colors: Tensor): Promise<Tensor> {
-  await setBackend("cpu");
   const folder = join(await findModels(), `x${scale}`);
   const json = JSON.parse(await Deno.readTextFile(join(folder, "model.json")));
-  const [{ paths: [path], weights }] = json.weightsManifest;
-  const { buffer } = await Deno.readFile(join(folder, path));
-  const model = await loadLayersModel({
-    load: () =>
-      Promise.resolve({
-        modelTopology: json.modelTopology,
-        weightSpecs: weights,
-        weightData: buffer,
-      }),
-  });
-  const output = model.predict(tensor(colors.permute([0, 2, 3, 1]).toNested() as number[][][][]));
-  if (Array.isArray(output)) throw new TypeError("The model has several outputs");
-  const data = await output.data();
-  return Tensor.from({ data: Float32Array.from(data), dims: output.shape }, { layout: "NHWC" });
+  const [{ paths: [path] }] = json.weightsManifest;
+  return await predictWithTensorFlow(json, await Deno.readFile(join(folder, path)), colors);
 }
 
 for (const backend of ["wasm", "auto"] as const) {

@@ -24,7 +24,8 @@ export class Json {
   /** What is wrong with the value. */
   fault(expected: string): SyntaxError {
     const value = typeof this.#value === "string" ? quoted(this.#value) : describe(this.#value);
-    return new SyntaxError(`its ${this.#path} must be ${expected}, but is ${value}`);
+    const name = this.#path === "" ? "it" : `its ${this.#path}`;
+    return new SyntaxError(`${name} must be ${expected}, but is ${value}`);
   }
 
   /** Whether there is no such value. */
