@@ -112,8 +112,8 @@ Deno.test("The README's command lines do what they say", async () => {
   await writeNpy(folder.file("x.npy"), Tensor.randn([2, 16, 10, 12], { seed: 0 }));
   await writeModel(folder);
   const [script = ""] = found(/^```sh\n((?:.*deno task cli .*\n)+)```$/gm);
-  // Nobody's tests are to fetch digits and learn them, or to learn for minutes.
-  const commands = script.replaceAll(/.*train (digits|denoise .*)\n/g, "")
+  // Nobody's tests are to fetch digits and learn them, to learn for minutes, or to fetch networks.
+  const commands = script.replaceAll(/.*cli (train (digits|denoise .*)|upscale .*)\n/g, "")
     .replaceAll("deno task cli", "tileconv");
   const { code, err } = await runShell(`set -e\n${commands}`, folder.path);
   assertEquals(code, 0, err);

@@ -30,9 +30,9 @@ export const upscaleCommand: Command = {
     { name: "json", description: "print the figures as JSON" },
   ],
   notes:
-    `The networks are those of UpscalerJS, npm:@upscalerjs/esrgan-slim: twelve convolutions each, which
-draw what photographs show more sharply than "tileconv filter upscale", which interpolates. They
-are fetched at the first time, a megabyte packed.
+    `The networks are those of UpscalerJS, npm:@upscalerjs/esrgan-slim: twelve convolutions each, whose
+edges are sharper than those of "tileconv filter upscale", which interpolates. They are fetched at
+the first time, 4 MB packed.
 
 Grey and RGB pictures, with alpha or not, of 8 or 16 bits keep their channels and depth; a palette
 becomes RGB. Alpha is interpolated. Pictures that are too large for the memory are enlarged in

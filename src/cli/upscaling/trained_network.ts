@@ -21,7 +21,7 @@ export const SCALES = ["2", "3", "4", "8"] as const;
 export const WHITE = 255;
 
 /**
- * The package that holds them. Nobody is to fetch its megabyte who does not enlarge: what is imported by a variable is
+ * The package that holds them. Nobody is to fetch its 4 MB who does not enlarge: what is imported by a variable is
  * fetched where that happens.
  */
 const PACKAGE: string = "npm:@upscalerjs/esrgan-slim@1.0.0";
