@@ -2,6 +2,8 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { readJpeg, readPng, writeJpeg, writeNpy, writePng, writeTorch } from "../src/io/mod.ts";
 import { conv } from "../src/layers/functional.ts";
+import { Conv2d } from "../src/layers/conv.ts";
+import { toOnnx } from "../src/network/to_onnx.ts";
 import { Tensor } from "../src/tensor/tensor.ts";
 import { runMain, runShell } from "./cli/_cli.ts";
 import { TestFolder } from "./_folder.ts";
@@ -111,6 +113,8 @@ Deno.test("The README's command lines do what they say", async () => {
   await writePng(folder.file("photo.png"), { pixels, bitDepth: 8 });
   await writeNpy(folder.file("x.npy"), Tensor.randn([2, 16, 10, 12], { seed: 0 }));
   await writeModel(folder);
+  const network = toOnnx([new Conv2d(3, 4, 3, { stride: 4, activation: "relu", seed: 0 })]);
+  Deno.writeFileSync(folder.file("model.onnx"), network);
   const [script = ""] = found(/^```sh\n((?:.*deno task cli .*\n)+)```$/gm);
   // Nobody's tests are to fetch digits and learn them, to learn for minutes, or to fetch networks.
   const commands = script.replaceAll(/.*cli (train (digits|denoise .*)|upscale .*)\n/g, "")
@@ -121,6 +125,7 @@ Deno.test("The README's command lines do what they say", async () => {
     "blurred",
     "edges.png",
     "larger.png",
+    "model.onnx",
     "model.pt",
     "model.safetensors",
     "photo.jpg",

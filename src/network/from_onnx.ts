@@ -17,7 +17,9 @@ import { type Network, networkOf, type NetworkOptions } from "./network.ts";
  * @param bytes The file.
  * @param options Who computes.
  * @throws {TypeError} If they are no bytes, or an option is unknown.
- * @throws {RangeError} If it is no such file, or has an operator that is unknown, with its name and node.
+ * @throws {SyntaxError} If they are no ONNX file.
+ * @throws {RangeError} If it has an operator that is unknown, with its name and node, asks for too much memory, or its
+ * inputs or outputs are no floating-point numbers.
  */
 export function fromOnnx(bytes: Uint8Array, options: NetworkOptions = {}): Network {
   return networkOf("fromOnnx()", decodeOnnx(bytes), options);

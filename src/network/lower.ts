@@ -6,10 +6,27 @@
 
 import { didYouMean } from "../base/checks.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../io/models/onnx/model.ts";
+import { Budget } from "./graph/budget.ts";
 import { OPERATORS } from "./operators/all.ts";
 import { describeNode, type Operator, Site } from "./graph/site.ts";
 import type { Lowered, NetworkStep } from "./graph/steps.ts";
 import { computedOf, constantTensor, type Value } from "./graph/values.ts";
+
+/**
+ * Checks that what is given and asked for are floating-point numbers.
+ *
+ * @throws {RangeError} If they are others.
+ */
+export function checkKinds({ graph }: OnnxModel): void {
+  for (const [what, values] of [["input", graph.inputs], ["output", graph.outputs]] as const) {
+    const other = values.find(({ kind }) => kind !== "float");
+    if (other === undefined) continue;
+    throw new RangeError(
+      `The ${what} ${JSON.stringify(other.name)} is of kind ${other.kind}, but tensors here hold ` +
+        "floating-point numbers",
+    );
+  }
+}
 
 /** The names of ONNX's own domain. */
 const OWN_DOMAINS: readonly string[] = ["", "ai.onnx"];
@@ -48,10 +65,11 @@ function operatorOf(node: OnnxNode): Operator {
 /** What is known of a graph whatever the shapes of its inputs: it is computed once. */
 export function knownValues({ opsets, graph }: OnnxModel): ReadonlyMap<string, Value> {
   const known = new Map<string, Value>();
+  const budget = new Budget(graph);
   for (const [name, tensor] of graph.initializers) known.set(name, constantTensor(tensor));
   for (const node of graph.nodes) {
     if (!node.inputs.every((name) => name === "" || known.has(name))) continue;
-    const made = valuesOf(known, node, opsetOf(opsets), []);
+    const made = valuesOf(known, node, opsetOf(opsets), [], budget);
     // Convolutions of constants are left to the steps.
     if (made.every(([, { isConstant }]) => isConstant)) {
       made.forEach(([name, v]) => known.set(name, v));
@@ -73,6 +91,7 @@ export function lower(
   shapes: readonly (readonly number[])[],
 ): Lowered {
   const values = new Map(known);
+  const budget = new Budget(graph);
   const steps: NetworkStep[] = [];
   const inputs = graph.inputs.map(({ name }, i) => {
     const input = computedOf(shapes[i] ?? []);
@@ -82,11 +101,11 @@ export function lower(
   for (const node of graph.nodes) {
     const isMade = node.outputs.every((name) => name === "" || values.has(name));
     if (isMade) continue;
-    for (const [name, value] of valuesOf(values, node, opsetOf(opsets), steps)) {
+    for (const [name, value] of valuesOf(values, node, opsetOf(opsets), steps, budget)) {
       values.set(name, value);
     }
   }
-  return { steps, inputs, outputs: outputsOf(graph, values, opsetOf(opsets), steps) };
+  return { steps, inputs, outputs: outputsOf(graph, values, opsetOf(opsets), steps, budget) };
 }
 
 function outputsOf(
@@ -94,6 +113,7 @@ function outputsOf(
   values: ReadonlyMap<string, Value>,
   opset: number,
   steps: NetworkStep[],
+  budget: Budget,
 ): Lowered["outputs"] {
   return outputs.map(({ name }) => {
     const value = values.get(name);
@@ -101,7 +121,11 @@ function outputsOf(
       throw new RangeError(`No node makes the output ${JSON.stringify(name)}`);
     }
     const node = { ...OUTPUT, outputs: [name] };
-    const { storage, shape } = new Site(node, opset, [], steps).computed(value);
+    const site = new Site(node, opset, [], steps, budget);
+    if (value.kind !== "float") {
+      site.fail(`it is of kind ${value.kind}, but tensors here hold floating-point numbers`);
+    }
+    const { storage, shape } = site.computed(value);
     return { storage, shape };
   });
 }
@@ -121,6 +145,7 @@ function valuesOf(
   node: OnnxNode,
   opset: number,
   steps: NetworkStep[],
+  budget: Budget,
 ): (readonly [string, Value])[] {
   const inputs = node.inputs.map((name) => {
     if (name === "") return null;
@@ -128,7 +153,7 @@ function valuesOf(
     if (value !== undefined) return value;
     throw new RangeError(`${describeNode(node)}: nothing makes its input ${JSON.stringify(name)}`);
   });
-  const made = operatorOf(node)(new Site(node, opset, inputs, steps));
+  const made = operatorOf(node)(new Site(node, opset, inputs, steps, budget));
   const outputs: readonly Value[] = "isConstant" in made ? [made] : made;
   return node.outputs.flatMap((name, i) => {
     const value = outputs[i];

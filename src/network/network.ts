@@ -21,7 +21,7 @@ import { type AnyTensor, Tensor, type TensorParts } from "../tensor/tensor.ts";
 import { explainSteps, type NetworkExplanation } from "./explain.ts";
 import { fuse } from "./fuse.ts";
 import { layersOf, type NetworkLayer } from "./layers.ts";
-import { checkOperators, knownValues, lower } from "./lower.ts";
+import { checkKinds, checkOperators, knownValues, lower } from "./lower.ts";
 import { mostBytes, placed, type Placement } from "./place.ts";
 import { type NetworkProfile, type NetworkProfileOptions, profile, profileOf } from "./profile.ts";
 import type { Lowered } from "./graph/steps.ts";
@@ -80,6 +80,7 @@ export class Network {
     checkOptionNames(name, options, ["engine"]);
     const engine = checkEngine(name, options.engine);
     checkOperators(model);
+    checkKinds(model);
     this.#model = model;
     this.#engine = engine;
     this.#known = knownValues(model);

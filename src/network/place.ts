@@ -5,6 +5,7 @@
  * @module
  */
 
+import { describeExcess } from "../base/checks.ts";
 import type { Sequence, Step } from "../execution/sequence.ts";
 import type { Slot } from "../execution/places.ts";
 import { NO_EPILOGUE } from "../convolution/epilogue.ts";
@@ -24,7 +25,11 @@ export interface Placement {
   readonly origins: readonly number[];
 }
 
-/** Lays out what steps make. */
+/**
+ * Lays out what steps make.
+ *
+ * @throws {RangeError} If it takes too much memory.
+ */
 export function placed(lowered: Lowered): Placement {
   const parts = partsOf(lowered);
   const places: number[] = [];
@@ -38,10 +43,12 @@ export function placed(lowered: Lowered): Placement {
   const inputs = lowered.inputs.map(slotOf);
   const works = lowered.steps.map((step) => worksOf(step, slotOf));
   const outputs = lowered.outputs.map(({ storage }) => slotOf(storage));
-  return {
+  const placement = {
     sequence: { places, inputs, outputs, steps: withEnds(works.flat(), outputs) },
     origins: works.flatMap((some, index) => some.map(() => index)),
   };
+  checkBytes(lowered, placement);
+  return placement;
 }
 
 function locate(storage: Storage, parts: ReadonlyMap<Storage, Part>): Part {
@@ -174,14 +181,32 @@ function slotsOf(work: Work): readonly Slot[] {
 }
 
 /** The most bytes of places that are alive at the same time. */
-export function mostBytes({ places, inputs, steps }: Sequence): number {
+export function mostBytes(sequence: Sequence): number {
+  return bytesAlive(sequence).reduce((most, bytes) => Math.max(most, bytes), 0);
+}
+
+/** The bytes of the places that are alive in each step. */
+function bytesAlive({ places, inputs, steps }: Sequence): number[] {
   const alive = new Set(inputs.map(({ place }) => place));
-  let most = 0;
-  for (const { work, closes } of steps) {
+  return steps.map(({ work, closes }) => {
     alive.add(work.output.place);
     const elements = [...alive].reduce((sum, place) => sum + (places[place] ?? 0), 0);
-    most = Math.max(most, elements * Float32Array.BYTES_PER_ELEMENT);
     closes.forEach((place) => alive.delete(place));
-  }
-  return most;
+    return elements * Float32Array.BYTES_PER_ELEMENT;
+  });
+}
+
+/** What is alive together may take so many bytes. */
+const MOST_BYTES = 2 ** 32;
+
+/** @throws {RangeError} If steps leave too much for others, with the first one of them. */
+function checkBytes({ steps }: Lowered, { sequence, origins }: Placement): void {
+  const alive = bytesAlive(sequence);
+  const at = alive.findIndex((bytes) => bytes > MOST_BYTES);
+  const step = steps[origins[at] ?? -1];
+  if (step === undefined) return;
+  throw new RangeError(
+    `${step.operator} ${JSON.stringify(step.node)}: what it makes and what is still asked for ` +
+      `takes ${describeExcess(alive[at] ?? 0, MOST_BYTES)}`,
+  );
 }

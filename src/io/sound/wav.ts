@@ -212,8 +212,9 @@ function readChunks(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   }
   const file = new ByteReader(bytes, "its RIFF part", 4);
   const size = file.uint32();
+  const isStream = isOpenEnded(size);
   // What follows is no part of the sound.
-  const reader = new ByteReader(file.take(size), "its RIFF part", 4);
+  const reader = new ByteReader(file.take(isStream ? file.left : size), "its RIFF part", 4);
   const chunks = new Map<string, Uint8Array>();
   while (reader.left > 0) {
     const name = String.fromCharCode(...reader.take(4));
@@ -221,11 +222,20 @@ function readChunks(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
     if (chunks.has(name) && (name === "fmt " || name === "data")) {
       throw damagedWav(`its part ${quoted(name)} is there twice`);
     }
-    chunks.set(name, reader.take(length));
+    const isLast = isStream && name === "data" && isOpenEnded(length);
+    chunks.set(name, reader.take(isLast ? reader.left : length));
     // Parts begin at even places; after the last one some writers leave that out.
     if (length % 2 === 1 && reader.left > 0) reader.skip(1);
   }
   return chunks;
+}
+
+/**
+ * Whether a size is what is written where it is not known yet, into a pipe: all bits, as by FFmpeg, or as much as whole
+ * samples can take below 2 GiB, and the rest of the file with it, as by SoX.
+ */
+function isOpenEnded(size: number): boolean {
+  return size === 0xffffffff || size >= 0x7ffff000 && size < 0x80001000;
 }
 
 /** Whether a file begins as they all do. */

@@ -14,6 +14,7 @@ import type {
   OnnxNode,
   OnnxTensor,
 } from "../../io/models/onnx/model.ts";
+import type { Budget } from "./budget.ts";
 import type { Meaning, NetworkStep } from "./steps.ts";
 import {
   type Computed,
@@ -50,24 +51,33 @@ export type Operator = (site: Site) => Value | readonly Value[];
 /** More elements are no tensor of a network, but a file that is wrong: a gigabyte. */
 const MOST_ELEMENTS = 2 ** 28;
 
+/** More axes are none that a network has. */
+const MOST_AXES = 32;
+
 /** A node with the values that it is applied to. */
 export class Site {
   readonly opset: number;
   readonly #node: OnnxNode;
   readonly #inputs: readonly (Value | null)[];
   readonly #steps: NetworkStep[];
+  readonly #budget: Budget;
 
-  /** @param steps Where steps are added. */
+  /**
+   * @param steps Where steps are added.
+   * @param budget For constants that are computed.
+   */
   constructor(
     node: OnnxNode,
     opset: number,
     inputs: readonly (Value | null)[],
     steps: NetworkStep[],
+    budget: Budget,
   ) {
     this.#node = node;
     this.opset = opset;
     this.#inputs = inputs;
     this.#steps = steps;
+    this.#budget = budget;
   }
 
   /** An identity that is the same for every shape of the inputs. */
@@ -155,9 +165,29 @@ export class Site {
   /** A number of elements, or of indices along an axis. */
   count(count: number): number {
     if (Number.isInteger(count) && count >= 0 && count <= MOST_ELEMENTS) return count;
-    return this.fail(
-      `a tensor of ${count} elements is more than the ${MOST_ELEMENTS} that it may have`,
-    );
+    return this.fail(`sizes must be integers of 0 to ${MOST_ELEMENTS}, but one is ${count}`);
+  }
+
+  /** The shape of something that is made. An axis without elements does not make up for one of too many. */
+  made(shape: readonly number[]): readonly number[] {
+    this.#checkAxes(shape);
+    shape.forEach((size) => this.count(size));
+    this.count(product(shape.filter((size) => size > 0)));
+    return shape;
+  }
+
+  /** Indices along each axis that a step keeps. */
+  kept<Indices extends ArrayLike<number>>(along: readonly Indices[]): readonly Indices[] {
+    const count = along.reduce((sum, { length }) => sum + length, 0);
+    if (this.#budget.takeIndices(count)) return along;
+    return this.fail(`${count} indices along its axes are more than may be kept`);
+  }
+
+  /** The shape of a constant that is computed. */
+  computedNow(shape: readonly number[]): readonly number[] {
+    const count = product(this.made(shape));
+    if (this.#budget.take(count)) return shape;
+    return this.fail(`${count} elements are more than may be computed while a network is prepared`);
   }
 
   /** A constant. */
@@ -170,13 +200,19 @@ export class Site {
     if (product(shape) !== product(value.shape)) {
       this.fail(`shape ${describeShape(value.shape)} does not become ${describeShape(shape)}`);
     }
+    this.#checkAxes(shape);
     return { ...value, shape };
+  }
+
+  #checkAxes({ length }: readonly number[]): void {
+    if (length > MOST_AXES) this.fail(`a tensor has ${MOST_AXES} axes at most, but not ${length}`);
   }
 
   /** Something computed from values: at once where all of them are known. */
   map({ inputs, shape, kind, meaning = null, compute }: MapRequest): Value {
-    this.count(product(shape));
+    this.made(shape);
     if (inputs.every((value) => value.isConstant)) {
+      this.computedNow(shape);
       const made = kind ?? inputs[0]?.kind ?? "float";
       const data = numbersOf(made, product(shape));
       compute(inputs.map(({ data }) => data), data);
@@ -207,7 +243,7 @@ export class Site {
 
   /** Values one behind the other. */
   concatenate(values: readonly Value[], shape: readonly number[]): Value {
-    const output = computedOf(shape);
+    const output = computedOf(this.made(shape));
     const inputs = values.map((value) => this.computed(value).storage);
     this.#steps.push({
       kind: "concatenation",
@@ -220,7 +256,7 @@ export class Site {
   }
 
   convolution({ geometry, weights, input, shape }: ConvolutionRequest): Value {
-    const output = computedOf(shape);
+    const output = computedOf(this.made(shape));
     const { storage } = this.computed(input);
     this.#steps.push({
       kind: "convolution",

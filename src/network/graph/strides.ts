@@ -121,7 +121,15 @@ export type AxisSource = Int32Array;
 
 /** Every index once. */
 export function allOf(size: number): AxisSource {
-  return Int32Array.from(range(size));
+  return indices(size, (i) => i);
+}
+
+/** So many indices, each by its place. */
+export function indices(count: number, indexOf: (i: number) => number): AxisSource {
+  // Not from a list: there may be very many.
+  const result = new Int32Array(count);
+  for (let i = 0; i < count; i++) result[i] = indexOf(i);
+  return result;
 }
 
 /**

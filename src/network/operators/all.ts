@@ -7,6 +7,7 @@
 import type { Operator } from "../graph/site.ts";
 import { CONVOLUTIONS } from "./convolution.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
+import { MATRICES } from "./matrices.ts";
 import { NORMALIZATIONS } from "./normalization.ts";
 import { POOLINGS } from "./pooling.ts";
 import { REDUCTIONS } from "./reductions.ts";
@@ -15,6 +16,6 @@ import { SHAPES } from "./shapes.ts";
 
 /** Those of ONNX's own domain. */
 export const OPERATORS: ReadonlyMap<string, Operator> = new Map(
-  [CONVOLUTIONS, ELEMENTWISE, NORMALIZATIONS, POOLINGS, REDUCTIONS, RESIZES, SHAPES]
+  [CONVOLUTIONS, ELEMENTWISE, MATRICES, NORMALIZATIONS, POOLINGS, REDUCTIONS, RESIZES, SHAPES]
     .flatMap((group) => Object.entries(group)),
 );

@@ -79,6 +79,11 @@ function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
 
+/** `log(1 + exp(x))`, whose exponential is infinite long before it is. */
+function softplus(x: number): number {
+  return Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
 function hardSigmoid(alpha: number, beta: number): Unary {
   return (x) => Math.max(0, Math.min(1, alpha * x + beta));
 }
@@ -109,7 +114,7 @@ function commonShape(site: Site, values: readonly Value[]): number[] {
     site.fail(`shapes ${shapes.map(describeShape).join(" and ")} do not fit together`);
 }
 
-/** Applies a function to the elements of two values, repeated to a common shape. */
+/** The same of a node's two inputs. */
 function binary(
   site: Site,
   apply: Binary,
@@ -118,7 +123,8 @@ function binary(
   return combined(site, site.input(0), site.input(1), apply, kind, meaning);
 }
 
-function combined(
+/** Applies a function to the elements of two values, repeated to a common shape. */
+export function combined(
   site: Site,
   a: Value,
   b: Value,
@@ -315,8 +321,8 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Elu: elu,
   Selu: selu,
   Gelu: gelu,
-  Mish: (site) => applied(site, (x) => x * Math.tanh(Math.log1p(Math.exp(x)))),
-  Softplus: (site) => applied(site, (x) => Math.log1p(Math.exp(x))),
+  Mish: (site) => applied(site, (x) => x * Math.tanh(softplus(x))),
+  Softplus: (site) => applied(site, softplus),
   Softsign: (site) => applied(site, (x) => x / (1 + Math.abs(x))),
   Exp: (site) => applied(site, Math.exp),
   Log: (site) => applied(site, Math.log),

@@ -8,7 +8,7 @@
 
 import { clamp, product, range } from "../../base/numbers.ts";
 import type { Operator, Site } from "../graph/site.ts";
-import { allOf, type AxisSource, gather } from "../graph/strides.ts";
+import { allOf, type AxisSource, gather, indices } from "../graph/strides.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 
 /** An axis that gets another size. */
@@ -31,19 +31,25 @@ const POSITIONS: Readonly<Record<string, Position>> = {
     outputs > 1 ? Math.fround(output * (size - 1) / (outputs - 1)) : 0,
   tf_half_pixel_for_nn: (output, { scale }) => Math.fround((output + 0.5) / scale),
   half_pixel_symmetric: (output, { size, outputs, scale }) => {
-    const adjustment = outputs / (scale * size);
-    const offset = size / 2 * (1 - adjustment);
-    return Math.fround(offset + (output + 0.5) / scale - 0.5);
+    const adjustment = Math.fround(outputs / Math.fround(scale * size));
+    const offset = Math.fround(size / 2 * Math.fround(1 - adjustment));
+    return Math.fround(Math.fround(offset + Math.fround((output + 0.5) / scale)) - 0.5);
   },
 };
 
 /** The whole number that a position is nearest to. */
-const ROUNDINGS: Readonly<Record<string, (position: number) => number>> = {
+type Rounding = (position: number, axis: Axis) => number;
+
+const ROUNDINGS: Readonly<Record<string, Rounding>> = {
   round_prefer_floor: (position) => Math.ceil(position - 0.5),
   round_prefer_ceil: (position) => Math.floor(position + 0.5),
   floor: Math.floor,
   ceil: Math.ceil,
 };
+
+/** Before it could be chosen. */
+const OLD_ROUNDING: Rounding = (position, { scale }) =>
+  scale < 1 ? Math.ceil(position) : Math.floor(position);
 
 function choice<Choice>(
   site: Site,
@@ -65,7 +71,7 @@ function scaledAxes(site: Site, shape: readonly number[], scales: readonly numbe
   return shape.map((size, axis) => {
     const scale = Math.fround(scales[axis] ?? 1);
     if (!(scale > 0)) site.fail(`scales must be positive, but are [${scales.join(", ")}]`);
-    return { size, scale, outputs: site.count(Math.floor(size * scale)) };
+    return { size, scale, outputs: site.count(Math.floor(Math.fround(size * scale))) };
   });
 }
 
@@ -74,12 +80,30 @@ function sizedAxes(site: Site, shape: readonly number[], sizes: readonly number[
   if (sizes.length !== shape.length) {
     site.fail(`there must be ${shape.length} sizes, but there are ${sizes.length}`);
   }
-  const policy = site.text("keep_aspect_ratio_policy", "stretch");
-  if (policy !== "stretch") site.fail(`keep_aspect_ratio_policy must be stretch, but is ${policy}`);
   return shape.map((size, axis) => {
     const outputs = site.count(sizes[axis] ?? 0);
     return { size, outputs, scale: Math.fround(outputs / size) };
   });
+}
+
+/** Which of several scales all axes get. */
+const POLICIES: Readonly<Record<string, ((...scales: number[]) => number) | null>> = {
+  stretch: null,
+  not_larger: Math.min,
+  not_smaller: Math.max,
+};
+
+/** Of those axes that have a size of their own, all by the same scale, unless each gets what it was given. */
+function inProportion(site: Site, all: readonly Axis[], axes: readonly number[] | null): Axis[] {
+  const choose = choice(site, "keep_aspect_ratio_policy", "stretch", POLICIES);
+  if (choose === null) return [...all];
+  const stated = axes?.map((axis) => site.axis(axis, all.length)) ?? range(all.length);
+  const scale = choose(...stated.map((axis) => all[axis]?.scale ?? 1));
+  return all.map((axis, i) =>
+    stated.includes(i)
+      ? { ...axis, scale, outputs: site.count(Math.round(Math.fround(axis.size * scale))) }
+      : axis
+  );
 }
 
 /** Numbers for some of the axes, spread over all of them. */
@@ -106,47 +130,52 @@ function resize(site: Site): Value {
   const axes = site.numbers("axes");
   if (site.number("antialias", 0) !== 0) site.fail("antialias must be 0");
   const resized = sizes.length > 0
-    ? sizedAxes(site, shape, overAll(site, [...sizes], axes, shape))
+    ? inProportion(site, sizedAxes(site, shape, overAll(site, [...sizes], axes, shape)), axes)
     : scaledAxes(site, shape, overAll(site, [...scales], axes, shape.map(() => 1)));
   const standard = isOld ? "asymmetric" : "half_pixel";
   const position = choice(site, "coordinate_transformation_mode", standard, POSITIONS);
-  const rounding = choice(
-    site,
-    "nearest_mode",
-    isOld ? "floor" : "round_prefer_floor",
-    ROUNDINGS,
-  );
+  const rounding = isOld
+    ? OLD_ROUNDING
+    : choice(site, "nearest_mode", "round_prefer_floor", ROUNDINGS);
   return resampled(site, resized, position, rounding);
 }
 
 function upsample(site: Site): Value {
   const scales = site.list("scales", 1) ?? site.fail("there are no scales");
   const axes = scaledAxes(site, site.input(0).shape, scales);
-  return resampled(site, axes, (output, { scale }) => Math.fround(output / scale), Math.floor);
+  const position: Position = (output, { scale }) => Math.fround(output / scale);
+  return resampled(site, axes, position, OLD_ROUNDING);
 }
 
 function resampled(
   site: Site,
   axes: readonly Axis[],
   position: Position,
-  rounding: (position: number) => number,
+  rounding: Rounding,
 ): Value {
   const mode = site.text("mode", "nearest");
+  site.made(axes.map(({ outputs }) => outputs));
+  // Scales that change no size are none to ONNX Runtime.
+  if (axes.every(({ size, outputs }) => size === outputs)) return site.input(0);
   if (mode === "nearest") {
-    const sources = axes.map((axis) => nearest(axis, (output) => rounding(position(output, axis))));
-    return taken(site, sources);
+    return taken(site, axes.map((axis) => nearest(axis, position, rounding)));
   }
   if (mode === "linear") return interpolated(site, axes, position);
   return site.fail(`mode must be nearest or linear, but is ${mode}`);
 }
 
-function nearest({ size, outputs }: Axis, indexOf: (output: number) => number): AxisSource {
-  if (size === outputs) return allOf(size);
-  return Int32Array.from(range(outputs), (output) => clamp(indexOf(output), 0, size - 1));
+function nearest(axis: Axis, position: Position, rounding: Rounding): AxisSource {
+  const { size, outputs, scale } = axis;
+  if (scale === 1) return allOf(size);
+  return indices(
+    outputs,
+    (output) => clamp(rounding(position(output, axis), axis), 0, size - 1),
+  );
 }
 
 function taken(site: Site, sources: readonly AxisSource[]): Value {
   const input = site.input(0);
+  site.kept(sources);
   return site.map({
     inputs: [input],
     shape: sources.map(({ length }) => length),
@@ -163,19 +192,20 @@ interface Between {
 
 function between(axis: Axis, position: Position): Between {
   const { size, outputs } = axis;
-  const places = range(outputs).map((output) => clamp(position(output, axis), 0, size - 1));
+  const placeOf = (output: number) => clamp(position(output, axis), 0, size - 1);
+  const first = indices(outputs, (output) => Math.floor(placeOf(output)));
   return {
-    first: Int32Array.from(places, Math.floor),
-    second: Int32Array.from(places, (place) => Math.min(size - 1, Math.floor(place) + 1)),
-    share: Float32Array.from(places, (place) => place - Math.floor(place)),
+    first,
+    second: first.map((index) => Math.min(size - 1, index + 1)),
+    share: new Float32Array(outputs).map((_, output) => placeOf(output) - (first[output] ?? 0)),
   };
 }
 
-/** Axis by axis: those that keep their size stay. */
+/** Axis by axis: those that are not scaled stay. */
 function interpolated(site: Site, axes: readonly Axis[], position: Position): Value {
   let value = site.input(0);
   for (const [i, axis] of axes.entries()) {
-    if (axis.size !== axis.outputs) {
+    if (axis.scale !== 1) {
       value = interpolatedAlong(site, value, i, between(axis, position));
     }
   }
@@ -183,6 +213,7 @@ function interpolated(site: Site, axes: readonly Axis[], position: Position): Va
 }
 
 function interpolatedAlong(site: Site, value: Value, axis: number, pairs: Between): Value {
+  site.kept([pairs.first, pairs.second, pairs.share]);
   const { shape } = value;
   const inner = product(shape.slice(axis + 1));
   const size = shape[axis] ?? 1;

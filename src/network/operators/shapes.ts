@@ -16,9 +16,10 @@ import {
   broadcastSteps,
   copyWalk,
   gather,
+  indices,
   stepsOf,
 } from "../graph/strides.ts";
-import { constantTensor, type Value } from "../graph/values.ts";
+import { constantTensor, numbersOf, type Value } from "../graph/values.ts";
 
 /** Elements in the order of other axes: each axis of the result is one of the input. */
 function permuted(site: Site, value: Value, order: readonly number[]): Value {
@@ -50,6 +51,7 @@ function chosen(
   sources: readonly AxisSource[],
   filling = 0,
 ): Value {
+  site.kept(sources);
   return site.map({
     inputs: [value],
     shape: sources.map(({ length }) => length),
@@ -67,8 +69,11 @@ function reshape(site: Site): Value {
   );
   const open = shape.indexOf(-1);
   if (open !== -1) {
-    const rest = product(shape.filter((_, axis) => axis !== open));
-    shape[open] = rest === 0 ? 0 : product(input.shape) / rest;
+    // Sizes that are taken over say nothing of the open one: they may be 0, as that of an empty batch.
+    const isKept = (axis: number) => stated[axis] === 0 && !keepsZeros;
+    const all = product(input.shape.filter((_, axis) => !isKept(axis)));
+    const rest = product(shape.filter((_, axis) => axis !== open && !isKept(axis)));
+    shape[open] = rest === 0 ? 0 : all / rest;
   }
   if (shape.some((size) => !Number.isInteger(size) || size < 0)) {
     site.fail(`${describeShape(input.shape)} does not become [${stated.join(", ")}]`);
@@ -150,22 +155,28 @@ function split(site: Site): readonly Value[] {
   if (sizes.reduce((a, b) => a + b, 0) !== size) {
     site.fail(`parts of [${sizes.join(", ")}] are not the ${size} of axis ${axis}`);
   }
+  sizes.forEach((part) => site.count(part));
   let start = 0;
   return sizes.map((part) => {
-    const taken = Int32Array.from(range(part), (i) => start + i);
+    const begin = start;
+    const taken = indices(part, (i) => begin + i);
     start += part;
     return chosen(site, input, input.shape.map((all, i) => i === axis ? taken : allOf(all)));
   });
 }
+
+/** Ends that say that there is none, in either direction; the largest of 64 bits has become `2 ** 63`. */
+const NO_ENDS: readonly number[] = [2 ** 31 - 1, 2 ** 63];
 
 /** Where a slice along an axis begins, and how many it takes. */
 function sliced(size: number, start: number, end: number, step: number): AxisSource {
   const from = (index: number, low: number, high: number) =>
     clamp(index < 0 ? index + size : index, low, high);
   const first = step > 0 ? from(start, 0, size) : from(start, 0, size - 1);
-  const last = step > 0 ? from(end, 0, size) : from(end, -1, size - 1);
+  const backwards = NO_ENDS.includes(end) ? -1 : from(end, -1, size - 1);
+  const last = step > 0 ? from(end, 0, size) : backwards;
   const count = size === 0 ? 0 : Math.max(0, Math.ceil((last - first) / step));
-  return Int32Array.from(range(count), (i) => first + i * step);
+  return indices(count, (i) => first + i * step);
 }
 
 function slice(site: Site): Value {
@@ -178,6 +189,10 @@ function slice(site: Site): Value {
   );
   const steps = site.list("steps", 4) ?? starts.map(() => 1);
   if (steps.includes(0)) site.fail("steps must not be 0");
+  const counts = [starts, ends, axes, steps].map(({ length }) => length);
+  if (new Set(counts).size > 1) {
+    site.fail(`there are ${counts.join(", ")} starts, ends, axes and steps`);
+  }
   const sources = shape.map((size, axis) => {
     const at = axes.indexOf(axis);
     return at === -1 ? allOf(size) : sliced(size, starts[at] ?? 0, ends[at] ?? 0, steps[at] ?? 1);
@@ -186,7 +201,13 @@ function slice(site: Site): Value {
 }
 
 /** Where padding along an axis comes from. */
-function padSource(site: Site, mode: string, size: number, begin: number, end: number): AxisSource {
+function padSource(
+  site: Site,
+  mode: string,
+  size: number,
+  begin: number,
+  outputs: number,
+): AxisSource {
   const period = Math.max(1, 2 * (size - 1));
   const indexOf = (i: number) => {
     if (i >= 0 && i < size) return i;
@@ -204,8 +225,7 @@ function padSource(site: Site, mode: string, size: number, begin: number, end: n
     }
     return site.fail(`mode must be constant, reflect, edge or wrap, but is ${mode}`);
   };
-  const outputs = site.count(Math.max(0, size + begin + end));
-  return Int32Array.from(range(outputs), (i) => indexOf(i - begin));
+  return indices(outputs, (i) => indexOf(i - begin));
 }
 
 function pad(site: Site): Value {
@@ -219,26 +239,33 @@ function pad(site: Site): Value {
   if (pads.length !== 2 * stated.length) {
     site.fail(`pads must have ${2 * stated.length} numbers, but has ${pads.length}`);
   }
-  const sources = shape.map((size, axis) => {
+  const along = (axis: number) => {
     const at = stated.indexOf(axis);
-    if (at === -1) return allOf(size);
-    return padSource(site, mode, size, pads[at] ?? 0, pads[at + stated.length] ?? 0);
+    return at === -1 ? [0, 0] as const : [pads[at] ?? 0, pads[at + stated.length] ?? 0] as const;
+  };
+  const padded = shape.map((size, axis) => {
+    const [begin, end] = along(axis);
+    return Math.max(0, size + begin + end);
   });
+  site.made(padded);
+  const sources = shape.map((size, axis) =>
+    padSource(site, mode, size, along(axis)[0], padded[axis] ?? 0)
+  );
   return chosen(site, input, sources, filling);
 }
 
 function gatherOperator(site: Site): Value {
   const input = site.input(0);
-  const indices = site.constant(1);
+  const stated = site.constant(1);
   const axis = site.axis(site.number("axis", 0), input.shape.length);
   const size = input.shape[axis] ?? 0;
-  const taken = Int32Array.from(indices.data, (index) => index < 0 ? index + size : index);
+  const taken = Int32Array.from(stated.data, (index) => index < 0 ? index + size : index);
   if (taken.some((index) => index < 0 || index >= size)) {
     site.fail(`an index is not within the ${size} of axis ${axis}`);
   }
   const sources = input.shape.map((all, i) => i === axis ? taken : allOf(all));
   const { shape } = input;
-  const result = [...shape.slice(0, axis), ...indices.shape, ...shape.slice(axis + 1)];
+  const result = [...shape.slice(0, axis), ...stated.shape, ...shape.slice(axis + 1)];
   return site.view(chosen(site, input, sources), result);
 }
 
@@ -259,9 +286,14 @@ function expand(site: Site): Value {
 function tile(site: Site): Value {
   const input = site.input(0);
   const repeats = site.constant(1).data;
-  const sources = input.shape.map((size, axis) =>
-    Int32Array.from(range(site.count(size * (repeats[axis] ?? 1))), (i) => i % size)
-  );
+  if (repeats.length !== input.shape.length) {
+    site.fail(`there are ${repeats.length} repeats for ${input.shape.length} axes`);
+  }
+  const shape = site.made(input.shape.map((size, axis) => size * (repeats[axis] ?? 1)));
+  const sources = shape.map((count, axis) => {
+    const size = input.shape[axis] ?? 1;
+    return indices(count, (i) => i % size);
+  });
   return chosen(site, input, sources);
 }
 
@@ -321,10 +353,11 @@ function constant(site: Site): Value {
 }
 
 function constantOfShape(site: Site): Value {
-  const shape = [...site.constant(0).data];
+  const shape = site.computedNow([...site.constant(0).data]);
   const value = site.tensor("value");
-  const numbers = new Float64Array(site.count(product(shape))).fill(value?.data[0] ?? 0);
-  return site.known(value?.kind ?? "float", shape, numbers);
+  const kind = value?.kind ?? "float";
+  const data = numbersOf(kind, product(shape)).fill(value?.data[0] ?? 0);
+  return { isConstant: true, kind, shape, data };
 }
 
 function shapeOf(site: Site): Value {
@@ -340,17 +373,26 @@ function shapeOf(site: Site): Value {
 function rangeOf(site: Site): Value {
   const [start = 0, limit = 0, delta = 1] = [0, 1, 2].map((input) => site.constant(input).data[0]);
   if (delta === 0) site.fail("delta must not be 0");
-  const count = site.count(Math.max(0, Math.ceil((limit - start) / delta)));
-  return site.known(site.constant(0).kind, [count], range(count).map((i) => start + i * delta));
+  const shape = site.computedNow([Math.max(0, Math.ceil((limit - start) / delta))]);
+  const { kind } = site.constant(0);
+  const data = numbersOf(kind, product(shape));
+  for (let i = 0; i < data.length; i++) data[i] = start + i * delta;
+  return { isConstant: true, kind, shape, data };
 }
 
 /** The input as it is; what else a node may give is an error where somebody asks for it. */
 const identity: Operator = (site) => site.input(0);
 
+/** Nothing is dropped where nothing is trained. */
+function dropout(site: Site): Value {
+  if (site.optionalConstant(2)?.data[0]) site.fail("training_mode must be false");
+  return site.input(0);
+}
+
 /** The operators. */
 export const SHAPES: Readonly<Record<string, Operator>> = {
   Identity: identity,
-  Dropout: identity,
+  Dropout: dropout,
   Reshape: reshape,
   Flatten: flatten,
   Squeeze: squeeze,
