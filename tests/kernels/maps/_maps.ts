@@ -69,6 +69,11 @@ export function mixed(length: number, seed: number, others: readonly number[] = 
   });
 }
 
+/** What the sum of so many numbers up to 1 may be off by, and what is computed of it in a few steps more. */
+export function roundingBound(terms: number): number {
+  return (terms + 16) * 2 ** -24;
+}
+
 /** Sees to it that numbers are near those that are expected, in proportion to the larger of them and 1. */
 export function assertNear(
   actual: Float32Array,

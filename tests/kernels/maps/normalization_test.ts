@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { range } from "../../../src/base/numbers.ts";
 import { type Normalization, planNormalization } from "../../../src/kernels/maps/normalization.ts";
 import { draws } from "../../_depth.ts";
-import { assertNear, mixed, runMap, TARGETS } from "./_maps.ts";
+import { assertNear, mixed, roundingBound, runMap, TARGETS } from "./_maps.ts";
 
 const normalizations = fc.record({
   groups: fc.integer({ min: 1, max: 3 }),
@@ -44,7 +44,7 @@ Deno.test("rows are normalized by their own moments, on every target", () => {
       const expected = normalized(normalization, x);
       for (const target of TARGETS) {
         const work = planNormalization(normalization, target);
-        assertNear(runMap(work, [x], target), expected, 4e-6, target.name);
+        assertNear(runMap(work, [x], target), expected, 4 * roundingBound(length), target.name);
       }
     }),
     { numRuns: draws(100) },
