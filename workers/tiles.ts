@@ -218,7 +218,7 @@ export async function serveTiles(
   // Nobody says when the thread that owns the pool has been terminated. Its threads end with it where they
   // come to their event loop: so they do now and then while there is nothing to do.
   const IDLE_MS = 500;
-  const MOST_MODULES = 256;
+  const MOST_MODULES = 512;
   // "\0asm".
   const WASM_MAGIC = 0x6d736100;
   const { memory, thread } = start;

@@ -19,7 +19,7 @@ interface CompiledPhase extends CompiledPrograms {
 }
 
 /** Phases whose code is kept; the one that was longest not used makes room for a new one. */
-const MOST_PHASES = 256;
+const MOST_PHASES = 512;
 
 /** Compiles each phase once. Equal geometries share their plan, and so its phases and their code. */
 export class CodeCache {

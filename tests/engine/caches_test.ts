@@ -32,7 +32,7 @@ import { geometryOf } from "../_arbitrary.ts";
 import { sameBits } from "./_same.ts";
 
 /** Phases that an engine keeps the code of, and that a worker does. */
-const MOST_PHASES = 256;
+const MOST_PHASES = 512;
 const CODE_BYTES = 1000;
 
 function phaseOf(name: string): Phase {
