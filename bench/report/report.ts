@@ -11,13 +11,8 @@ import {
 } from "./figures.ts";
 import { formatDisturbance, formatHeading } from "./ceilings.ts";
 import type { Machine } from "../machine.ts";
+import type { Package } from "../peers/packages.ts";
 import { formatNumbers } from "./table.ts";
-
-/** A package that took part. */
-export interface Package {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** Everything that a run found out. */
 export interface Report {
