@@ -133,3 +133,23 @@ function checkedBackend(backend: Backend): Backend {
   }
   return backend;
 }
+
+/**
+ * The peers that a command line asks for with `--peers`.
+ *
+ * @param names What it can choose from.
+ * @throws {UsageError} If none has one of the words in its name.
+ */
+export function chosenPeers(
+  { values }: Arguments,
+  names: readonly string[],
+): readonly string[] {
+  const parts = values.get("peers")?.split(",");
+  if (parts === undefined) return names;
+  if (parts.length === 1 && parts[0] === "none") return [];
+  for (const part of parts) {
+    if (names.some((name) => name.includes(part))) continue;
+    throw new UsageError(`No peer has "${part}" in its name`);
+  }
+  return names.filter((name) => parts.some((part) => name.includes(part)));
+}

@@ -8,7 +8,6 @@
 import type { Arguments, Flag } from "../src/cli/args.ts";
 import { consoleTerminal, startProgress } from "../src/cli/progress.ts";
 import { formatJson } from "../src/cli/report.ts";
-import { UsageError } from "../src/cli/usage_error.ts";
 import { targetOf } from "./backends.ts";
 import { openCeilings } from "./ceiling.ts";
 import { drawChart } from "./report/chart.ts";
@@ -18,6 +17,7 @@ import { describeMachine } from "./machine.ts";
 import {
   chosenBackends,
   chosenLayers,
+  chosenPeers,
   chosenSeconds,
   chosenThreads,
   LAYER_FLAGS,
@@ -27,7 +27,6 @@ import { layerCall } from "./peers/onnx_call.ts";
 import { OnnxNode } from "./peers/onnx_node.ts";
 import { OnnxWeb } from "./peers/onnx_web.ts";
 import { packageOf } from "./peers/packages.ts";
-import type { Peer } from "./peers/peer.ts";
 import { TensorFlow } from "./peers/tfjs.ts";
 import { Tileconv } from "./peers/tileconv.ts";
 import { allAgree, formatReport, type Report } from "./report/report.ts";
@@ -66,7 +65,9 @@ async function comparePeers(args: Arguments): Promise<number> {
   const seconds = chosenSeconds(args, DEFAULT_SECONDS);
   const threadCounts = chosenThreads(args, [1, navigator.hardwareConcurrency]);
   const backends = chosenBackends(args);
-  const others = chosenPeers(args);
+  const peers = [new OnnxNode(layerCall), new OnnxWeb(layerCall), new TensorFlow()];
+  const names = chosenPeers(args, peers.map(({ name }) => name));
+  const others = peers.filter(({ name }) => names.includes(name));
   using stack = new DisposableStack();
   const ours = backends.map((backend) => stack.use(new Tileconv(backend)));
   const ceilings = await openCeilings(backends, threadCounts, stack);
@@ -92,19 +93,7 @@ async function comparePeers(args: Arguments): Promise<number> {
   const json = formatJson({ ...report });
   console.log(args.switches.has("json") ? json : formatReport(report));
   await write(args.values.get("out") ?? "bench/results", report, json);
-  return allAgree(report) ? 0 : 1;
-}
-
-function chosenPeers(args: Arguments): readonly Peer[] {
-  const peers = [new OnnxNode(layerCall), new OnnxWeb(layerCall), new TensorFlow()];
-  const parts = args.values.get("peers")?.split(",");
-  if (parts === undefined) return peers;
-  if (parts.length === 1 && parts[0] === "none") return [];
-  for (const part of parts) {
-    if (peers.some(({ name }) => name.includes(part))) continue;
-    throw new UsageError(`No peer has "${part}" in its name`);
-  }
-  return peers.filter(({ name }) => parts.some((part) => name.includes(part)));
+  return allAgree(results) ? 0 : 1;
 }
 
 /** Writes what the run found out, under names that tell it from other runs. */
