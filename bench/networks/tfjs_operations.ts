@@ -127,11 +127,12 @@ function product2d({ node, constants, keep }: Site): Operation {
     const { data, shape } = constantOf(constants, name);
     return tf.tensor(Float32Array.from(data), [...shape]);
   };
-  const b = keep(() => matrix(weight));
+  // With `transposeB` and a bias, its products of more than 64 terms or so are wrong.
+  const b = keep(() => tf.transpose(matrix(weight)));
   const offset = keep(() => matrix(bias));
   return ([x]) => {
     if (x === undefined) throw new RangeError("A product has two factors");
-    return tf.fused.matMul({ a: x, b, transposeB: true, bias: offset });
+    return tf.fused.matMul({ a: x, b, bias: offset });
   };
 }
 
