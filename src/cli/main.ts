@@ -1,5 +1,5 @@
 /**
- * The command line: runs layers over files of arrays, filters pictures, converts, compares and shows files, says how a
+ * The command line: runs layers over files of arrays, filters and enlarges pictures, converts, compares and shows files, says how a
  * layer is computed, checks layers against their definition, and draws a demonstration.
  *
  * ```sh
@@ -30,6 +30,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["shape", async () => (await import("./commands/shape.ts")).shapeCommand],
   ["explain", async () => (await import("./commands/explain.ts")).explainCommand],
   ["filter", async () => (await import("./commands/filter.ts")).filterCommand],
+  ["upscale", async () => (await import("./commands/upscale.ts")).upscaleCommand],
   ["convert", async () => (await import("./commands/convert.ts")).convertCommand],
   ["compare", async () => (await import("./commands/compare.ts")).compareCommand],
   ["show", async () => (await import("./commands/show.ts")).showCommand],

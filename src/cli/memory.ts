@@ -82,6 +82,22 @@ export function checkMemory(limit: MemoryLimit, what: string, arrays: number): v
   );
 }
 
+/**
+ * Refuses work for which the memory that the threads share is too little.
+ *
+ * @param what What takes it, as the beginning of a sentence.
+ * @param bytes What it takes.
+ * @param shared What there is.
+ * @throws {Error} If it is too much; the message says how much it takes and what to do.
+ */
+export function checkShared(what: string, bytes: number, shared: number): void {
+  if (bytes <= shared) return;
+  throw new Error(
+    `${what} takes ${describeExcess(bytes, shared)} of memory that its threads share; allow more ` +
+      "with --memory " + spell(bytes / ENGINE_SHARE),
+  );
+}
+
 /** The least limit that leaves so many bytes beside the engine's share. */
 function sufficient(rest: number): number {
   const shared = rest / (1 - ENGINE_SHARE);

@@ -19,7 +19,7 @@ export interface Slot {
 }
 
 /** What part of the shared memory places may take: the rest is for what steps make on their way. */
-const MEMORY_SHARE = 0.5;
+export const MEMORY_SHARE = 0.5;
 
 /** The places of a sequence under way. */
 export class Places {

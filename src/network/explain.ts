@@ -4,10 +4,12 @@
  * @module
  */
 
-import { multiplyAdds } from "../convolution/geometry.ts";
-import type { Engine } from "../engine/engine.ts";
+import { type Geometry, multiplyAdds } from "../convolution/geometry.ts";
+import { product } from "../base/numbers.ts";
+import { type Engine, runtimeOf } from "../engine/engine.ts";
 import { explain } from "../execution/explain.ts";
-import type { Family } from "../kernels/plan.ts";
+import { planFor } from "../kernels/choose.ts";
+import { type Family, type Form, planBytes } from "../kernels/plan.ts";
 import type { Convolution, Lowered, NetworkStep } from "./graph/steps.ts";
 
 /** How a network computes inputs of some shapes. */
@@ -32,7 +34,18 @@ export interface ExplainedStep {
   readonly family: Family | "none" | null;
   /** Multiply-adds of a convolution, by its definition; 0 for other operators. */
   readonly multiplyAdds: number;
+  /**
+   * Bytes of shared memory that the kernels of a convolution take besides what it reads and makes, in one piece; 0 for
+   * other operators.
+   */
+  readonly kernelBytes: number;
 }
+
+/** What is said of the convolution of a step. */
+type ExplainedKernels = Pick<ExplainedStep, "family" | "multiplyAdds" | "kernelBytes">;
+
+/** What is said of a step that is none. */
+const NO_KERNELS: ExplainedKernels = { family: null, multiplyAdds: 0, kernelBytes: 0 };
 
 /** Explains the steps. */
 export function explainSteps(
@@ -47,24 +60,37 @@ export function explainSteps(
 
 function explainStep(engine: Engine, step: NetworkStep): ExplainedStep {
   const { operator, node, shape } = step;
-  if (step.kind !== "convolution") {
-    return { operator, node, shape, family: null, multiplyAdds: 0 };
-  }
-  return {
-    operator,
-    node,
-    shape,
-    family: familyOf(engine, step),
-    multiplyAdds: multiplyAdds(step.geometry),
-  };
+  const kernels = step.kind === "convolution" ? explainKernels(engine, step) : NO_KERNELS;
+  return { operator, node, shape, ...kernels };
 }
 
-function familyOf(engine: Engine, { geometry, weights, activation, add }: Convolution) {
+function explainKernels(
+  engine: Engine,
+  { geometry, weights, activation, add }: Convolution,
+): ExplainedKernels {
   const form = {
     pass: "forward",
     hasBias: weights.bias !== null,
     epilogue: { ...activation, add: add !== null },
     algorithm: "auto",
   } as const;
-  return explain(engine, geometry, form, {}).family;
+  const { family } = explain(engine, geometry, form, {});
+  return {
+    family,
+    multiplyAdds: multiplyAdds(geometry),
+    kernelBytes: family === "none" ? 0 : kernelBytes(engine, geometry, form),
+  };
+}
+
+function kernelBytes(engine: Engine, geometry: Geometry, form: Form): number {
+  const { target, threads } = runtimeOf(engine);
+  const bytes = planBytes(planFor({ geometry, ...form, target }), threads);
+  return Math.max(0, bytes - operandBytes(geometry, form.epilogue.add));
+}
+
+/** What the values take that a convolution reads and makes. */
+function operandBytes(geometry: Geometry, isAdding: boolean): number {
+  const { batch, inChannels, input, outChannels, output } = geometry;
+  const outputs = outChannels * product(output) * (isAdding ? 2 : 1);
+  return batch * (inChannels * product(input) + outputs) * Float32Array.BYTES_PER_ELEMENT;
 }

@@ -59,7 +59,7 @@ Deno.test("A wrong command or flag is one line on standard error and exit code 2
   const cases: readonly [string[], string][] = [
     [
       [],
-      "Name a command: run, shape, explain, filter, convert, compare, show, infer, layers, check, info, demo or train",
+      "Name a command: run, shape, explain, filter, upscale, convert, compare, show, infer, layers, check, info, demo or train",
     ],
     [["rum"], 'Unknown command "rum", did you mean "run"?'],
     [["--json", "info"], 'Name a command before the option "--json": run, shape,'],

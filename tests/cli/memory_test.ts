@@ -55,6 +55,7 @@ Deno.test("Every command that computes says what is wrong with --memory", async 
         ["run", ...layer],
         ["explain", ...layer],
         ["filter", "blur", "a.png", "b.png"],
+        ["upscale", "a.png", "b.png"],
         ["check"],
         ["info"],
         ["demo"],

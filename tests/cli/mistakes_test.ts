@@ -19,7 +19,7 @@ const USAGE: readonly Mistake[] = [
   ["conv2d --kernel-size 3", 'Unknown command "conv2d", did you mean "run conv2d"?'],
   [
     "''",
-    'Unknown command "", expected run, shape, explain, filter, convert, compare, show, infer, layers, check, info, demo or train',
+    'Unknown command "", expected run, shape, explain, filter, upscale, convert, compare, show, infer, layers, check, info, demo or train',
   ],
   ["RUN", 'Unknown command "RUN", did you mean "run"?'],
   ["constructor", 'Unknown command "constructor", expected run, shape,'],

@@ -1,9 +1,6 @@
 import { describeShape } from "../../base/checks.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { FileError } from "../../io/files.ts";
-import { peekPicture } from "../../io/pictures/peek.ts";
 import type { PeekedPicture } from "../../io/pictures/picture.ts";
-import { DEFAULT_MOST_PIXELS } from "../../io/pictures/picture.ts";
 import type { Lines } from "../../io/pictures/png_chunks.ts";
 import { pngChunks } from "../../io/pictures/png_chunks.ts";
 import type { Arguments } from "../args.ts";
@@ -11,11 +8,9 @@ import type { Command, Output } from "../command.ts";
 import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "../engine_options.ts";
 import type { FilterName, FilterSettings, PictureFilter } from "../pictures/filters.ts";
 import { buildFilter, DEFAULT_SETTINGS, FILTER_SETTINGS } from "../pictures/filters.ts";
-import { InputFile } from "../input_file.ts";
+import { findJobs, type PictureJob, PIXELS_FLAG, waitingBytes } from "../pictures/picture_jobs.ts";
 import type { MemoryLimit } from "../memory.ts";
 import { checkMemory, memoryLimit } from "../memory.ts";
-import type { Format, OutputFile } from "../output_file.ts";
-import { outputsOf } from "../output_file.ts";
 import type { Progress } from "../progress.ts";
 import { startProgress } from "../progress.ts";
 import { formatFields, formatJson, formatSeconds, printable } from "../report.ts";
@@ -34,9 +29,6 @@ const NAMES: readonly Name[] = ["blur", "sharpen", "edges", "emboss", "upscale",
 const LARGEST_RADIUS = 64;
 const LARGEST_AMOUNT = 100;
 const LARGEST_SCALE = 8;
-
-/** What pictures are written to. */
-const PNG: Format = { name: "a PNG file", extension: ".png" };
 
 /** Filters pictures. */
 export const filterCommand: Command = {
@@ -64,11 +56,7 @@ export const filterCommand: Command = {
       value: "x.npz",
       description: "denoise: what train denoise has written",
     },
-    {
-      name: "max-pixels",
-      value: "n",
-      description: `pixels that a picture may have; default ${DEFAULT_MOST_PIXELS / 1e6} million`,
-    },
+    PIXELS_FLAG,
     ...ENGINE_FLAGS,
     { name: "json", description: "print the figures as JSON" },
   ],
@@ -99,13 +87,6 @@ Examples:
   run: runFilter,
 };
 
-/** A picture to be filtered, and where it goes. */
-interface Job {
-  readonly file: InputFile;
-  readonly picture: PeekedPicture;
-  readonly target: OutputFile;
-}
-
 /** Builds the filter for pictures of some channels. */
 type FilterBuilder = (channels: number) => PictureFilter;
 
@@ -114,7 +95,7 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
   const buildWith = await builderOf(args, name);
   const limit = memoryLimit(args);
   using files = new DisposableStack();
-  const jobs = await findJobs(args, files);
+  const jobs = await findJobs(args, args.positionals.slice(1), files);
   using engine = await startEngine(args);
   const build = (channels: number) => buildWith(channels, engine);
   // What is too large is refused before any picture is written.
@@ -129,33 +110,6 @@ async function runFilter(args: Arguments, output: Output): Promise<number> {
   return 0;
 }
 
-async function findJobs(args: Arguments, files: DisposableStack): Promise<readonly Job[]> {
-  const paths = args.positionals.slice(1, -1);
-  const target = args.positionals.slice(1).at(-1);
-  if (target === undefined) throw new UsageError("Name the picture to read");
-  if (paths.length === 0) throw new UsageError("Name the PNG file to write");
-  const mostPixels = integerFlag(args, "max-pixels", 1) ?? DEFAULT_MOST_PIXELS;
-  const targets = await outputsOf(paths, target, PNG);
-  const peek = (path: string) => peekPicture(path, { mostPixels: Infinity });
-  const jobs: Job[] = [];
-  for (const [index, target] of targets.entries()) {
-    const file = files.use(await InputFile.open(paths[index] ?? ""));
-    const picture = await file.read(peek);
-    const { width, height } = picture;
-    if (width * height > mostPixels) {
-      throw new FileError(
-        `Cannot read ${file.quoted}: it has ${width} x ${height} pixels, more than the ${mostPixels} ` +
-          `that may be read; allow more with --max-pixels`,
-      );
-    }
-    jobs.push({ file, picture, target });
-  }
-  return jobs;
-}
-
-/** Of pictures that are done, so many wait for the collector. */
-const WAITING_PICTURES = 3;
-
 /**
  * Refuses a picture that would take too much memory.
  *
@@ -169,10 +123,8 @@ function checkPicture(
   build: FilterBuilder,
 ): void {
   const { bytes } = planStrips(build(picture.channels), picture);
-  const waiting = Math.min(pictures.length - 1, WAITING_PICTURES) *
-    Math.max(...pictures.map(({ readingBytes }) => readingBytes));
   const what = `Filter ${name} of ${picture.width} x ${picture.height} pixels`;
-  checkMemory(limit, what, waiting + picture.readingBytes + bytes);
+  checkMemory(limit, what, waitingBytes(pictures) + picture.readingBytes + bytes);
 }
 
 /** What is known of a picture that is done. */
@@ -186,7 +138,7 @@ interface Outcome {
 }
 
 async function filterPicture(
-  { file, picture, target }: Job,
+  { file, picture, target }: PictureJob,
   build: FilterBuilder,
   output: Output,
 ): Promise<Outcome> {
@@ -222,7 +174,7 @@ function report(
   args: Arguments,
   output: Output,
   figures: readonly Figures[],
-  jobs: readonly Job[],
+  jobs: readonly PictureJob[],
 ): void {
   const print = jobs.some(({ target }) => target.isStandard) ? output.warn : output.print;
   if (args.switches.has("json")) {
