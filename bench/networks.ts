@@ -9,6 +9,7 @@ import type { Arguments, Flag } from "../src/cli/args.ts";
 import { consoleTerminal, startProgress } from "../src/cli/progress.ts";
 import { formatJson } from "../src/cli/report.ts";
 import { UsageError } from "../src/cli/usage_error.ts";
+import { FileError } from "../src/io/files.ts";
 import { targetOf } from "./backends.ts";
 import { openCeilings } from "./ceiling.ts";
 import type { Field } from "./compare.ts";
@@ -16,7 +17,7 @@ import { describeMachine } from "./machine.ts";
 import { compareNetwork, type NetworkResult } from "./networks/compare.ts";
 import { type BenchNetwork, NETWORKS } from "./networks/networks.ts";
 import { openPeer, OTHER_NAMES } from "./networks/peers.ts";
-import type { NetworkProblem } from "./networks/problem.ts";
+import { type NetworkProblem, networkProblemOf } from "./networks/problem.ts";
 import { formatNetworkReport, type NetworkReport } from "./networks/report.ts";
 import { TileconvNetworks } from "./networks/tileconv.ts";
 import {
@@ -51,7 +52,15 @@ const DEFAULT_SECONDS = 20;
 await runBenchmark(
   "Compares whole networks with other packages, turn by turn in one process.",
   FLAGS,
-  compareNetworks,
+  async (args) => {
+    try {
+      return await compareNetworks(args);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      console.error(`error: ${error.message}`);
+      return 1;
+    }
+  },
 );
 
 async function compareNetworks(args: Arguments): Promise<number> {
@@ -59,6 +68,8 @@ async function compareNetworks(args: Arguments): Promise<number> {
   const seconds = chosenSeconds(args, DEFAULT_SECONDS);
   const threadCounts = chosenThreads(args, [1, 2]);
   const backends = chosenBackends(args);
+  // What cannot be fetched is to be known before anything is timed.
+  const problems = await Promise.all(networks.map(networkProblemOf));
   using stack = new DisposableStack();
   const ours = backends.map((backend) => stack.use(new TileconvNetworks(backend)));
   const others = await Promise.all(chosenPeers(args, OTHER_NAMES).map(openPeer));
@@ -67,8 +78,10 @@ async function compareNetworks(args: Arguments): Promise<number> {
   const results: NetworkResult[] = [];
   {
     using progress = startProgress("networks", networks.length, consoleTerminal());
-    for (const network of networks) {
-      results.push(await compareNetwork(network, field, seconds));
+    for (const [index, network] of networks.entries()) {
+      const problem = problems[index];
+      if (problem === undefined) continue;
+      results.push(await compareNetwork(network, problem, field, seconds));
       progress.advance();
     }
   }

@@ -2,7 +2,7 @@ import { compare, type Field, type Row } from "../compare.ts";
 import { playerOf, playTurns, rested } from "../turns.ts";
 import { measureMemory, type MemoryResult, peakBytes } from "./memory.ts";
 import type { BenchNetwork, NetworkGoals } from "./networks.ts";
-import { type NetworkProblem, networkProblemOf } from "./problem.ts";
+import type { NetworkProblem } from "./problem.ts";
 
 /** The row of a network. */
 export interface NetworkResult extends Row {
@@ -16,15 +16,16 @@ export interface NetworkResult extends Row {
  * its own for each say how much memory it needs.
  *
  * @param bench The network.
+ * @param problem The same with its values.
  * @param field Who takes part.
  * @param seconds How long the turns go on.
  */
 export async function compareNetwork(
-  { name, inputShape, goals, build }: BenchNetwork,
+  { name, inputShape, goals }: BenchNetwork,
+  problem: NetworkProblem,
   field: Field<NetworkProblem>,
   seconds: number,
 ): Promise<NetworkResult> {
-  const problem = await networkProblemOf({ inputShape, build });
   const comparison = await compare(
     problem,
     field,

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { join } from "node:path";
+import { findModels } from "../../src/cli/upscaling/trained_network.ts";
+import { readTfjs } from "../../src/io/models/tfjs/decode.ts";
 import type { OnnxModel } from "../../src/io/models/onnx/model.ts";
 import { mobileNetV2, resNet18, uNet } from "./models.ts";
 
@@ -51,5 +54,11 @@ export const NETWORKS: readonly BenchNetwork[] = [
     inputShape: [1, 3, 128, 128],
     goals: { overNative: 1.3 },
     build: () => uNet({ width: 64, enlarging: "ConvTranspose" }),
+  },
+  {
+    name: "ESRGAN-slim 2x @256",
+    inputShape: [1, 3, 256, 256],
+    goals: { overNative: 1.3, twoThreads: { mostSeconds: 92e-3, speedup: 1.7 } },
+    build: async () => await readTfjs(join(await findModels(), "x2", "model.json")),
   },
 ];
