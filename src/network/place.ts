@@ -52,11 +52,7 @@ export function placed(lowered: Lowered): Placement {
 }
 
 function locate(storage: Storage, parts: ReadonlyMap<Storage, Part>): Part {
-  let at: Part = { whole: storage, offset: 0 };
-  for (let part = parts.get(storage); part !== undefined; part = parts.get(part.whole)) {
-    at = { whole: part.whole, offset: at.offset + part.offset };
-  }
-  return at;
+  return parts.get(storage) ?? { whole: storage, offset: 0 };
 }
 
 /** What is made as a part of a concatenation. The largest come last, and parts of them may be others. */
@@ -72,10 +68,12 @@ function partsOf({ steps, inputs }: Lowered): Map<Storage, Part> {
       if (part !== undefined && !parts.has(step.output)) parts.set(step.output, part);
       continue;
     }
-    let offset = 0;
+    // Larger ones have come before: where this one lies stays as it is.
+    const { whole, offset: start } = locate(step.output, parts);
+    let offset = start;
     for (const input of step.inputs) {
       const isFree = !parts.has(input) && !given.has(input) && input !== step.output;
-      if (isFree) parts.set(input, { whole: step.output, offset });
+      if (isFree) parts.set(input, { whole, offset });
       offset += input.length;
     }
   }
@@ -168,10 +166,9 @@ function withEnds(works: readonly Work[], outputs: readonly Slot[]): Step[] {
     for (const { place } of slotsOf(work)) last.set(place, time);
   }
   for (const { place } of outputs) last.delete(place);
-  return works.map((work, time) => ({
-    work,
-    closes: [...last].filter(([, end]) => end === time).map(([place]) => place),
-  }));
+  const closes = works.map((): number[] => []);
+  for (const [place, end] of last) closes[end]?.push(place);
+  return works.map((work, time) => ({ work, closes: closes[time] ?? [] }));
 }
 
 function slotsOf(work: Work): readonly Slot[] {
@@ -187,12 +184,18 @@ export function mostBytes(sequence: Sequence): number {
 
 /** The bytes of the places that are alive in each step. */
 function bytesAlive({ places, inputs, steps }: Sequence): number[] {
-  const alive = new Set(inputs.map(({ place }) => place));
+  const alive = new Set<number>();
+  let elements = 0;
+  const open = (place: number) => {
+    if (!alive.has(place)) elements += places[place] ?? 0;
+    alive.add(place);
+  };
+  inputs.forEach(({ place }) => open(place));
   return steps.map(({ work, closes }) => {
-    alive.add(work.output.place);
-    const elements = [...alive].reduce((sum, place) => sum + (places[place] ?? 0), 0);
-    closes.forEach((place) => alive.delete(place));
-    return elements * Float32Array.BYTES_PER_ELEMENT;
+    open(work.output.place);
+    const bytes = elements * Float32Array.BYTES_PER_ELEMENT;
+    for (const place of closes) if (alive.delete(place)) elements -= places[place] ?? 0;
+    return bytes;
   });
 }
 

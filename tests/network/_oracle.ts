@@ -106,7 +106,7 @@ export interface Comparison {
 export async function assertSameAsOracle(
   model: OnnxModel,
   calls: readonly Results[],
-  { engines = ENGINES.slice(-1), tolerance = TOLERANCE }: Comparison = {},
+  { engines = ENGINES, tolerance = TOLERANCE }: Comparison = {},
 ): Promise<void> {
   const expected = await oracle(model, calls);
   const bytes = encodeOnnx(model);

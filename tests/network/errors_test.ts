@@ -378,6 +378,19 @@ Deno.test("Attributes and inputs that make no sense are refused by the node", ()
   assertRefused(single("Cast", {}, { to: int(8) }), /type 8/);
 });
 
+Deno.test("Weights, bounds and shapes that are computed from the inputs are refused by the node", () => {
+  const nodes = {
+    Conv: node("Conv", ["x", "x"], ["y"]),
+    BatchNormalization: node("BatchNormalization", ["x", "x", "x", "x", "x"], ["y"]),
+    Reshape: node("Reshape", ["x", "x"], ["y"]),
+    Gather: node("Gather", ["x", "x"], ["y"]),
+  };
+  for (const [operator, node] of Object.entries(nodes)) {
+    const model = modelOf({ nodes: [node], inputs: { x: null }, outputs: ["y"] });
+    assertRefused(model, new RegExp(`^${operator} .*input 1 must be constant`));
+  }
+});
+
 Deno.test("Values that no node makes are refused", () => {
   const model = modelOf({
     opset: 13,

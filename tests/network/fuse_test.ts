@@ -94,6 +94,12 @@ function shapeOf(sizes: readonly number[]) {
   return { kind: "int", shape: [sizes.length], data: Float64Array.from(sizes) } as const;
 }
 
+/** What goes into weights of every kind. */
+const INTO_WEIGHTS = Object.keys(BEHIND).filter((name) => name.includes("convolution"))
+  .flatMap((name) =>
+    ["BatchNormalization", "Mul by channels", "Sub of channels"].map((behind) => [name, behind])
+  );
+
 /** A chain behind a convolution, whose values may all be asked for. */
 function chain(names: readonly string[]) {
   const net = new GraphBuilder(names.length);
@@ -110,6 +116,9 @@ function chain(names: readonly string[]) {
 Deno.test("What is behind convolutions changes nothing, whether they do it or steps of its own", async () => {
   const names = Object.keys(BEHIND);
   const chains = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 5 });
+  const examples = [...names.map((name) => [name]), ...INTO_WEIGHTS].map((
+    names,
+  ): [string[]] => [names]);
   await fc.assert(
     fc.asyncProperty(chains, async (names) => {
       const { fused, unfused } = chain(names);
@@ -118,7 +127,7 @@ Deno.test("What is behind convolutions changes nothing, whether they do it or st
       await assertSameAsOracle(fused, [X], comparison);
       await assertSameAsOracle(unfused, [X], comparison);
     }),
-    { seed: 7, numRuns: draws(120), endOnFailure: true, examples: names.map((name) => [[name]]) },
+    { seed: 7, numRuns: draws(120), endOnFailure: true, examples },
   );
 });
 
@@ -218,6 +227,15 @@ const GRAPHS: Readonly<Record<string, (net: GraphBuilder) => readonly string[]>>
     const bc = net.add("Concat", [b, c], axis);
     const ca = net.add("Concat", [c, a], axis);
     return [conv(net, ab), conv(net, bc), conv(net, ca), net.add("Relu", [b])];
+  },
+  "concatenations that leave some out": (net) => {
+    const axis: Attributes = { axis: int(0) };
+    const [a, b, c] = [conv(net, "x"), conv(net, "x"), conv(net, "x")];
+    const some = [[a, c], [b, a], [b, c], [a, a], [c]].map((parts) =>
+      net.add("Concat", parts, axis)
+    );
+    const all = net.add("Concat", [a, b, c], axis);
+    return [...some.map((part) => conv(net, part)), conv(net, all), ...some];
   },
   "convolutions that read where they write": (net) => {
     const axis: Attributes = { axis: int(0) };

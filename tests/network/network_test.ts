@@ -5,7 +5,7 @@ import { fromOnnx, type Network } from "../../src/network/mod.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertEmpty, lostThread, withoutWorkers } from "../engine/_lost_thread.ts";
 import { sameBits } from "../engine/_same.ts";
-import { drawn, int, intList, ints, modelOf, node } from "./_models.ts";
+import { drawn, GraphBuilder, int, intList, ints, modelOf, node } from "./_models.ts";
 import { denseNet, efficientNet, type NetworkCase, resNet18, uNet, vocoder } from "./_networks.ts";
 
 const BUILDERS: Readonly<Record<string, () => NetworkCase>> = {
@@ -263,6 +263,59 @@ Deno.test("Shapes come and go, and each is computed as if it were the only one",
     assert(sameBits(only(network.forwardSync(input)), expected));
   }
   assertEmpty(engine, "afterwards");
+});
+
+/** A chain of convolutions that keep their sizes, each with something to add, or none. */
+function chainOf(count: number, hasResiduals: boolean): Uint8Array {
+  const net = new GraphBuilder(1);
+  let x = "x";
+  for (let i = 0; i < count; i++) {
+    const weight = net.drawn([4, 4, 3, 3], 0.1);
+    const y = net.add("Conv", [x, weight], { pads: intList([1, 1, 1, 1]) });
+    const z = net.add("Conv", [y, weight], { pads: intList([1, 1, 1, 1]) });
+    x = hasResiduals ? net.add("Relu", [net.add("Add", [z, x])]) : net.add("Relu", [z]);
+  }
+  return encodeOnnx(net.model({ x: [1, 4, 32, 32] }, [x]));
+}
+
+Deno.test("Memory is taken for what is alive, however long a chain is", () => {
+  const bytes = 4 * 32 * 32 * Float32Array.BYTES_PER_ELEMENT;
+  for (const [hasResiduals, alive] of [[false, 2], [true, 3]] as const) {
+    for (const count of [2, 20]) {
+      using engine = new Engine({ threads: 1, backend: "wasm" });
+      const network = fromOnnx(chainOf(count, hasResiduals), { engine });
+      assertEquals(network.explain().bytes, alive * bytes);
+      const runtime = runtimeOf(engine);
+      const { allocate } = runtime;
+      let least = runtime.shared.heap.freeBytes;
+      runtime.allocate = (size: number) => {
+        const block = allocate.call(runtime, size);
+        least = Math.min(least, runtime.shared.heap.freeBytes);
+        return block;
+      };
+      const free = runtime.shared.heap.freeBytes;
+      network.forwardSync(Tensor.ones([1, 4, 32, 32]));
+      // Beside them lie the weights that are kept, and what a step makes on its way.
+      assert(free - least < (alive + 3) * bytes, `${count} steps take ${free - least} bytes`);
+    }
+  }
+});
+
+Deno.test("Graphs may be as long as they like", () => {
+  using engine = new Engine({ threads: 1 });
+  const long = new GraphBuilder(1);
+  let x = "x";
+  for (let i = 0; i < 20_000; i++) x = long.add("Neg", [x]);
+  const chain = fromOnnx(encodeOnnx(long.model({ x: [2] }, [x])), { engine });
+  assertEquals(only(chain.forwardSync(new Tensor([1, 2], [2]))), Float32Array.of(1, 2));
+
+  const dense = new GraphBuilder(1);
+  let all = "x";
+  for (let i = 0; i < 2000; i++) {
+    all = dense.add("Concat", [all, dense.add("Relu", ["x"])], { axis: int(0) });
+  }
+  const network = fromOnnx(encodeOnnx(dense.model({ x: [1] }, [all])), { engine });
+  assertEquals(only(network.forwardSync(new Tensor([3], [1]))), new Float32Array(2001).fill(3));
 });
 
 /** What may come on top while nothing grows: the collector's leisure. */

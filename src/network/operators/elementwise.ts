@@ -47,6 +47,10 @@ function leakyRelu(site: Site, slope: number): Value {
 }
 
 function clip(site: Site): Value {
+  const [least, most] = [site.optional(1), site.optional(2)];
+  if (least?.isConstant === false || most?.isConstant === false) {
+    return clippedBy(site, least, most);
+  }
   const bound = (name: string, input: number, standard: number) =>
     site.optionalConstant(input)?.data[0] ?? site.number(name, standard);
   const low = bound("min", 1, -Infinity);
@@ -59,6 +63,13 @@ function clip(site: Site): Value {
   if (low === 0 && high === Infinity) return activated(site, RELU, apply);
   if (low === 0 && high === 6) return activated(site, RELU6, apply);
   return applied(site, apply);
+}
+
+/** The same where a bound is computed. */
+function clippedBy(site: Site, least: Value | null, most: Value | null): Value {
+  const x = site.input(0);
+  const raised = least === null ? x : combined(site, x, least, Math.max);
+  return most === null ? raised : combined(site, raised, most, Math.min);
 }
 
 function parametricRelu(site: Site): Value {

@@ -33,16 +33,19 @@ const POSITIONS: Readonly<Record<string, Position>> = {
   half_pixel_symmetric: (output, { size, outputs, scale }) => {
     const adjustment = Math.fround(outputs / Math.fround(scale * size));
     const offset = Math.fround(size / 2 * Math.fround(1 - adjustment));
-    return Math.fround(Math.fround(offset + Math.fround((output + 0.5) / scale)) - 0.5);
+    return Math.fround(offset + (output + 0.5) / scale - 0.5);
   },
 };
 
 /** The whole number that a position is nearest to. */
 type Rounding = (position: number, axis: Axis) => number;
 
+/** What is that little off a half, ONNX Runtime takes for one. */
+const HALF_MARGIN = 1e-6;
+
 const ROUNDINGS: Readonly<Record<string, Rounding>> = {
-  round_prefer_floor: (position) => Math.ceil(position - 0.5),
-  round_prefer_ceil: (position) => Math.floor(position + 0.5),
+  round_prefer_floor: (position) => Math.ceil(position - 0.5 - HALF_MARGIN),
+  round_prefer_ceil: (position) => Math.floor(position + 0.5 + HALF_MARGIN),
   floor: Math.floor,
   ceil: Math.ceil,
 };

@@ -120,11 +120,15 @@ Deno.test("Clip computes what ONNX Runtime does, with either bound, both or none
     opset: opsets(),
     low: bound,
     high: bound,
+    areKnown: fc.boolean(),
     shape: shapes(0, 4),
     seed: fc.nat(),
-  }).map(({ opset, low, high, shape, seed }): Single => {
+  }).map(({ opset, low, high, areKnown, shape, seed }): Single => {
     const x = given(drawn(shape, seed, 5));
-    const scalar = (value: number | null) => value === null ? null : known(floats([value], []));
+    const scalar = (value: number | null) => {
+      if (value === null) return null;
+      return (areKnown ? known : given)(floats([value], []));
+    };
     if (opset >= 11) return { operator: "Clip", opset, inputs: [x, scalar(low), scalar(high)] };
     // Before version 11, ONNX Runtime wants them in order.
     const isInOrder = low === null || high === null || low <= high;

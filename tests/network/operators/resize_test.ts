@@ -1,6 +1,16 @@
 import * as fc from "fast-check";
-import { type Attributes, drawn, floatList, floats, intList, ints, text } from "../_models.ts";
-import { compareSingles, given, known, listOf, type Single } from "./_single.ts";
+import {
+  type Attributes,
+  drawn,
+  floatList,
+  floats,
+  intList,
+  ints,
+  modelOf,
+  node,
+  text,
+} from "../_models.ts";
+import { compareModels, compareSingles, given, known, listOf, type Single } from "./_single.ts";
 
 const COORDINATES = [
   "asymmetric",
@@ -136,4 +146,24 @@ Deno.test("Resize keeps the proportions as ONNX Runtime does", async () => {
     },
   }));
   await compareSingles(singles, 60);
+});
+
+Deno.test("Resize takes the nearest elements that ONNX Runtime takes from sizes to sizes", async () => {
+  const models = fc.record({
+    size: fc.integer({ min: 1, max: 50 }),
+    outputs: fc.integer({ min: 1, max: 120 }),
+    coordinates: fc.constantFrom(...COORDINATES.filter((kind) => kind !== "tf_half_pixel_for_nn")),
+  }).map(({ size, outputs, coordinates }) => {
+    const nodes = ROUNDINGS.map((rounding) =>
+      node("Resize", ["x", "", "", "sizes"], [rounding], {
+        coordinate_transformation_mode: text(coordinates),
+        nearest_mode: text(rounding),
+      })
+    );
+    const data = Float32Array.from({ length: size }, (_, i) => i);
+    const constants = { sizes: ints([1, 1, outputs]) };
+    const model = modelOf({ opset: 19, nodes, constants, inputs: { x: null }, outputs: ROUNDINGS });
+    return { model, call: { x: { shape: [1, 1, size], data } } };
+  });
+  await compareModels(models, 150);
 });
