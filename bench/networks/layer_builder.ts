@@ -10,17 +10,27 @@ export interface ConvSizes {
   readonly dilation?: number;
   /** Spatial axes. Default: 2. */
   readonly rank?: number;
+  /** How much larger values become, roughly. Default: 1. */
+  readonly gain?: number;
 }
 
 /** Builds layers as exporters do: padding keeps the size where the stride is 1. */
 export class LayerBuilder extends GraphBuilder {
   conv(x: string, sizes: ConvSizes, hasBias = true): string {
-    const { inChannels, outChannels, kernel, stride = 1, groups = 1, dilation = 1, rank = 2 } =
-      sizes;
+    const {
+      inChannels,
+      outChannels,
+      kernel,
+      stride = 1,
+      groups = 1,
+      dilation = 1,
+      rank = 2,
+      gain = 1,
+    } = sizes;
     const axes = (value: number) => Array.from({ length: rank }, () => value);
     const fanIn = inChannels / groups * kernel ** rank;
     const shape = [outChannels, inChannels / groups, ...axes(kernel)];
-    const weight = this.drawn(shape, Math.sqrt(2 / fanIn));
+    const weight = this.drawn(shape, gain * Math.sqrt(2 / fanIn));
     const padding = Math.floor(((kernel - 1) * dilation + 1) / 2);
     return this.add("Conv", hasBias ? [x, weight, this.drawn([outChannels], 0.1)] : [x, weight], {
       kernel_shape: intList(axes(kernel)),

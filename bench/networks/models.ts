@@ -103,7 +103,8 @@ export function uNet({ width: first, enlarging }: UNetSettings): OnnxModel {
     x = double(net.add("Concat", [skip, large], { axis: int(1) }), 2 * width, width);
     inChannels = width;
   }
-  const logits = net.conv(x, { inChannels, outChannels: 2, kernel: 1 });
+  // Of larger ones, the exponential function would make differences of their rounding alone.
+  const logits = net.conv(x, { inChannels, outChannels: 2, kernel: 1, gain: 1 / 64 });
   return net.model({ x: IMAGE }, [net.add("Softmax", [logits], { axis: int(1) })]);
 }
 
