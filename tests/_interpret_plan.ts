@@ -1,6 +1,6 @@
 import { interpret, type Region } from "../src/codegen/interpret.ts";
 import { type Target, WASM_TARGET } from "../src/codegen/target.ts";
-import type { Grid, Phase } from "../src/engine/work.ts";
+import type { Grid, Phase, Work } from "../src/engine/work.ts";
 import type { Geometry } from "../src/convolution/geometry.ts";
 import { type Epilogue, NO_EPILOGUE } from "../src/convolution/epilogue.ts";
 import { planFor } from "../src/kernels/choose.ts";
@@ -213,7 +213,7 @@ function regionsOf(
 }
 
 /** The tile before it may have been any other of the same thread: what it left there is no use. */
-export function forgetScratch({ buffers }: Plan, regions: readonly Region[]): void {
+export function forgetScratch({ buffers }: Work, regions: readonly Region[]): void {
   regions.forEach(({ data }, buffer) => {
     if (buffers[buffer]?.perThread) data.fill(NaN);
   });

@@ -35,6 +35,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/kernels/activation_gradient",
     "src/kernels/depthwise",
     "src/kernels/interleaved",
+    "src/kernels/maps",
     "src/kernels/matrix",
     "src/kernels/matrix_vector",
     "src/kernels/padding_gradient",

@@ -108,6 +108,17 @@ function run(instruction: Instruction, state: State): void {
       return combine(state, instruction, (a, b) => a - b);
     case "mul":
       return combine(state, instruction, (a, b) => a * b);
+    case "div":
+      return combine(state, instruction, (a, b) => a / b);
+    case "sqrt":
+      register(state, instruction.dst).set(register(state, instruction.src).map(Math.sqrt));
+      return;
+    case "shift": {
+      const bits = new Int32Array(register(state, instruction.src).slice().buffer);
+      const shifted = bits.map((lane) => lane << instruction.bits);
+      register(state, instruction.dst).set(new Float32Array(shifted.buffer));
+      return;
+    }
     case "max":
       return combine(state, instruction, Math.max);
     case "min":

@@ -75,6 +75,12 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf)
       return `v${instruction.dst} = v${instruction.a} - v${instruction.b}`;
     case "mul":
       return `v${instruction.dst} = v${instruction.a} * v${instruction.b}`;
+    case "div":
+      return `v${instruction.dst} = v${instruction.a} / v${instruction.b}`;
+    case "sqrt":
+      return `v${instruction.dst} = sqrt v${instruction.src}`;
+    case "shift":
+      return `v${instruction.dst} = v${instruction.src} << ${instruction.bits}`;
     case "max":
     case "min":
       return `v${instruction.dst} = ${instruction.op} v${instruction.a} v${instruction.b}`;

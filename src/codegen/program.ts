@@ -68,6 +68,12 @@ export type Instruction =
   | { readonly op: "sub"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = a * b`. */
   | { readonly op: "mul"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = a / b`. */
+  | { readonly op: "div"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** The square root of every lane. */
+  | { readonly op: "sqrt"; readonly dst: Register; readonly src: Register }
+  /** The bits of every lane, moved up by so many; zeros follow. */
+  | { readonly op: "shift"; readonly dst: Register; readonly src: Register; readonly bits: number }
   /** `dst = max(a, b)`, NaN if either is. */
   | { readonly op: "max"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = min(a, b)`, NaN if either is. */
@@ -229,6 +235,18 @@ export class ProgramBuilder {
 
   mul(dst: Register, a: Register, b: Register): void {
     this.#emit({ op: "mul", dst, a, b });
+  }
+
+  div(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "div", dst, a, b });
+  }
+
+  sqrt(dst: Register, src: Register): void {
+    this.#emit({ op: "sqrt", dst, src });
+  }
+
+  shift(dst: Register, src: Register, bits: number): void {
+    this.#emit({ op: "shift", dst, src, bits });
   }
 
   max(dst: Register, a: Register, b: Register): void {

@@ -165,7 +165,7 @@ function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
  * @param where Where their buffers are.
  * @param emptying Copies what the last one writes while it runs.
  */
-function* phasesOf(
+export function* phasesOf(
   runtime: Runtime,
   phases: readonly Phase[],
   where: Required<Pick<PhaseRun, "bases" | "threads">>,

@@ -39,17 +39,30 @@ export class Places {
   /** Makes a place, unless it is there. */
   open(place: number): void {
     if (this.#blocks.has(place) || this.#arrays.has(place)) return;
-    const length = this.#lengths[place] ?? 0;
-    const bytes = length * Float32Array.BYTES_PER_ELEMENT;
+    if (!this.#allocate(place)) {
+      this.#arrays.set(place, new Float32Array(this.#lengths[place] ?? 0));
+    }
+  }
+
+  /** Moves a place into the shared memory, unless it is there, or there is no room for it. */
+  moveIn(place: number): void {
+    const array = this.#arrays.get(place);
+    if (array === undefined || !this.#allocate(place)) return;
+    this.#arrays.delete(place);
+    const { address = 0 } = this.#blocks.get(place) ?? {};
+    this.#runtime.floats(address, array.length).set(array);
+  }
+
+  /** Takes a block for a place; whether there is room. */
+  #allocate(place: number): boolean {
+    const bytes = (this.#lengths[place] ?? 0) * Float32Array.BYTES_PER_ELEMENT;
     const runtime = this.#runtime;
     const most = runtime.capacity * MEMORY_SHARE;
-    if (this.#held + bytes > most || !runtime.makeRoom(bytes)) {
-      this.#arrays.set(place, new Float32Array(length));
-      return;
-    }
+    if (this.#held + bytes > most || !runtime.makeRoom(bytes)) return false;
     const block = runtime.allocate(bytes);
     this.#blocks.set(place, block);
     this.#held += block.bytes;
+    return true;
   }
 
   /** Gives a place back: nobody asks for it any more. */

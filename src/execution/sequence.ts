@@ -12,6 +12,7 @@ import { BUFFER, type Plan } from "../kernels/plan.ts";
 import { ArrayValues, copyOf, type Values } from "../tensor/values.ts";
 import { convolution } from "./convolve.ts";
 import { copyBetween } from "./copies.ts";
+import { type MapPrograms, runMap } from "./map.ts";
 import { type CallKind, formOf, type Operands, type StagedOperands } from "./operands.ts";
 import { runPiece } from "./piece.ts";
 import { makeRoom, type Placed, placedBytes } from "./placement.ts";
@@ -31,11 +32,14 @@ export interface ConvolutionStep {
   readonly output: Slot;
 }
 
-/** Something that the calling thread computes by itself, bit by bit. */
+/** Something that is made of arrays: by the threads, or bit by bit by the calling one. */
 export interface ArrayStep {
   readonly kind: "arrays";
   readonly inputs: readonly Slot[];
   readonly output: Slot;
+  /** What the threads do; `null` if they cannot. */
+  readonly programs: MapPrograms | null;
+  /** What the calling thread does where they cannot, or where there is no room for them. */
   readonly compute: (inputs: readonly Float32Array[], output: Float32Array) => Iterable<void>;
 }
 
@@ -99,10 +103,7 @@ function* running(
     for (const [index, { work, closes }] of sequence.steps.entries()) {
       places.open(work.output.place);
       if (work.kind === "convolution") yield* runConvolution(runtime, places, work, call);
-      else {
-        const arrays = work.inputs.map((slot) => places.elements(slot));
-        yield { steps: work.compute(arrays, places.elements(work.output)) };
-      }
+      else yield* runArrays(runtime, places, work);
       for (const place of closes) places.close(place);
       if (runtime.lostThread) leaveMemory(runtime, places);
       onStep(index);
@@ -117,6 +118,19 @@ function* running(
 function leaveMemory(runtime: Runtime, places: Places): void {
   places.moveOut();
   runtime.renew();
+}
+
+function* runArrays(runtime: Runtime, places: Places, step: ArrayStep): Task<void> {
+  const { inputs, output, programs, compute } = step;
+  if (programs !== null) { for (const { place } of [output, ...inputs]) places.moveIn(place); }
+  const [end, ...starts] = [output, ...inputs].map((slot) => places.addressOf(slot));
+  const isPlaced = output.length > 0 && starts.every((address) => address !== null);
+  if (programs !== null && isPlaced && end !== undefined && end !== null) {
+    const isDone = yield* runMap(runtime, programs, { inputs: starts, output: end });
+    if (isDone) return;
+  }
+  const arrays = inputs.map((slot) => places.elements(slot));
+  yield { steps: compute(arrays, places.elements(output)) };
 }
 
 function* runConvolution(

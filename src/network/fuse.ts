@@ -5,6 +5,7 @@
  * @module
  */
 
+import { chained } from "./chain.ts";
 import type { Convolution, Elementwise, Lowered, NetworkStep } from "./graph/steps.ts";
 import { inputsOf } from "./graph/steps.ts";
 import type { Storage } from "./graph/values.ts";
@@ -40,10 +41,21 @@ class Fusing {
     };
     for (const step of this.#lowered.steps) {
       const fused = step.kind === "map" ? this.#fused(step) : null;
-      if (fused === null) place(step, steps.length);
+      if (fused === null) place(step.kind === "map" ? this.#chained(step) : step, steps.length);
       else place(fused.convolution, fused.time);
     }
     return withoutUnused(steps.filter((step) => step !== null), this.#lowered);
+  }
+
+  /** A step together with those before it that go element by element, if nobody else asks for what they make. */
+  #chained(step: Elementwise): Elementwise {
+    for (const [place, input] of step.inputs.entries()) {
+      const maker = this.#makers.get(input);
+      if (maker?.kind !== "map" || this.#uses.get(input) !== 1) continue;
+      const chain = chained(maker, step, place);
+      if (chain !== null) return this.#chained(chain);
+    }
+    return step;
   }
 
   /** A convolution that does what a step does, and when. */

@@ -8,6 +8,8 @@
 import { describeExcess } from "../base/checks.ts";
 import type { Sequence, Step } from "../execution/sequence.ts";
 import type { Slot } from "../execution/places.ts";
+import { type ElementMap, planElements } from "../kernels/maps/elements.ts";
+import { SAME } from "../kernels/maps/formulas.ts";
 import { NO_EPILOGUE } from "../convolution/epilogue.ts";
 import type { Convolution, Elementwise, Lowered, NetworkStep } from "./graph/steps.ts";
 import type { Storage } from "./graph/values.ts";
@@ -137,9 +139,10 @@ function convolutionOf(step: Convolution, slotOf: (storage: Storage) => Slot): W
 }
 
 function arraysOf(step: Elementwise, slotOf: (storage: Storage) => Slot): Work {
-  const { compute } = step;
+  const { compute, programs } = step;
   return {
     kind: "arrays",
+    programs,
     inputs: step.inputs.map(slotOf),
     output: slotOf(step.output),
     *compute(inputs, output) {
@@ -149,8 +152,17 @@ function arraysOf(step: Elementwise, slotOf: (storage: Storage) => Slot): Work {
 }
 
 function copyOf(from: Slot, to: Slot): Work {
+  const { length } = from;
+  const copy: ElementMap = {
+    name: "copy",
+    shape: [length],
+    inputs: [{ length, steps: [1] }],
+    steps: [1],
+    formula: SAME,
+  };
   return {
     kind: "arrays",
+    programs: { operands: [0], plan: (target) => planElements(copy, target) },
     inputs: [from],
     output: to,
     *compute([source], target) {

@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { interpret, type PointerArgument, type Region } from "../../src/codegen/interpret.ts";
 import { type Program, ProgramBuilder } from "../../src/codegen/program.ts";
+import { quotients } from "./_quotients.ts";
+import { roots } from "./_roots.ts";
 import { selections } from "./_selections.ts";
 
 const LANES = 4;
@@ -63,6 +65,22 @@ Deno.test("interpret() does what each instruction says", () => {
     [0, 0, 0, 0],
     [1, 2, 3, 0],
   ]);
+});
+
+Deno.test("interpret() divides as float32 does", () => {
+  const { input, program, expected } = quotients(LANES);
+  const source = { name: "source", data: Float32Array.from(input), writable: false };
+  const target = region(expected.length);
+  interpret(program, [{ region: source, offset: 0 }, { region: target, offset: 0 }]);
+  assertEquals([...target.data], expected);
+});
+
+Deno.test("interpret() takes square roots and shifts bits", () => {
+  const { input, program, expected } = roots(LANES);
+  const source = { name: "source", data: Float32Array.from(input), writable: false };
+  const target = region(expected.length);
+  interpret(program, [{ region: source, offset: 0 }, { region: target, offset: 0 }]);
+  assertEquals([...target.data], expected);
 });
 
 Deno.test("interpret() selects the second but where the first is at most 0", () => {

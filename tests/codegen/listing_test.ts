@@ -17,6 +17,9 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
   builder.add(c, a, b);
   builder.sub(c, a, b);
   builder.mul(c, a, b);
+  builder.div(c, a, b);
+  builder.sqrt(c, a);
+  builder.shift(c, a, 23);
   builder.max(c, a, b);
   builder.min(c, a, b);
   builder.select(c, a, b, c);
@@ -39,6 +42,9 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
     "v2 = v0 + v1",
     "v2 = v0 - v1",
     "v2 = v0 * v1",
+    "v2 = v0 / v1",
+    "v2 = sqrt v0",
+    "v2 = v0 << 23",
     "v2 = max v0 v1",
     "v2 = min v0 v1",
     "v2 = select v0 v1 v2",

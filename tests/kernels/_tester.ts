@@ -70,7 +70,10 @@ export function assertComputes(plan: Plan, layerCase: LayerCase, target: Target)
 }
 
 /** Whether a plan's programs find registers enough; WebAssembly's compiler has the stack as well. */
-export function assertFits({ preparation, phases }: Plan, target: Target): void {
+export function assertFits(
+  { preparation, phases }: Pick<Plan, "preparation" | "phases">,
+  target: Target,
+): void {
   if (target === WASM_TARGET) return;
   for (const program of [...preparation, ...phases].flatMap(({ programs }) => programs)) {
     const live = liveRegisters(program);

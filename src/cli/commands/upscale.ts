@@ -36,7 +36,7 @@ the first time, 4 MB packed.
 
 Grey and RGB pictures, with alpha or not, of 8 or 16 bits keep their channels and depth; a palette
 becomes RGB. Alpha is interpolated. Pictures that are too large for the memory are enlarged in
-windows that overlap; what comes out is the same, bit for bit.
+windows that overlap; what comes out is the same, bit for bit, of 216 columns or more.
 
 The output of one picture goes to a file; those of any number go into a folder that exists, under
 their names. The path - is standard input or output; what is printed then goes to standard error.

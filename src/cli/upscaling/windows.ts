@@ -5,8 +5,8 @@
  * place among them: parts begin at multiples of 12, where such groups begin whatever their size. What is cut off a part
  * spoils the first group of every layer, and those that a spoiled one reaches into: 4 pixels a layer of 3x3 taps, 3 with
  * 5x5, which are computed two by two, 35 in all. How a layer is computed depends on its size, but from 108 rows of 216
- * columns on no more: in 150 such sizes that were drawn for each of the four networks and three targets, and in most
- * narrower ones from 216 rows on.
+ * columns on no more: in 400 such sizes that were drawn for each of the four networks and three targets. Of narrower
+ * pictures the last digit of some samples may be another one.
  *
  * @module
  */

@@ -130,6 +130,18 @@ class Emitter {
         return this.#binary(OP.f32x4Sub, instruction);
       case "mul":
         return this.#binary(OP.f32x4Mul, instruction);
+      case "div":
+        return this.#binary(OP.f32x4Div, instruction);
+      case "sqrt":
+        this.#getRegister(instruction.src);
+        this.out.bytes(OP.f32x4Sqrt);
+        return this.#setRegister(instruction.dst);
+      case "shift":
+        this.#getRegister(instruction.src);
+        this.out.bytes(OP.i32Const);
+        this.out.signed(instruction.bits);
+        this.out.bytes(OP.i32x4Shl);
+        return this.#setRegister(instruction.dst);
       case "max":
         return this.#binary(OP.f32x4Max, instruction);
       case "min":

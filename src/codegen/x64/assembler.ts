@@ -126,6 +126,10 @@ export const OP = {
   vaddps: instruction(MAP_0F, NONE, 0x58),
   vsubps: instruction(MAP_0F, NONE, 0x5c),
   vmulps: instruction(MAP_0F, NONE, 0x59),
+  vdivps: instruction(MAP_0F, NONE, 0x5e),
+  vsqrtps: instruction(MAP_0F, NONE, 0x51),
+  /** Every lane's bits moved up by as many as a lane of the second source says. */
+  vpsllvd: instruction(MAP_0F38, P66, 0x47),
   vmaxps: instruction(MAP_0F, NONE, 0x5f),
   vminps: instruction(MAP_0F, NONE, 0x5d),
   vorps: instruction(MAP_0F, NONE, 0x56),

@@ -12,7 +12,7 @@ import { allocatePointers, allocateVectors, type PointerPlaces } from "./allocat
 import { type Folded, foldLoads } from "./memory_operands.ts";
 import { type FromMemory, linearise, type Plain, type Step } from "./linear.ts";
 import { finish, type Steps } from "../../base/steps.ts";
-import type { Program } from "../program.ts";
+import { FLOAT_BYTES, type Program } from "../program.ts";
 import type { Target } from "../target.ts";
 import { Avx2Code } from "./avx2.ts";
 import { Avx512Code } from "./avx512.ts";
@@ -318,6 +318,12 @@ class Emitter {
         return this.#vector(OP.vsubps, vector(step.dst), vector(step.a), vector(step.b));
       case "mul":
         return this.#vector(OP.vmulps, vector(step.dst), vector(step.a), vector(step.b));
+      case "div":
+        return this.#vector(OP.vdivps, vector(step.dst), vector(step.a), vector(step.b));
+      case "sqrt":
+        return this.#vector(OP.vsqrtps, vector(step.dst), 0, vector(step.src));
+      case "shift":
+        return this.#shift(vector(step.dst), vector(step.src), step.bits);
       case "max":
         return this.#max(vector(step.dst), vector(step.a), vector(step.b), temporaries);
       case "min":
@@ -371,6 +377,14 @@ class Emitter {
     this.#vector(OP.vminps, other, a, b);
     this.#vector(OP.vminps, dst, b, a);
     this.#vector(OP.vorps, dst, dst, other);
+  }
+
+  #shift(dst: number, src: number, bits: number): void {
+    const { width, broadcasts } = this.#vectors;
+    const counts = broadcasts ? [bits] : new Array<number>(width / FLOAT_BYTES).fill(bits);
+    const place = this.#code.words(counts);
+    const masking = broadcasts ? { broadcast: true } as const : undefined;
+    this.#code.vector(OP.vpsllvd, width, dst, src, place, undefined, masking);
   }
 
   /** A place in memory. A pointer on the stack is brought into a register for this one use. */

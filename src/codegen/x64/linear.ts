@@ -174,10 +174,13 @@ function noteUses(
       return registers.set(index, step.dst);
     case "lane":
     case "copy":
+    case "sqrt":
+    case "shift":
       return registers.set(index, step.dst, step.src);
     case "add":
     case "sub":
     case "mul":
+    case "div":
     case "max":
     case "min":
     case "shuffle":

@@ -7,6 +7,7 @@
 import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import { NO_EPILOGUE } from "../../convolution/epilogue.ts";
+import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
 import type {
   ElementKind,
@@ -14,7 +15,10 @@ import type {
   OnnxNode,
   OnnxTensor,
 } from "../../io/models/onnx/model.ts";
+import type { ElementMap } from "../../kernels/maps/elements.ts";
+import type { MapWork } from "../../kernels/maps/work.ts";
 import type { Budget } from "./budget.ts";
+import { elementPrograms, withNumbers } from "./elements.ts";
 import type { Meaning, NetworkStep } from "./steps.ts";
 import {
   type Computed,
@@ -35,6 +39,10 @@ export interface MapRequest {
   readonly kind?: ElementKind;
   readonly meaning?: Meaning | null;
   readonly compute: (inputs: readonly Numbers[], output: Numbers) => void;
+  /** Has the threads do the same, with buffers for all inputs; `null` if there are no programs for it. */
+  readonly plan?: (target: Target) => MapWork | null;
+  /** The same where it goes element by element. */
+  readonly elements?: ElementMap;
 }
 
 /** A convolution of values. */
@@ -209,7 +217,7 @@ export class Site {
   }
 
   /** Something computed from values: at once where all of them are known. */
-  map({ inputs, shape, kind, meaning = null, compute }: MapRequest): Value {
+  map({ inputs, shape, kind, meaning = null, compute, plan, elements }: MapRequest): Value {
     this.made(shape);
     if (inputs.every((value) => value.isConstant)) {
       this.computedNow(shape);
@@ -223,9 +231,14 @@ export class Site {
     }
     const output = computedOf(shape);
     const computed = inputs.filter((value) => !value.isConstant);
+    const map = elements === undefined ? null : withNumbers(elements, inputs);
+    const planned = plan === undefined ? null : { operands: operandsOf(inputs), plan };
     this.#steps.push({
       kind: "map",
       ...this.#origin,
+      elements: map,
+      links: 1,
+      programs: map === null ? planned : elementPrograms(map, computed.length),
       inputs: computed.map(({ storage }) => storage),
       output: output.storage,
       shape,
@@ -283,6 +296,9 @@ export class Site {
       output: output.storage,
       shape: value.shape,
       meaning: null,
+      elements: null,
+      links: 1,
+      programs: null,
       compute: (_, target) => target.set(value.data),
     });
     return output;
@@ -291,6 +307,15 @@ export class Site {
   get #origin() {
     return { operator: this.#node.operator, node: this.#node.name };
   }
+}
+
+/** Which computed input each is, or its numbers. */
+function operandsOf(inputs: readonly Value[]): (number | Float32Array)[] {
+  let next = 0;
+  return inputs.map((value) => {
+    if (!value.isConstant) return next++;
+    return value.data instanceof Float32Array ? value.data : Float32Array.from(value.data);
+  });
 }
 
 /** How error messages call a node. */

@@ -6,6 +6,8 @@
 
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
+import type { MapPrograms } from "../../execution/map.ts";
+import type { ElementMap } from "../../kernels/maps/elements.ts";
 import type { Affine, ConvolutionWeights } from "./weights.ts";
 import type { Storage } from "./values.ts";
 
@@ -43,6 +45,12 @@ export interface Elementwise extends Origin {
   readonly inputs: readonly Storage[];
   readonly output: Storage;
   readonly meaning: Meaning | null;
+  /** What it is if it goes element by element; its inputs but for numbers are the step's. */
+  readonly elements: ElementMap | null;
+  /** How many operators that go element by element it does, one behind the other. */
+  readonly links: number;
+  /** What the threads do; `null` if there is nothing for them. */
+  readonly programs: MapPrograms | null;
   readonly compute: (inputs: readonly Float32Array[], output: Float32Array) => void;
 }
 

@@ -5,16 +5,10 @@
  */
 
 import { range } from "../../base/numbers.ts";
+import { jointAxes, rowMajorSteps as stepsOf } from "../../kernels/maps/axes.ts";
 import type { Numbers } from "./values.ts";
 
-/** From one element to the next along each axis of a row-major tensor. */
-export function stepsOf(shape: readonly number[]): number[] {
-  const steps: number[] = shape.map(() => 1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) {
-    steps[axis] = (steps[axis + 1] ?? 1) * (shape[axis + 1] ?? 1);
-  }
-  return steps;
-}
+export { stepsOf };
 
 /** The shape that values of some shapes are repeated to, or `null` if they do not fit together. */
 export function broadcastShape(shapes: readonly (readonly number[])[]): number[] | null {
@@ -59,7 +53,7 @@ export interface RowLoop {
  * @param shape How many elements along each axis.
  */
 export function rowLoop(shape: readonly number[], walks: readonly Walk[]): RowLoop {
-  const axes = joinedAxes(shape, walks);
+  const axes = jointAxes(shape, walks.map(({ steps }) => steps));
   const inner = axes.at(-1);
   const outer = axes.slice(0, -1);
   const eachRow = (row: (starts: readonly number[]) => void) => {
@@ -77,25 +71,6 @@ export function rowLoop(shape: readonly number[], walks: readonly Walk[]): RowLo
     visit(0);
   };
   return { count: inner?.count ?? 1, steps: inner?.steps ?? walks.map(() => 0), eachRow };
-}
-
-interface Axis {
-  readonly count: number;
-  readonly steps: readonly number[];
-}
-
-/** The axes of more than one element; those through which all walk as through one are one. */
-function joinedAxes(shape: readonly number[], walks: readonly Walk[]): Axis[] {
-  const axes: Axis[] = [];
-  for (const [i, count] of shape.entries()) {
-    if (count === 1) continue;
-    const steps = walks.map(({ steps }) => steps[i] ?? 0);
-    const last = axes.at(-1);
-    if (last?.steps.every((step, w) => step === count * (steps[w] ?? 0))) {
-      axes[axes.length - 1] = { count: last.count * count, steps };
-    } else axes.push({ count, steps });
-  }
-  return axes;
 }
 
 /** Copies elements. */

@@ -5,6 +5,7 @@
  */
 
 import { product } from "../../base/numbers.ts";
+import { copyWalk, stepsOf } from "./strides.ts";
 import { ArrayValues, type Values } from "../../tensor/values.ts";
 
 /** Every channel times a number, plus a number. Its identity is that of the node that it comes from. */
@@ -21,6 +22,12 @@ export interface WeightLayout {
   readonly shape: readonly number[];
 }
 
+/** Some taps of a kernel that follow each other along an axis. */
+export interface TapRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** Weights that do not change, and what they become with what is behind them. */
 export class ConvolutionWeights {
   readonly layout: WeightLayout;
@@ -28,6 +35,7 @@ export class ConvolutionWeights {
   readonly values: Values;
   readonly bias: Float32Array | null;
   readonly #behind = new WeakMap<Affine, ConvolutionWeights>();
+  readonly #cropped = new Map<string, ConvolutionWeights>();
 
   constructor(layout: WeightLayout, weight: Float32Array, bias: Float32Array | null) {
     this.layout = layout;
@@ -44,6 +52,24 @@ export class ConvolutionWeights {
     const bias = shift.map((value, c) => value + (this.bias?.[c] ?? 0) * (scale[c] ?? 0));
     const weights = new ConvolutionWeights(this.layout, this.#scaled(scale), bias);
     this.#behind.set(affine, weights);
+    return weights;
+  }
+
+  /** The weights of some of the taps along each axis: the same ones for the same taps. */
+  cropped(ranges: readonly TapRange[]): ConvolutionWeights {
+    const key = ranges.map(({ first, count }) => `${first} ${count}`).join();
+    const known = this.#cropped.get(key);
+    if (known !== undefined) return known;
+    const channels = this.layout.shape.slice(0, 2);
+    const shape = [...channels, ...ranges.map(({ count }) => count)];
+    const steps = stepsOf(this.layout.shape);
+    const first = [0, 0, ...ranges.map(({ first }) => first)];
+    const start = first.reduce((sum, index, axis) => sum + index * (steps[axis] ?? 0), 0);
+    const weight = new Float32Array(product(shape));
+    const to = { start: 0, steps: stepsOf(shape) };
+    copyWalk(shape, this.weight, { start, steps }, weight, to);
+    const weights = new ConvolutionWeights({ ...this.layout, shape }, weight, this.bias);
+    this.#cropped.set(key, weights);
     return weights;
   }
 

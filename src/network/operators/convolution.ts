@@ -15,6 +15,7 @@ import {
   type Subject,
 } from "../../convolution/settings.ts";
 import { describeNode, type Operator, type Site } from "../graph/site.ts";
+import { withSeenTaps } from "../graph/seen_taps.ts";
 import type { Constant, Value } from "../graph/values.ts";
 import { ConvolutionWeights, type WeightLayout } from "../graph/weights.ts";
 import { floats, weightsOf } from "./node_weights.ts";
@@ -71,7 +72,8 @@ function convolved(site: Site, { subject, options, weights, outputSize }: Reques
     );
   }
   const geometry = geometryOf(settings, batch, spatial, outputSize);
-  return site.convolution({ geometry, weights, input, shape: outputShape(geometry) });
+  const seen = withSeenTaps({ geometry, weights });
+  return site.convolution({ ...seen, input, shape: outputShape(geometry) });
 }
 
 /** A kernel of one to three axes. */

@@ -10,9 +10,23 @@ import { describeShape } from "../../base/checks.ts";
 import { product } from "../../base/numbers.ts";
 import type { ActivationSettings } from "../../convolution/epilogue.ts";
 import type { ElementKind } from "../../io/models/onnx/model.ts";
-import type { Operator, Site } from "../graph/site.ts";
+import { ERF, GELU } from "../../kernels/maps/error_function.ts";
+import { elu as eluFormula, EXP, SIGMOID, TANH } from "../../kernels/maps/exponential.ts";
+import {
+  ABSOLUTE,
+  binary as binaryFormula,
+  clip as clipping,
+  type Formula,
+  hardSigmoid as hardSigmoidFormula,
+  hardSwish as hardSwishFormula,
+  LEAN,
+  leaning,
+  RECIPROCAL,
+  times,
+} from "../../kernels/maps/formulas.ts";
+import type { MapRequest, Operator, Site } from "../graph/site.ts";
 import type { Meaning } from "../graph/steps.ts";
-import { broadcastShape, broadcastSteps, rowLoop } from "../graph/strides.ts";
+import { broadcastShape, broadcastSteps, rowLoop, stepsOf } from "../graph/strides.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 import type { Affine } from "../graph/weights.ts";
 import { errorFunction } from "./error_function.ts";
@@ -21,12 +35,19 @@ type Unary = (x: number) => number;
 type Binary = (a: number, b: number) => number;
 
 /** Applies a function to every element. */
-function applied(site: Site, apply: Unary, meaning: Meaning | null = null): Value {
+function applied(
+  site: Site,
+  apply: Unary,
+  formula: Formula | null = null,
+  meaning: Meaning | null = null,
+): Value {
   const input = site.input(0);
+  const { shape } = input;
   return site.map({
     inputs: [input],
-    shape: input.shape,
+    shape,
     meaning,
+    ...planned(site, shape, [input], formula),
     compute: ([x], y) => {
       if (x === undefined) return;
       for (let i = 0; i < y.length; i++) y[i] = apply(x[i] ?? 0);
@@ -34,8 +55,29 @@ function applied(site: Site, apply: Unary, meaning: Meaning | null = null): Valu
   });
 }
 
-function activated(site: Site, settings: ActivationSettings, apply: Unary): Value {
-  return applied(site, apply, { kind: "activation", activation: settings });
+/** How the threads compute a formula, if there is one. */
+function planned(
+  site: Site,
+  shape: readonly number[],
+  values: readonly Value[],
+  formula: Formula | null,
+): Pick<MapRequest, "elements"> {
+  if (formula === null) return {};
+  const inputs = values.map((value) => ({
+    length: product(value.shape),
+    steps: broadcastSteps(value.shape, shape),
+  }));
+  const name = site.node.operator;
+  return { elements: { name, shape, inputs, steps: stepsOf(shape), formula } };
+}
+
+function activated(
+  site: Site,
+  settings: ActivationSettings,
+  apply: Unary,
+  formula: Formula,
+): Value {
+  return applied(site, apply, formula, { kind: "activation", activation: settings });
 }
 
 const RELU: ActivationSettings = { activation: "relu", negativeSlope: 0 };
@@ -43,7 +85,7 @@ const RELU6: ActivationSettings = { activation: "relu6", negativeSlope: 0 };
 
 function leakyRelu(site: Site, slope: number): Value {
   const settings: ActivationSettings = { activation: "leakyRelu", negativeSlope: slope };
-  return activated(site, settings, (x) => x < 0 ? slope * x : x);
+  return activated(site, settings, (x) => x < 0 ? slope * x : x, leaning(slope));
 }
 
 function clip(site: Site): Value {
@@ -60,9 +102,10 @@ function clip(site: Site): Value {
     const raised = x < low ? low : x;
     return raised > high ? high : raised;
   };
-  if (low === 0 && high === Infinity) return activated(site, RELU, apply);
-  if (low === 0 && high === 6) return activated(site, RELU6, apply);
-  return applied(site, apply);
+  const formula = clipping(low, high);
+  if (low === 0 && high === Infinity) return activated(site, RELU, apply, formula);
+  if (low === 0 && high === 6) return activated(site, RELU6, apply, formula);
+  return applied(site, apply, formula);
 }
 
 /** The same where a bound is computed. */
@@ -75,7 +118,7 @@ function clippedBy(site: Site, least: Value | null, most: Value | null): Value {
 function parametricRelu(site: Site): Value {
   const slope = site.input(1);
   if (slope.isConstant && product(slope.shape) === 1) return leakyRelu(site, slope.data[0] ?? 0);
-  return binary(site, (x, slope) => x < 0 ? slope * x : x);
+  return binary(site, (x, slope) => x < 0 ? slope * x : x, { formula: LEAN });
 }
 
 function gelu(site: Site): Value {
@@ -83,7 +126,7 @@ function gelu(site: Site): Value {
     const scale = Math.sqrt(2 / Math.PI);
     return applied(site, (x) => 0.5 * x * (1 + Math.tanh(scale * (x + 0.044715 * x ** 3))));
   }
-  return applied(site, (x) => 0.5 * x * (1 + errorFunction(x / Math.SQRT2)));
+  return applied(site, (x) => 0.5 * x * (1 + errorFunction(x / Math.SQRT2)), GELU);
 }
 
 function sigmoid(x: number): number {
@@ -101,13 +144,17 @@ function hardSigmoid(alpha: number, beta: number): Unary {
 
 function elu(site: Site): Value {
   const alpha = site.number("alpha", 1);
-  return applied(site, (x) => x < 0 ? alpha * Math.expm1(x) : x);
+  return applied(site, (x) => x < 0 ? alpha * Math.expm1(x) : x, eluFormula(alpha));
 }
 
 function selu(site: Site): Value {
   const alpha = site.number("alpha", 1.6732632423543772);
   const gamma = site.number("gamma", 1.0507009873554805);
-  return applied(site, (x) => gamma * (x > 0 ? x : alpha * Math.expm1(x)));
+  return applied(
+    site,
+    (x) => gamma * (x > 0 ? x : alpha * Math.expm1(x)),
+    eluFormula(alpha, gamma),
+  );
 }
 
 /** To the nearest whole number, halves to the even one. */
@@ -129,9 +176,16 @@ function commonShape(site: Site, values: readonly Value[]): number[] {
 function binary(
   site: Site,
   apply: Binary,
-  { kind, meaning = null }: { kind?: ElementKind; meaning?: Meaning | null } = {},
+  options: BinaryOptions = {},
 ): Value {
-  return combined(site, site.input(0), site.input(1), apply, kind, meaning);
+  return combined(site, site.input(0), site.input(1), apply, options);
+}
+
+/** What an operation is besides its function. */
+interface BinaryOptions {
+  readonly kind?: ElementKind;
+  readonly meaning?: Meaning | null;
+  readonly formula?: Formula | null;
 }
 
 /** Applies a function to the elements of two values, repeated to a common shape. */
@@ -140,8 +194,7 @@ export function combined(
   a: Value,
   b: Value,
   apply: Binary,
-  kind?: ElementKind,
-  meaning: Meaning | null = null,
+  { kind, meaning = null, formula = null }: BinaryOptions = {},
 ): Value {
   const shape = commonShape(site, [a, b]);
   const walks = [a, b].map((value) => ({ start: 0, steps: broadcastSteps(value.shape, shape) }));
@@ -151,6 +204,7 @@ export function combined(
     shape,
     ...(kind === undefined ? {} : { kind }),
     meaning,
+    ...planned(site, shape, [a, b], formula),
     compute: ([x, y], z) => {
       if (x === undefined || y === undefined) return;
       combineRows(shape, [...walks, to], apply, [x, y, z]);
@@ -176,7 +230,8 @@ function combineRows(
 function quotient(site: Site): Value {
   const [a, b] = [site.input(0), site.input(1)];
   const isWhole = a.kind === "int" && b.kind === "int";
-  return arithmetic(site, isWhole ? (x, y) => Math.trunc(x / y) : (x, y) => x / y, (number) => ({
+  const apply: Binary = isWhole ? (x, y) => Math.trunc(x / y) : (x, y) => x / y;
+  return arithmetic(site, apply, binaryFormula("div"), (number) => ({
     scale: 1 / number,
     shift: 0,
   }));
@@ -185,23 +240,24 @@ function quotient(site: Site): Value {
 /** What an operation with a number on its right is to its left side. */
 type AsAffine = (number: number) => { readonly scale: number; readonly shift: number };
 
-function arithmetic(site: Site, apply: Binary, asAffine: AsAffine): Value {
+function arithmetic(site: Site, apply: Binary, formula: Formula, asAffine: AsAffine): Value {
   const meaning = affineMeaning(site, 1, asAffine);
-  return binary(site, apply, { meaning });
+  return binary(site, apply, { meaning, formula });
 }
 
 /** The same for operations whose sides may be exchanged; a sum of two values is more than that. */
-function symmetric(site: Site, apply: Binary, asAffine: AsAffine): Value {
+function symmetric(site: Site, apply: Binary, formula: Formula, asAffine: AsAffine): Value {
   const meaning = affineMeaning(site, 1, asAffine) ?? affineMeaning(site, 0, asAffine);
-  return binary(site, apply, { meaning });
+  return binary(site, apply, { meaning, formula });
 }
 
 function sum(site: Site): Value {
   const [a, b] = [site.input(0), site.input(1)];
   const isPlain = !a.isConstant && !b.isConstant &&
     describeShape(a.shape) === describeShape(b.shape);
-  if (isPlain) return binary(site, (x, y) => x + y, { meaning: { kind: "add" } });
-  return symmetric(site, (x, y) => x + y, (number) => ({ scale: 1, shift: number }));
+  const formula = binaryFormula("add");
+  if (isPlain) return binary(site, (x, y) => x + y, { meaning: { kind: "add" }, formula });
+  return symmetric(site, (x, y) => x + y, formula, (number) => ({ scale: 1, shift: number }));
 }
 
 /** Affine maps by the constants that they are of: the same constant gives the same map. */
@@ -240,16 +296,19 @@ function affineOf(channels: number, of: (channel: number) => ReturnType<AsAffine
 }
 
 /** An operation over any number of inputs, from left to right. */
-function variadic(site: Site, apply: Binary): Value {
+function variadic(site: Site, apply: Binary, formula: Formula): Value {
   const [first, ...others] = site.inputs;
   if (first === undefined) return site.fail("there is no input");
-  return others.reduce<Value>((sum, value) => combined(site, sum, value, apply), first);
+  return others.reduce<Value>(
+    (sum, value) => combined(site, sum, value, apply, { formula }),
+    first,
+  );
 }
 
 function mean(site: Site): Value {
-  const total = variadic(site, (a, b) => a + b);
+  const total = variadic(site, (a, b) => a + b, binaryFormula("add"));
   const count = site.known("float", [], [site.inputCount]);
-  return combined(site, total, count, (a, b) => a / b);
+  return combined(site, total, count, (a, b) => a / b, { formula: binaryFormula("div") });
 }
 
 /** A comparison, or another operation that makes truth values. */
@@ -317,17 +376,19 @@ const CAST_KINDS: ReadonlyMap<number, ElementKind> = new Map([
 
 /** The operators. */
 export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
-  Relu: (site) => activated(site, RELU, (x) => x < 0 ? 0 : x),
+  Relu: (site) => activated(site, RELU, (x) => x < 0 ? 0 : x, clipping(0, Infinity)),
   LeakyRelu: (site) => leakyRelu(site, site.number("alpha", 0.01)),
   PRelu: parametricRelu,
   Clip: clip,
-  Sigmoid: (site) => applied(site, sigmoid),
-  Tanh: (site) => applied(site, Math.tanh),
-  HardSigmoid: (site) =>
-    applied(site, hardSigmoid(site.number("alpha", 0.2), site.number("beta", 0.5))),
+  Sigmoid: (site) => applied(site, sigmoid, SIGMOID),
+  Tanh: (site) => applied(site, Math.tanh, TANH),
+  HardSigmoid: (site) => {
+    const [alpha, beta] = [site.number("alpha", 0.2), site.number("beta", 0.5)];
+    return applied(site, hardSigmoid(alpha, beta), hardSigmoidFormula(alpha, beta));
+  },
   HardSwish: (site) => {
     const gate = hardSigmoid(1 / 6, 0.5);
-    return applied(site, (x) => x * gate(x));
+    return applied(site, (x) => x * gate(x), hardSwishFormula(1 / 6, 0.5));
   },
   Elu: elu,
   Selu: selu,
@@ -335,13 +396,13 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Mish: (site) => applied(site, (x) => x * Math.tanh(softplus(x))),
   Softplus: (site) => applied(site, softplus),
   Softsign: (site) => applied(site, (x) => x / (1 + Math.abs(x))),
-  Exp: (site) => applied(site, Math.exp),
+  Exp: (site) => applied(site, Math.exp, EXP),
   Log: (site) => applied(site, Math.log),
   Sqrt: (site) => applied(site, Math.sqrt),
-  Reciprocal: (site) => applied(site, (x) => 1 / x),
-  Erf: (site) => applied(site, errorFunction),
-  Neg: (site) => applied(site, (x) => -x),
-  Abs: (site) => applied(site, Math.abs),
+  Reciprocal: (site) => applied(site, (x) => 1 / x, RECIPROCAL),
+  Erf: (site) => applied(site, errorFunction, ERF),
+  Neg: (site) => applied(site, (x) => -x, times(-1)),
+  Abs: (site) => applied(site, Math.abs, ABSOLUTE),
   Sign: (site) => applied(site, Math.sign),
   Floor: (site) => applied(site, Math.floor),
   Ceil: (site) => applied(site, Math.ceil),
@@ -350,14 +411,27 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Cos: (site) => applied(site, Math.cos),
   Not: (site) => applied(site, (x) => Number(x === 0)),
   Add: sum,
-  Sub: (site) => arithmetic(site, (x, y) => x - y, (number) => ({ scale: 1, shift: -number })),
-  Mul: (site) => symmetric(site, (x, y) => x * y, (number) => ({ scale: number, shift: 0 })),
+  Sub: (site) =>
+    arithmetic(
+      site,
+      (x, y) => x - y,
+      binaryFormula("sub"),
+      (number) => ({ scale: 1, shift: -number }),
+    ),
+  Mul: (site) =>
+    symmetric(
+      site,
+      (x, y) => x * y,
+      binaryFormula("mul"),
+      (number) => ({ scale: number, shift: 0 }),
+    ),
   Div: quotient,
   Pow: (site) => binary(site, Math.pow),
   Mod: modulo,
-  Sum: (site) => site.inputCount === 2 ? sum(site) : variadic(site, (a, b) => a + b),
-  Max: (site) => variadic(site, Math.max),
-  Min: (site) => variadic(site, Math.min),
+  Sum: (site) =>
+    site.inputCount === 2 ? sum(site) : variadic(site, (a, b) => a + b, binaryFormula("add")),
+  Max: (site) => variadic(site, Math.max, binaryFormula("max")),
+  Min: (site) => variadic(site, Math.min, binaryFormula("min")),
   Mean: mean,
   Equal: predicate((a, b) => a === b),
   Less: predicate((a, b) => a < b),

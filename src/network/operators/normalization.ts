@@ -8,6 +8,13 @@
 
 import { product } from "../../base/numbers.ts";
 import type { OnnxNode } from "../../io/models/onnx/model.ts";
+import type { ElementMap } from "../../kernels/maps/elements.ts";
+import { AFFINE } from "../../kernels/maps/formulas.ts";
+import { planNormalization } from "../../kernels/maps/normalization.ts";
+import { planSoftmax, type Softmax } from "../../kernels/maps/softmax.ts";
+import type { MapWork } from "../../kernels/maps/work.ts";
+import type { Target } from "../../codegen/target.ts";
+import { stepsOf } from "../graph/strides.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 import type { Affine } from "../graph/weights.ts";
@@ -28,6 +35,7 @@ function batchNormalization(site: Site): Value {
     inputs: [input],
     shape: input.shape,
     meaning: { kind: "affine", affine },
+    elements: affineMap(input.shape, affine),
     compute: ([x], y) => {
       if (x === undefined) return;
       eachPlane(y, plane, scale.length, (start, channel) => {
@@ -36,6 +44,17 @@ function batchNormalization(site: Site): Value {
       });
     },
   });
+}
+
+function affineMap(shape: readonly number[], { scale, shift }: Affine): ElementMap {
+  const steps = shape.map((_, axis) => axis === 1 ? 1 : 0);
+  const numbersOf = (numbers: Float32Array) => ({ length: numbers.length, steps, numbers });
+  const inputs = [
+    { length: product(shape), steps: stepsOf(shape) },
+    numbersOf(scale),
+    numbersOf(shift),
+  ];
+  return { name: "affine map", shape, inputs, steps: stepsOf(shape), formula: AFFINE };
 }
 
 function normalizing(site: Site, channels: number): Affine {
@@ -74,9 +93,19 @@ function instanceNormalization(site: Site): Value {
   const beta = site.constant(2).data;
   const epsilon = site.number("epsilon", 1e-5);
   const plane = planeLength(input.shape);
+  const [groups = 1, rows = 1] = input.shape;
+  const affine = { scale: Float32Array.from(gamma), shift: Float32Array.from(beta) };
+  const isComplete = gamma.length === rows && beta.length === rows && plane > 0;
   return site.map({
     inputs: [input],
     shape: input.shape,
+    ...(isComplete && {
+      plan: (target: Target) =>
+        planNormalization(
+          { groups, rows, length: plane, epsilon, ...affine, per: "row" },
+          target,
+        ),
+    }),
     compute: ([x], y) => {
       if (x === undefined) return;
       eachPlane(y, plane, input.shape[1] ?? 1, (start, channel) => {
@@ -110,9 +139,22 @@ function layerNormalization(site: Site): Value {
   if (gamma.length !== length) {
     site.fail(`the scale must have ${length} numbers, but has ${gamma.length}`);
   }
+  const rows = length === 0 ? 0 : product(input.shape) / length;
+  const affine = {
+    scale: Float32Array.from(gamma),
+    shift: beta === null ? new Float32Array(length) : Float32Array.from(beta),
+  };
+  const isComplete = length > 0 && affine.shift.length === length;
   return site.map({
     inputs: [input],
     shape: input.shape,
+    ...(isComplete && {
+      plan: (target: Target) =>
+        planNormalization(
+          { groups: 1, rows, length, epsilon, ...affine, per: "element" },
+          target,
+        ),
+    }),
     compute: ([x], y) => {
       if (x === undefined) return;
       for (let start = 0; start < y.length; start += length) {
@@ -157,16 +199,22 @@ function localResponse(site: Site): Value {
 }
 
 /** Exponentials in proportion to their sum along an axis, before version 13 along all from it on. */
-function softmax(site: Site, finish: (value: number, sum: number) => number): Value {
+function softmax(
+  site: Site,
+  finish: (value: number, sum: number) => number,
+  planOf?: (sizes: Softmax, target: Target) => MapWork,
+): Value {
   const input = site.input(0);
   const { shape } = input;
   const isOld = site.opset < 13;
   const axis = site.axis(site.number("axis", isOld ? 1 : -1), shape.length);
   const inner = isOld ? 1 : product(shape.slice(axis + 1));
   const count = isOld ? product(shape.slice(axis)) : shape[axis] ?? 1;
+  const outer = count * inner === 0 ? 0 : product(shape) / (count * inner);
   return site.map({
     inputs: [input],
     shape,
+    ...(planOf && { plan: (target: Target) => planOf({ outer, count, inner }, target) }),
     compute: ([x], y) => {
       if (x === undefined || count === 0) return;
       for (let outer = 0; outer < y.length; outer += count * inner) {
@@ -189,6 +237,6 @@ export const NORMALIZATIONS: Readonly<Record<string, Operator>> = {
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
   LRN: localResponse,
-  Softmax: (site) => softmax(site, (value, sum) => Math.exp(value) / sum),
+  Softmax: (site) => softmax(site, (value, sum) => Math.exp(value) / sum, planSoftmax),
   LogSoftmax: (site) => softmax(site, (value, sum) => value - Math.log(sum)),
 };

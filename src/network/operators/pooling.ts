@@ -7,18 +7,11 @@
  */
 
 import { product, range } from "../../base/numbers.ts";
+import { planPooling, type PoolKind } from "../../kernels/maps/pooling.ts";
+import { NO_AXIS, type Window, windowAt, type WindowAxis } from "../../kernels/maps/windows.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import type { Numbers, Value } from "../graph/values.ts";
 import { extent, perAxis, planeLength, spatialOf, type Windows, windowsOf } from "./windows.ts";
-
-/** The elements along an axis that an output sees. */
-interface Window {
-  readonly first: number;
-  readonly count: number;
-  readonly step: number;
-  /** Elements and padding that it covers. */
-  readonly covered: number;
-}
 
 type Plane = readonly [depth: Window, height: Window, width: Window];
 
@@ -29,10 +22,9 @@ interface Reduction {
   readonly finish: (total: number, window: Plane) => number;
 }
 
-const MAXIMUM: Reduction = {
-  start: -Infinity,
-  add: Math.max,
-  finish: (total) => total,
+const MAXIMUM: Pool = {
+  kind: "max",
+  reduction: { start: -Infinity, add: Math.max, finish: (total) => total },
 };
 
 function mean(divisor: (window: Plane) => number): Reduction {
@@ -46,13 +38,16 @@ function mean(divisor: (window: Plane) => number): Reduction {
 const countSeen = (window: Plane) => product(window.map(({ count }) => count));
 const countCovered = (window: Plane) => product(window.map(({ covered }) => covered));
 
+const MEAN: Pool = { kind: "mean", reduction: mean(countSeen) };
+const MEAN_WITH_PADDING: Pool = { kind: "mean with padding", reduction: mean(countCovered) };
+
 /** The windows along an axis. */
-function windowsAlong(
+function windowAxis(
   site: Site,
   { kernel, stride, dilation, padding }: Windows,
   spatial: readonly number[],
   axis: number,
-): Window[] {
+): WindowAxis {
   const size = spatial[axis] ?? 1;
   const taps = kernel[axis] ?? 1;
   const step = stride[axis] ?? 1;
@@ -68,52 +63,51 @@ function windowsAlong(
   const rounded = (isRoundedUp ? Math.ceil(room / step) : Math.floor(room / step)) + 1;
   // The last window has to begin before the end padding does.
   const outputs = isRoundedUp && (rounded - 1) * step >= size + begin ? rounded - 1 : rounded;
-  return range(outputs).map((output) => {
-    const at = output * step - begin;
-    const firstTap = Math.max(0, Math.ceil(-at / apart));
-    const lastTap = Math.min(taps - 1, Math.floor((size - 1 - at) / apart));
-    const coveredTaps = Math.min(taps, Math.floor((size + end - 1 - at) / apart) + 1);
-    return {
-      first: at + firstTap * apart,
-      count: Math.max(0, lastTap - firstTap + 1),
-      step: apart,
-      covered: coveredTaps,
-    };
-  });
+  return { size, outputs, taps, stride: step, dilation: apart, padding: [begin, end] };
 }
 
-const ALL: Window = { first: 0, count: 1, step: 1, covered: 1 };
+/** What of a window is made, by the calling thread and by the programs of the others. */
+interface Pool {
+  readonly kind: PoolKind;
+  readonly reduction: Reduction;
+}
 
-function pooled(site: Site, windows: Windows, reduction: Reduction): Value {
+function pooled(site: Site, windows: Windows, { kind, reduction }: Pool): Value {
   const input = site.input(0);
   const spatial = spatialOf(site, input.shape);
   if (spatial.length > 3 || spatial.length !== windows.kernel.length) {
     return site.fail(`the windows have ${windows.kernel.length} axes, the input ${spatial.length}`);
   }
-  const along = spatial.map((_, axis) => windowsAlong(site, windows, spatial, axis));
-  const missing = range(3 - spatial.length);
-  const [depths = [], rows = [], columns = []] = [...missing.map(() => [ALL]), ...along];
-  const [, height = 1, width = 1] = [...missing.map(() => 1), ...spatial];
-  const shape = [...input.shape.slice(0, 2), ...along.map(({ length }) => length)];
+  const along = spatial.map((_, axis) => windowAxis(site, windows, spatial, axis));
+  const missing = range(3 - spatial.length).map(() => NO_AXIS);
+  const [depth = NO_AXIS, height = NO_AXIS, width = NO_AXIS] = [...missing, ...along];
+  const axes = [depth, height, width] as const;
+  const shape = [...input.shape.slice(0, 2), ...along.map(({ outputs }) => outputs)];
   const plane = planeLength(input.shape);
   return site.map({
     inputs: [input],
     shape,
+    plan: (target) => planPooling({ planes: product(input.shape.slice(0, 2)), axes, kind }, target),
     compute: ([x], y) => {
       if (x === undefined) return;
+      const [depths = [], rows = [], columns = []] = axes.map(windowsOfAxis);
       let to = 0;
       for (let start = 0; to < y.length; start += plane) {
         for (const depth of depths) {
           for (const row of rows) {
             for (const column of columns) {
               const window = [depth, row, column] as const;
-              y[to++] = reduceWindow(x, start, [height, width], window, reduction);
+              y[to++] = reduceWindow(x, start, [height.size, width.size], window, reduction);
             }
           }
         }
       }
     },
   });
+}
+
+function windowsOfAxis(axis: WindowAxis): Window[] {
+  return range(axis.outputs).map((output) => windowAt(axis, output));
 }
 
 function reduceWindow(
@@ -142,11 +136,11 @@ function windowed(site: Site): Windows {
 
 function averagePool(site: Site): Value {
   const isPaddingCounted = site.number("count_include_pad", 0) !== 0;
-  return pooled(site, windowed(site), mean(isPaddingCounted ? countCovered : countSeen));
+  return pooled(site, windowed(site), isPaddingCounted ? MEAN_WITH_PADDING : MEAN);
 }
 
 /** The whole plane as one window. */
-function global(site: Site, reduction: Reduction): Value {
+function global(site: Site, pool: Pool): Value {
   const spatial = spatialOf(site, site.input(0).shape);
   const windows = {
     kernel: spatial,
@@ -154,7 +148,7 @@ function global(site: Site, reduction: Reduction): Value {
     dilation: spatial.map(() => 1),
     padding: spatial.map(() => [0, 0] as const),
   };
-  return pooled(site, windows, reduction);
+  return pooled(site, windows, pool);
 }
 
 /** The operators. */
@@ -162,5 +156,5 @@ export const POOLINGS: Readonly<Record<string, Operator>> = {
   MaxPool: (site) => pooled(site, windowed(site), MAXIMUM),
   AveragePool: averagePool,
   GlobalMaxPool: (site) => global(site, MAXIMUM),
-  GlobalAveragePool: (site) => global(site, mean(countSeen)),
+  GlobalAveragePool: (site) => global(site, MEAN),
 };

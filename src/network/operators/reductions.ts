@@ -7,6 +7,9 @@
  */
 
 import { product, range } from "../../base/numbers.ts";
+import type { Target } from "../../codegen/target.ts";
+import type { FoldKind } from "../../kernels/maps/fold.ts";
+import { planRowFold } from "../../kernels/maps/rows.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import { rowLoop, stepsOf } from "../graph/strides.ts";
 import type { Value } from "../graph/values.ts";
@@ -25,7 +28,7 @@ function axesOf(site: Site, rank: number): readonly number[] {
   return site.number("noop_with_empty_axes", 0) === 0 ? range(rank) : [];
 }
 
-function reduced(site: Site, { start, add, finish }: Reduction): Value {
+function reduced(site: Site, { start, add, finish }: Reduction, fold: Fold | null): Value {
   const input = site.input(0);
   const { shape } = input;
   const axes = axesOf(site, shape.length);
@@ -36,9 +39,17 @@ function reduced(site: Site, { start, add, finish }: Reduction): Value {
   const toSteps = stepsOf(kept).map((step, axis) => axes.includes(axis) ? 0 : step);
   const walks = [{ start: 0, steps: stepsOf(shape) }, { start: 0, steps: toSteps }];
   const count = product(axes.map((axis) => shape[axis] ?? 1));
+  const isLast = (size: number, axis: number) =>
+    size === 1 || !axes.includes(axis) ||
+    shape.every((other, i) => i <= axis || other === 1 || axes.includes(i));
+  const rows = product(kept);
   return site.map({
     inputs: [input],
     shape: result,
+    ...(fold !== null && count > 0 && shape.every(isLast) && {
+      plan: (target: Target) =>
+        planRowFold({ rows, length: count, kind: fold.kind, factor: fold.factor(count) }, target),
+    }),
     compute: ([x], y) => {
       if (x === undefined) return;
       const totals = new Float64Array(y.length).fill(start);
@@ -61,16 +72,29 @@ function reduction(
   start: number,
   add: Reduction["add"],
   finish: Reduction["finish"] = same,
+  fold: Fold | null = null,
 ): Operator {
-  return (site) => reduced(site, { start, add, finish });
+  return (site) => reduced(site, { start, add, finish }, fold);
 }
+
+/** The same by the threads, where what is reduced lies side by side. */
+interface Fold {
+  readonly kind: FoldKind;
+  /** What is made of so many elements is multiplied by it. */
+  readonly factor: (count: number) => number;
+}
+
+const whole = () => 1;
 
 /** The operators. */
 export const REDUCTIONS: Readonly<Record<string, Operator>> = {
-  ReduceMean: reduction(0, plus, (total, count) => total / count),
-  ReduceSum: reduction(0, plus),
-  ReduceMax: reduction(-Infinity, Math.max),
-  ReduceMin: reduction(Infinity, Math.min),
+  ReduceMean: reduction(0, plus, (total, count) => total / count, {
+    kind: "sum",
+    factor: (count) => 1 / count,
+  }),
+  ReduceSum: reduction(0, plus, same, { kind: "sum", factor: whole }),
+  ReduceMax: reduction(-Infinity, Math.max, same, { kind: "max", factor: whole }),
+  ReduceMin: reduction(Infinity, Math.min, same, { kind: "min", factor: whole }),
   ReduceProd: reduction(1, (total, value) => total * value),
   ReduceSumSquare: reduction(0, (total, value) => total + value * value),
   ReduceL1: reduction(0, (total, value) => total + Math.abs(value)),

@@ -7,6 +7,8 @@
  */
 
 import { clamp, product, range } from "../../base/numbers.ts";
+import { planInterpolation } from "../../kernels/maps/interpolation.ts";
+import { planChoice } from "../../kernels/maps/sources.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import { allOf, type AxisSource, gather, indices } from "../graph/strides.ts";
 import type { Numbers, Value } from "../graph/values.ts";
@@ -182,6 +184,7 @@ function taken(site: Site, sources: readonly AxisSource[]): Value {
   return site.map({
     inputs: [input],
     shape: sources.map(({ length }) => length),
+    plan: (target) => planChoice({ shape: input.shape, sources, filling: 0 }, target),
     compute: ([x], y) => x && gather(x, input.shape, sources, y, 0),
   });
 }
@@ -224,6 +227,7 @@ function interpolatedAlong(site: Site, value: Value, axis: number, pairs: Betwee
   return site.map({
     inputs: [value],
     shape: shape.with(axis, outputs),
+    plan: (target) => planInterpolation({ shape, axis, ...pairs }, target),
     compute: ([x], y) => {
       if (x === undefined) return;
       let to = 0;

@@ -8,6 +8,10 @@
 
 import { describeShape } from "../../base/checks.ts";
 import { clamp, product, range } from "../../base/numbers.ts";
+import { planConcatenation } from "../../kernels/maps/concatenation.ts";
+import { type ElementMap, planElements } from "../../kernels/maps/elements.ts";
+import { SAME } from "../../kernels/maps/formulas.ts";
+import { planChoice } from "../../kernels/maps/sources.ts";
 import type { Operator, Site } from "../graph/site.ts";
 import {
   allOf,
@@ -30,8 +34,15 @@ function permuted(site: Site, value: Value, order: readonly number[]): Value {
   return site.map({
     inputs: [value],
     shape,
+    plan: (target) => planElements(copying(value, shape, from.steps), target),
     compute: ([x], y) => x && copyWalk(shape, x, from, y, to),
   });
+}
+
+/** A copy of elements that are found by steps along the axes of a shape. */
+function copying(value: Value, shape: readonly number[], steps: readonly number[]): ElementMap {
+  const inputs = [{ length: product(value.shape), steps }];
+  return { name: "copy", shape, inputs, steps: stepsOf(shape), formula: SAME };
 }
 
 function transpose(site: Site): Value {
@@ -55,6 +66,7 @@ function chosen(
   return site.map({
     inputs: [value],
     shape: sources.map(({ length }) => length),
+    plan: (target) => planChoice({ shape: value.shape, sources, filling }, target),
     compute: ([x], y) => x && gather(x, value.shape, sources, y, filling),
   });
 }
@@ -133,6 +145,7 @@ function concat(site: Site): Value {
   return site.map({
     inputs,
     shape,
+    plan: (target) => planConcatenation(inputs.map(({ shape }) => shape), axis, target),
     compute: (arrays, y) => {
       let start = 0;
       for (const [i, x] of arrays.entries()) {
@@ -279,6 +292,7 @@ function expand(site: Site): Value {
   return site.map({
     inputs: [input],
     shape,
+    plan: (target) => planElements(copying(input, shape, from.steps), target),
     compute: ([x], y) => x && copyWalk(shape, x, from, y, to),
   });
 }

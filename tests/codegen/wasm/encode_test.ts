@@ -5,6 +5,7 @@ import {
   f32x4,
   func,
   i32,
+  i32x4,
   i8x16,
   importMemory,
   type Local,
@@ -167,10 +168,11 @@ Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler 
     add: f32x4.add,
     sub: f32x4.sub,
     mul: f32x4.mul,
+    div: f32x4.div,
     max: f32x4.max,
     min: f32x4.min,
   };
-  for (const op of ["add", "sub", "mul", "max", "min"] as const) {
+  for (const op of ["add", "sub", "mul", "div", "max", "min"] as const) {
     assertSameModule([{ op, dst, a, b }], () => {
       local.get(register(a));
       local.get(register(b));
@@ -178,6 +180,21 @@ Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler 
       local.set(register(dst));
     });
   }
+});
+
+Deno.test('encodeWasm() encodes "sqrt" and "shift" as an assembler does', () => {
+  const [src, dst] = [3, 140] as const;
+  assertSameModule([{ op: "sqrt", dst, src }], () => {
+    local.get(register(src));
+    f32x4.sqrt();
+    local.set(register(dst));
+  });
+  assertSameModule([{ op: "shift", dst, src, bits: 23 }], () => {
+    local.get(register(src));
+    i32.const(23);
+    i32x4.shl();
+    local.set(register(dst));
+  });
 });
 
 Deno.test('encodeWasm() encodes "select" as an assembler does', () => {
