@@ -69,6 +69,21 @@ export class Ceiling implements Disposable {
   }
 }
 
+/** One for each backend and number of threads. */
+export async function openCeilings(
+  backends: readonly Backend[],
+  threadCounts: readonly number[],
+  stack: DisposableStack,
+): Promise<readonly Ceiling[]> {
+  const ceilings: Ceiling[] = [];
+  for (const backend of backends) {
+    for (const threads of threadCounts) {
+      ceilings.push(stack.use(await Ceiling.open(backend, threads)));
+    }
+  }
+  return ceilings;
+}
+
 function* once(phaseRun: PhaseRun): Task<void> {
   yield phaseRun;
 }

@@ -6,7 +6,7 @@ import { type Peer, type Prepared, runOnce } from "./peers/peer.ts";
 import type { Tileconv } from "./peers/tileconv.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { relativeError } from "../src/convolution/formula.ts";
-import { takeTurns } from "./turns.ts";
+import { type Contestant, takeTurns } from "./turns.ts";
 
 /** How fast one peer is with one number of threads. */
 export interface Result {
@@ -32,34 +32,47 @@ export interface CeilingResult {
   readonly gigaflops: number;
 }
 
-/** A peer that cannot compute a layer. */
+/** A peer that cannot compute a problem. */
 export interface Refusal {
   readonly peer: string;
   readonly reason: string;
 }
 
 /** One row of the tables. */
-export interface LayerResult {
+export interface Row extends Comparison {
   readonly name: string;
-  readonly kind: Kind;
-  /** The family of kernels of each backend of ours that took part. */
-  readonly families: Readonly<Partial<Record<Backend, string>>>;
   readonly inputShape: readonly number[];
   /** As the formula counts them, whatever a peer really does. */
   readonly flop: number;
+}
+
+/** What came of comparing those that compute a problem. */
+export interface Comparison {
   readonly ceilings: readonly CeilingResult[];
   readonly results: readonly Result[];
   readonly refusals: readonly Refusal[];
 }
 
+/** The row of a layer. */
+export interface LayerResult extends Row {
+  readonly kind: Kind;
+  /** The family of kernels of each backend of ours that took part. */
+  readonly families: Readonly<Partial<Record<Backend, string>>>;
+}
+
 /** Who takes part. */
-export interface Field {
+export interface Field<Given> {
   /** Our backends; all others must agree with the first. */
-  readonly ours: readonly Tileconv[];
-  readonly others: readonly Peer[];
+  readonly ours: readonly Peer<Given>[];
+  readonly others: readonly Peer<Given>[];
   readonly threadCounts: readonly number[];
   /** One for each backend and number of threads. */
   readonly ceilings: readonly Ceiling[];
+}
+
+/** Who takes part where layers are compared. */
+export interface LayerField extends Field<Problem> {
+  readonly ours: readonly Tileconv[];
 }
 
 interface Runner {
@@ -78,28 +91,45 @@ interface Runner {
  */
 export async function compareLayer(
   bench: BenchLayer,
-  field: Field,
+  field: LayerField,
   seconds: number,
 ): Promise<LayerResult> {
   const problem = problemOf(bench);
+  return {
+    name: bench.name,
+    kind: bench.kind,
+    families: await familiesOf(bench, field.ours),
+    inputShape: bench.inputShape,
+    flop: problem.flop,
+    ...await compare(problem, field, (contestants) => takeTurns(contestants, seconds)),
+  };
+}
+
+/**
+ * Times a problem on every peer with every number of threads, and the ceilings.
+ *
+ * @param problem What is computed.
+ * @param field Who takes part.
+ * @param time Gives the seconds of a call in each turn of each contestant.
+ */
+export async function compare<Given extends { readonly flop: number }>(
+  problem: Given,
+  field: Field<Given>,
+  time: (contestants: readonly Contestant[]) => Promise<readonly (readonly number[])[]>,
+): Promise<Comparison> {
   const { flop } = problem;
-  const { ours, ceilings } = field;
+  const { ceilings } = field;
   await using stack = new AsyncDisposableStack();
   const { runners, refusals } = await prepareAll(problem, field, stack);
-  const times = await takeTurns([
+  const times = await time([
     ...runners.map(({ prepared }) => () => prepared.run()),
     ...ceilings.map((ceiling) => () => ceiling.run()),
-  ], seconds);
+  ]);
   const timesOf = (index: number) => {
     const turns = (times[index] ?? []).map(round);
     return { turns, seconds: median(turns) };
   };
   return {
-    name: bench.name,
-    kind: bench.kind,
-    families: await familiesOf(bench, ours),
-    inputShape: bench.inputShape,
-    flop,
     ceilings: ceilings.map(({ backend, threads, flop }, index) => {
       const { turns, seconds } = timesOf(runners.length + index);
       return { backend, threads, flop, turns, gigaflops: flop / seconds / 1e9 };
@@ -122,15 +152,15 @@ async function familiesOf(
 }
 
 /** Prepares every peer that can compute the problem, and compares their outputs. */
-async function prepareAll(
-  problem: Problem,
-  { ours, others, threadCounts }: Field,
+async function prepareAll<Given>(
+  problem: Given,
+  { ours, others, threadCounts }: Field<Given>,
   stack: AsyncDisposableStack,
 ): Promise<{ runners: Runner[]; refusals: Refusal[] }> {
   const runners: Runner[] = [];
   const refusals: Refusal[] = [];
   let expected: Float32Array | null = null;
-  const add = async (peer: Peer, threads: number) => {
+  const add = async (peer: Peer<Given>, threads: number) => {
     const prepared = stack.use(await peer.prepare(problem, threads));
     const output = await runOnce(prepared);
     expected ??= output;

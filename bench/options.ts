@@ -12,7 +12,7 @@ import { availableBackends, type Backend, BACKENDS } from "./backends.ts";
 import { type BenchLayer, KINDS, LAYERS } from "./layers.ts";
 
 /** The flags that choose layers. */
-const LAYER_FLAGS: readonly Flag[] = [
+export const LAYER_FLAGS: readonly Flag[] = [
   { name: "filter", value: "text", description: "only layers with this in their name" },
   { name: "kind", value: "kind", description: `only layers of one kind: ${KINDS.join(", ")}` },
 ];
@@ -20,7 +20,7 @@ const LAYER_FLAGS: readonly Flag[] = [
 const SECONDS_FLAG: Flag = {
   name: "seconds",
   value: "n",
-  description: "how long the turns of each layer go on",
+  description: "how long the turns of each row of the tables go on",
 };
 
 /** Most threads of an engine. */
@@ -32,7 +32,7 @@ const MOST_SECONDS = 3600;
  * error, and sets the exit code.
  *
  * @param about What the program does, in a sentence.
- * @param flags What it knows besides `--filter`, `--kind` and `--seconds`.
+ * @param flags What it knows besides `--seconds`.
  * @param run Returns the exit code.
  */
 export async function runBenchmark(
@@ -40,7 +40,7 @@ export async function runBenchmark(
   flags: readonly Flag[],
   run: (args: Arguments) => Promise<number>,
 ): Promise<void> {
-  const known = [...LAYER_FLAGS, SECONDS_FLAG, ...flags];
+  const known = [...flags, SECONDS_FLAG];
   if (Deno.args.some((arg) => arg === "--help" || arg === "-h")) {
     const terms = known.map(({ name, value }) => `--${name}${value ? ` <${value}>` : ""}`);
     const width = Math.max(...terms.map((term) => term.length));
@@ -80,7 +80,7 @@ export function chosenLayers(
   return chosen;
 }
 
-/** The seconds that a command line gives the turns of each layer. */
+/** The seconds that a command line gives the turns of each row. */
 export function chosenSeconds(args: Arguments, usual: number): number {
   return numberFlag(args, SECONDS_FLAG.name, 0, MOST_SECONDS) ?? usual;
 }
@@ -132,4 +132,24 @@ function checkedBackend(backend: Backend): Backend {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
   return backend;
+}
+
+/**
+ * The peers that a command line asks for with `--peers`.
+ *
+ * @param names What it can choose from.
+ * @throws {UsageError} If none has one of the words in its name.
+ */
+export function chosenPeers(
+  { values }: Arguments,
+  names: readonly string[],
+): readonly string[] {
+  const parts = values.get("peers")?.split(",");
+  if (parts === undefined) return names;
+  if (parts.length === 1 && parts[0] === "none") return [];
+  for (const part of parts) {
+    if (names.some((name) => name.includes(part))) continue;
+    throw new UsageError(`No peer has "${part}" in its name`);
+  }
+  return names.filter((name) => parts.some((part) => name.includes(part)));
 }

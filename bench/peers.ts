@@ -5,32 +5,34 @@
  * @module
  */
 
-import config from "../deno.json" with { type: "json" };
 import type { Arguments, Flag } from "../src/cli/args.ts";
 import { consoleTerminal, startProgress } from "../src/cli/progress.ts";
 import { formatJson } from "../src/cli/report.ts";
-import { UsageError } from "../src/cli/usage_error.ts";
-import { type Backend, targetOf } from "./backends.ts";
-import { Ceiling } from "./ceiling.ts";
+import { targetOf } from "./backends.ts";
+import { openCeilings } from "./ceiling.ts";
 import { drawChart } from "./report/chart.ts";
-import { compareLayer, type Field, type LayerResult } from "./compare.ts";
+import { compareLayer, type LayerField, type LayerResult } from "./compare.ts";
 import { figuresOf } from "./report/figures.ts";
 import { describeMachine } from "./machine.ts";
 import {
   chosenBackends,
   chosenLayers,
+  chosenPeers,
   chosenSeconds,
   chosenThreads,
+  LAYER_FLAGS,
   runBenchmark,
 } from "./options.ts";
+import { layerCall } from "./peers/onnx_call.ts";
 import { OnnxNode } from "./peers/onnx_node.ts";
 import { OnnxWeb } from "./peers/onnx_web.ts";
-import type { Peer } from "./peers/peer.ts";
+import { packageOf } from "./peers/packages.ts";
 import { TensorFlow } from "./peers/tfjs.ts";
 import { Tileconv } from "./peers/tileconv.ts";
-import { allAgree, formatReport, type Package, type Report } from "./report/report.ts";
+import { allAgree, formatReport, type Report } from "./report/report.ts";
 
 const FLAGS: readonly Flag[] = [
+  ...LAYER_FLAGS,
   { name: "threads", value: "list", description: "numbers of threads; default 1 and one per core" },
   {
     name: "backends",
@@ -63,11 +65,13 @@ async function comparePeers(args: Arguments): Promise<number> {
   const seconds = chosenSeconds(args, DEFAULT_SECONDS);
   const threadCounts = chosenThreads(args, [1, navigator.hardwareConcurrency]);
   const backends = chosenBackends(args);
-  const others = chosenPeers(args);
+  const peers = [new OnnxNode(layerCall), new OnnxWeb(layerCall), new TensorFlow()];
+  const names = chosenPeers(args, peers.map(({ name }) => name));
+  const others = peers.filter(({ name }) => names.includes(name));
   using stack = new DisposableStack();
   const ours = backends.map((backend) => stack.use(new Tileconv(backend)));
   const ceilings = await openCeilings(backends, threadCounts, stack);
-  const field: Field = { ours, others, threadCounts, ceilings };
+  const field: LayerField = { ours, others, threadCounts, ceilings };
   const results: LayerResult[] = [];
   {
     using progress = startProgress("layers", layers.length, consoleTerminal());
@@ -79,7 +83,7 @@ async function comparePeers(args: Arguments): Promise<number> {
   const report: Report = {
     date: new Date().toISOString(),
     machine: describeMachine(),
-    packages: [...ours, ...others].map(packageOf),
+    packages: [...ours, ...others].map(({ name }) => packageOf(name)),
     options: { ...Object.fromEntries(args.values), seconds, threads: threadCounts },
     backends: backends.map(targetOf),
     threadCounts,
@@ -89,43 +93,7 @@ async function comparePeers(args: Arguments): Promise<number> {
   const json = formatJson({ ...report });
   console.log(args.switches.has("json") ? json : formatReport(report));
   await write(args.values.get("out") ?? "bench/results", report, json);
-  return allAgree(report) ? 0 : 1;
-}
-
-/** One for each backend and number of threads. */
-async function openCeilings(
-  backends: readonly Backend[],
-  threadCounts: readonly number[],
-  stack: DisposableStack,
-): Promise<readonly Ceiling[]> {
-  const ceilings: Ceiling[] = [];
-  for (const backend of backends) {
-    for (const threads of threadCounts) {
-      ceilings.push(stack.use(await Ceiling.open(backend, threads)));
-    }
-  }
-  return ceilings;
-}
-
-function chosenPeers(args: Arguments): readonly Peer[] {
-  const peers = [new OnnxNode(), new OnnxWeb(), new TensorFlow()];
-  const parts = args.values.get("peers")?.split(",");
-  if (parts === undefined) return peers;
-  if (parts.length === 1 && parts[0] === "none") return [];
-  for (const part of parts) {
-    if (peers.some(({ name }) => name.includes(part))) continue;
-    throw new UsageError(`No peer has "${part}" in its name`);
-  }
-  return peers.filter(({ name }) => parts.some((part) => name.includes(part)));
-}
-
-/** The version of a peer is that of its import. */
-function packageOf({ name }: Peer): Package {
-  const targets = Object.values(config.scopes["./bench/"]);
-  const version = targets
-    .map((target) => target.match(/^npm:(.+)@([\d.]+)/))
-    .find((match) => match?.[1] === name)?.[2];
-  return { name, version: version ?? config.version };
+  return allAgree(results) ? 0 : 1;
 }
 
 /** Writes what the run found out, under names that tell it from other runs. */

@@ -15,6 +15,7 @@ import {
   chosenLayers,
   chosenSeconds,
   chosenThreads,
+  LAYER_FLAGS,
   runBenchmark,
 } from "./options.ts";
 import { DEBIAN_PYTHON, PyTorch, PyTorchMissing } from "./peers/pytorch.ts";
@@ -28,6 +29,7 @@ import { TRAINING_LAYERS } from "./training/layers.ts";
 import { formatTrainingReport, gradientsAgree, type TrainingReport } from "./training/report.ts";
 
 const FLAGS: readonly Flag[] = [
+  ...LAYER_FLAGS,
   { name: "threads", value: "list", description: "numbers of threads; default 1 and one per core" },
   {
     name: "backends",

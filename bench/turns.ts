@@ -24,6 +24,8 @@ const LEAD_IN_SECONDS = 30e-3;
 /** A call as long as this is hardly touched by either. */
 const LONG_CALL_SECONDS = 60e-3;
 
+const PAUSE_SECONDS = 120e-3;
+
 /** A turn goes on for so long, or for one call. */
 const TURN_SECONDS = 10e-3;
 
@@ -87,6 +89,21 @@ export function playerOf(contestant: Contestant): Player {
     turn: async (leadIn, seconds) => {
       if (leadIn > 0) await callFor(contestant, leadIn, 1);
       return median(await callFor(contestant, seconds, 1));
+    },
+  };
+}
+
+/**
+ * Something that waits before each of its turns until nobody's threads spin any more: those of ONNX Runtime were found
+ * to do so for more than 30 and less than 120 milliseconds on some processors, where they keep a core from whoever is
+ * next with two threads.
+ */
+export function rested(player: Player): Player {
+  return {
+    warmUp: () => player.warmUp(),
+    turn: async (leadIn, seconds) => {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_SECONDS * 1e3));
+      return await player.turn(leadIn, seconds);
     },
   };
 }

@@ -16,6 +16,7 @@ import {
   chosenBackend,
   chosenLayers,
   chosenSeconds,
+  LAYER_FLAGS,
   MOST_THREADS,
   runBenchmark,
 } from "./options.ts";
@@ -25,6 +26,7 @@ import { formatNumbers } from "./report/table.ts";
 import { takeTurns } from "./turns.ts";
 
 const FLAGS: readonly Flag[] = [
+  ...LAYER_FLAGS,
   { name: "threads", value: "n", description: "default: one per core" },
   { name: "backend", value: "name", description: "auto, native or wasm; default auto" },
   { name: "json", description: "print the figures as JSON" },

@@ -1,22 +1,29 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
-import { encodeModel } from "../onnx_model.ts";
-import type { Problem } from "../problem.ts";
 import { floatValues } from "./float_values.ts";
+import type { OnnxCall } from "./onnx_call.ts";
 import type { Peer } from "./peer.ts";
 
 /** ONNX Runtime compiled to WebAssembly SIMD. Its threads are web workers of a browser. */
-export class OnnxWeb implements Peer {
+export class OnnxWeb<Given> implements Peer<Given> {
   readonly name = "onnxruntime-web";
   readonly mostThreads = 1;
+  readonly #callOf: (problem: Given) => OnnxCall;
 
-  async prepare(problem: Problem) {
+  /** @param callOf A problem as a model and its input. */
+  constructor(callOf: (problem: Given) => OnnxCall) {
+    this.#callOf = callOf;
+  }
+
+  async prepare(problem: Given) {
     env.wasm.numThreads = 1;
-    const session = await InferenceSession.create(encodeModel(problem.geometry, problem), {
+    const { model, input, inputShape } = this.#callOf(problem);
+    const session = await InferenceSession.create(model, {
       executionProviders: ["wasm"],
     });
-    const x = new Tensor("float32", problem.input, problem.bench.inputShape);
+    const [[inputName = ""], [outputName = ""]] = [session.inputNames, session.outputNames];
+    const feeds = { [inputName]: new Tensor("float32", input, inputShape) };
     return {
-      run: async () => floatValues((await session.run({ x })).y?.data),
+      run: async () => floatValues((await session.run(feeds))[outputName]?.data),
       rowMajor: (values: Float32Array) => values,
       [Symbol.asyncDispose]: () => session.release(),
     };

@@ -1,7 +1,7 @@
 import type { Problem } from "../problem.ts";
 
-/** Something that computes convolutions. */
-export interface Peer {
+/** Something that computes problems of some kind: single convolutions, or networks. */
+export interface Peer<Given = Problem> {
   /** Its package. */
   readonly name: string;
   /** Most threads that it can compute with in Deno. */
@@ -12,12 +12,12 @@ export interface Peer {
    *
    * @param problem What is to be computed.
    * @param threads Threads to compute with, at most {@linkcode Peer.mostThreads}.
-   * @throws If the peer has no such convolution; the message says why.
+   * @throws If the peer cannot compute it; the message says why.
    */
-  prepare(problem: Problem, threads: number): Promise<Prepared>;
+  prepare(problem: Given, threads: number): Promise<Prepared>;
 }
 
-/** A convolution that is ready to be computed, again and again. */
+/** A problem that is ready to be computed, again and again. */
 export interface Prepared extends AsyncDisposable {
   /** One call as a user makes it, up to where the values of the output are in JavaScript's hands. */
   run(): Float32Array | Promise<Float32Array>;

@@ -17,7 +17,7 @@ export class TensorFlow implements Peer {
   #started: Promise<void> | null = null;
 
   async prepare(problem: Problem) {
-    await (this.#started ??= start());
+    await (this.#started ??= startTensorFlow());
     const { geometry } = problem;
     checkSupport(geometry);
     const operands = operandsOf(problem);
@@ -38,7 +38,8 @@ export class TensorFlow implements Peer {
   }
 }
 
-async function start(): Promise<void> {
+/** Has TensorFlow.js compute in WebAssembly. */
+export async function startTensorFlow(): Promise<void> {
   tf.enableProdMode();
   await tf.setBackend("wasm");
   await tf.ready();

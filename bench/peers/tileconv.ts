@@ -1,7 +1,8 @@
-import { type Engine, Tensor } from "../../mod.ts";
-import { type Backend, openEngine, ourName } from "../backends.ts";
+import { Tensor } from "../../mod.ts";
+import { type Backend, ourName } from "../backends.ts";
 import type { BenchLayer } from "../layers.ts";
 import { type Problem, WEIGHT_SEED } from "../problem.ts";
+import { Engines } from "./engines.ts";
 import type { Peer } from "./peer.ts";
 
 /** These layers on one backend, frozen, as the weights of the others are baked in. */
@@ -9,15 +10,16 @@ export class Tileconv implements Peer, Disposable {
   readonly name: string;
   readonly backend: Backend;
   readonly mostThreads = Infinity;
-  readonly #engines = new Map<number, Engine>();
+  readonly #engines: Engines;
 
   constructor(backend: Backend) {
     this.name = ourName(backend);
     this.backend = backend;
+    this.#engines = new Engines(backend);
   }
 
   async prepare({ bench, input }: Problem, threads: number) {
-    const engine = await this.#engine(threads);
+    const engine = await this.#engines.get(threads);
     const layer = bench.build({ engine, seed: WEIGHT_SEED }).freeze();
     const x = new Tensor(input, bench.inputShape);
     return {
@@ -29,19 +31,11 @@ export class Tileconv implements Peer, Disposable {
 
   /** The family of kernels that computes a layer. */
   async familyOf({ build, inputShape }: BenchLayer): Promise<string> {
-    return build({ engine: await this.#engine(1) }).explain(inputShape).family;
+    return build({ engine: await this.#engines.get(1) }).explain(inputShape).family;
   }
 
   /** Ends the threads. */
   [Symbol.dispose](): void {
-    for (const engine of this.#engines.values()) engine.close();
-  }
-
-  async #engine(threads: number): Promise<Engine> {
-    const known = this.#engines.get(threads);
-    if (known !== undefined) return known;
-    const engine = await openEngine(this.backend, threads);
-    this.#engines.set(threads, engine);
-    return engine;
+    this.#engines[Symbol.dispose]();
   }
 }

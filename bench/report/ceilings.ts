@@ -7,17 +7,21 @@ interface Row {
   readonly ceilings: readonly CeilingResult[];
 }
 
+/** What a row of the tables is about. */
+export type RowKind = "layer" | "network";
+
 /** Says which code and how many threads a table is about, and what the machine could do meanwhile. */
 export function formatHeading(
   rows: readonly Row[],
   target: BackendTarget,
   threads: number,
+  what: RowKind = "layer",
 ): string {
   const ceilings = ceilingsOf(rows, target.backend, threads);
   const [middle, low, high] = [median(ceilings), Math.min(...ceilings), Math.max(...ceilings)]
     .map((gigaflops) => gigaflops.toFixed(1));
   return `${describeTarget(target)}, ${countThreads(threads)}; ceiling ${middle} GFLOP/s ` +
-    `(${low} to ${high} from layer to layer)`;
+    `(${low} to ${high} from ${what} to ${what})`;
 }
 
 /** The ceilings of a backend between the turns of all layers, in GFLOP/s. */
@@ -37,6 +41,7 @@ export function formatDisturbance(
   rows: readonly Row[],
   backends: readonly BackendTarget[],
   threadCounts: readonly number[],
+  what: RowKind = "layer",
 ): string[] {
   const spreads = backends.flatMap(({ backend }) =>
     threadCounts.flatMap((threads) => {
@@ -49,8 +54,8 @@ export function formatDisturbance(
   return [
     `The machine had other work: its ceiling changed by a factor of ${
       spread.toFixed(1)
-    } from layer to ` +
-    "layer. Ratios between peers are more reliable than times, and shares of the ceiling (which is " +
+    } from ${what} to ` +
+    `${what}. Ratios between peers are more reliable than times, and shares of the ceiling (which is ` +
     "timed in short turns) less; several threads find no free cores. Repeat the run on an idle machine.",
   ];
 }

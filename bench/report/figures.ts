@@ -1,5 +1,5 @@
 import { type Backend, countThreads, ourName } from "../backends.ts";
-import type { LayerResult, Result } from "../compare.ts";
+import type { LayerResult, Result, Row } from "../compare.ts";
 import type { Kind } from "../layers.ts";
 import { geometricMean, medianRatio } from "../statistics.ts";
 
@@ -36,7 +36,7 @@ export interface Exclusion {
 }
 
 /** A layer's part of a figure, or why it has none. */
-type Part = { readonly ratio: number } | { readonly excluded: string };
+export type Part = { readonly ratio: number } | { readonly excluded: string };
 
 /** A figure before the layers are looked at. */
 interface Goal {
@@ -141,7 +141,7 @@ function ofKinds(
 
 /** The result of a peer with a number of threads, if it has one. */
 export function resultOf(
-  { results }: LayerResult,
+  { results }: Pick<Row, "results">,
   peer: string,
   threads: number,
 ): Result | undefined {
@@ -155,7 +155,7 @@ export function agrees({ error }: Result): boolean {
 }
 
 /** The speed of a backend of ours in proportion to its ceiling. */
-export function shareOfCeiling(layer: LayerResult, backend: Backend, threads: number): Part {
+export function shareOfCeiling(layer: Row, backend: Backend, threads: number): Part {
   const ours = resultOf(layer, ourName(backend), threads);
   const ceiling = layer.ceilings.find((ceiling) =>
     ceiling.backend === backend && ceiling.threads === threads
@@ -165,7 +165,7 @@ export function shareOfCeiling(layer: LayerResult, backend: Backend, threads: nu
 }
 
 /** Several threads in proportion to one. */
-export function speedup(layer: LayerResult, backend: Backend, threads: number): Part {
+export function speedup(layer: Row, backend: Backend, threads: number): Part {
   const one = resultOf(layer, ourName(backend), 1);
   const all = resultOf(layer, ourName(backend), threads);
   if (one === undefined || all === undefined) return { excluded: "not timed" };
@@ -174,7 +174,7 @@ export function speedup(layer: LayerResult, backend: Backend, threads: number): 
 
 /** A peer's time in proportion to that of ours. */
 export function ratioToPeer(
-  layer: LayerResult,
+  layer: Row,
   name: string,
   peer: string,
   threads: number,

@@ -1,23 +1,19 @@
 import { type BackendTarget, ourName } from "../backends.ts";
-import type { LayerResult, Result } from "../compare.ts";
+import type { LayerResult, Result, Row } from "../compare.ts";
 import {
   agrees,
   type Figure,
+  type Part,
   ratioToPeer,
   resultOf,
   shareOfCeiling,
   speedup,
   TOLERANCE,
 } from "./figures.ts";
-import { formatDisturbance, formatHeading } from "./ceilings.ts";
+import { formatDisturbance, formatHeading, type RowKind } from "./ceilings.ts";
 import type { Machine } from "../machine.ts";
+import type { Package } from "../peers/packages.ts";
 import { formatNumbers } from "./table.ts";
-
-/** A package that took part. */
-export interface Package {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** Everything that a run found out. */
 export interface Report {
@@ -55,8 +51,8 @@ export function formatReport(report: Report): string {
 }
 
 /** Whether every output that was compared is what it should be. */
-export function allAgree({ layers }: Report): boolean {
-  return layers.every(({ results }) => results.every(agrees));
+export function allAgree(rows: readonly Row[]): boolean {
+  return rows.every(({ results }) => results.every(agrees));
 }
 
 /** The table of one backend of ours with one number of threads. */
@@ -107,14 +103,16 @@ export function shortName(name: string): string {
   return name.replace(/^@tensorflow\/tfjs-backend-/, "tfjs-");
 }
 
-function formatMilliseconds(result: Result | undefined): string {
+/** A time, marked where the output is not what it should be. */
+export function formatMilliseconds(result: Result | undefined): string {
   if (result === undefined) return "-";
   const milliseconds = result.seconds * 1e3;
   const digits = milliseconds < 1 ? 3 : milliseconds < 100 ? 2 : 0;
   return milliseconds.toFixed(digits) + (agrees(result) ? "" : "!");
 }
 
-function formatRatio(part: ReturnType<typeof ratioToPeer>): string {
+/** A ratio, or that there is none. */
+export function formatRatio(part: Part): string {
   return "ratio" in part ? part.ratio.toFixed(2) : "-";
 }
 
@@ -170,7 +168,8 @@ function listLayers(layers: readonly string[]): string {
   return layers.join("; ");
 }
 
-function formatRefusals(layers: readonly LayerResult[]): string[] {
+/** What peers do not compute, and why. */
+export function formatRefusals(layers: readonly Row[], what: RowKind = "layer"): string[] {
   const refused = new Map<string, string[]>();
   for (const { name, refusals } of layers) {
     for (const { peer, reason } of refusals) {
@@ -180,10 +179,13 @@ function formatRefusals(layers: readonly LayerResult[]): string[] {
   }
   if (refused.size === 0) return [];
   const lines = [...refused].map(([reason, names]) => `  ${reason}: ${listLayers(names)}`);
-  return [["Layers that a peer does not have:", ...lines].join("\n")];
+  return [
+    [`${what === "layer" ? "Layers" : "Networks"} that a peer does not have:`, ...lines].join("\n"),
+  ];
 }
 
-function formatDisagreements(layers: readonly LayerResult[]): string[] {
+/** Outputs that are not what they should be, or the largest difference of those that are. */
+export function formatDisagreements(layers: readonly Row[]): string[] {
   const lines = layers.flatMap(({ name, results }) =>
     results.filter((result) => !agrees(result)).map(({ peer, threads, error }) =>
       `  ${name}: ${peer}, threads: ${threads}: off by ${error.toExponential(1)}`

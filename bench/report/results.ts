@@ -1,6 +1,6 @@
 /**
- * Makes `bench/RESULTS.md` of the JSON of a run of `bench:peers`, or its last section of that of a run of
- * `bench:train`, and prints the tables of the README.
+ * Makes `bench/RESULTS.md` of the JSON of a run of `bench:peers`, or one of its sections of that of a run of
+ * `bench:networks` or `bench:train`, and prints the tables of the README.
  *
  * @module
  */
@@ -8,6 +8,12 @@
 import { UsageError } from "../../src/cli/usage_error.ts";
 import { describeTarget } from "../backends.ts";
 import type { LayerResult } from "../compare.ts";
+import {
+  formatNetworkSection,
+  formatNetworkSummary,
+  NETWORKS_HEADING,
+  parseNetworkRun,
+} from "./network_tables.ts";
 import { formatMeans, formatTimes, parseRun, type Run } from "./run_tables.ts";
 import {
   formatTrainingSection,
@@ -17,6 +23,9 @@ import {
 } from "./training_tables.ts";
 
 const FILE = new URL("../RESULTS.md", import.meta.url);
+
+/** The sections behind the layers, in their order. */
+const HEADINGS = [NETWORKS_HEADING, TRAINING_HEADING];
 
 /** One of every sort, for a reader who wants eight rows: not the best ones. */
 export const README_LAYERS = [
@@ -34,17 +43,9 @@ if (import.meta.main) {
   try {
     const [path, ...more] = Deno.args;
     if (path === undefined || more.length > 0) throw new UsageError("Name one JSON file of a run");
-    const json = Deno.readTextFileSync(path);
-    const { layers, training } = splitResults(Deno.readTextFileSync(FILE));
-    const trained = parseTrainingRun(json);
-    if (trained === null) {
-      const run = parseRun(json);
-      Deno.writeTextFileSync(FILE, formatResults(run) + training);
-      console.log(formatReadmeTables(run));
-    } else {
-      Deno.writeTextFileSync(FILE, layers + formatTrainingSection(trained));
-      console.log(formatTrainingSummary(trained));
-    }
+    const { text, summary } = describeRun(Deno.readTextFileSync(path));
+    Deno.writeTextFileSync(FILE, replaceSection(Deno.readTextFileSync(FILE), text));
+    console.log(summary);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(`error: ${error.message}`);
@@ -52,15 +53,50 @@ if (import.meta.main) {
   }
 }
 
-/** The parts of `RESULTS.md`, each of another run: the layers, and the section on training if it has one. */
-export function splitResults(text: string): { layers: string; training: string } {
-  const start = text.indexOf(TRAINING_HEADING);
-  return start < 0
-    ? { layers: text, training: "" }
-    : { layers: text.slice(0, start), training: text.slice(start) };
+/** What a run is in `RESULTS.md`, and in the README. */
+interface Description {
+  readonly text: string;
+  readonly summary: string;
 }
 
-/** The text of `RESULTS.md` up to the section on training. */
+/** Describes the JSON of a run of any benchmark. */
+function describeRun(json: string): Description {
+  const trained = parseTrainingRun(json);
+  if (trained !== null) {
+    return { text: formatTrainingSection(trained), summary: formatTrainingSummary(trained) };
+  }
+  const networks = parseNetworkRun(json);
+  if (networks !== null) {
+    return { text: formatNetworkSection(networks), summary: formatNetworkSummary(networks) };
+  }
+  const run = parseRun(json);
+  return { text: formatResults(run), summary: formatReadmeTables(run) };
+}
+
+/**
+ * `RESULTS.md` with a section of another run: what other benchmarks wrote stays.
+ *
+ * @param section Begins with its heading; the layers with none of {@linkcode HEADINGS}.
+ */
+export function replaceSection(text: string, section: string): string {
+  const others = splitSections(text).filter((part) => headingOf(part) !== headingOf(section));
+  const order = ["", ...HEADINGS];
+  return [...others, section]
+    .toSorted((a, b) => order.indexOf(headingOf(a)) - order.indexOf(headingOf(b)))
+    .join("");
+}
+
+function splitSections(text: string): readonly string[] {
+  const starts = HEADINGS.map((heading) => text.indexOf(heading)).filter((start) => start >= 0);
+  const ends = [0, ...starts.toSorted((a, b) => a - b), text.length];
+  return ends.slice(1).map((end, index) => text.slice(ends[index], end));
+}
+
+function headingOf(section: string): string {
+  return HEADINGS.find((heading) => section.startsWith(heading)) ?? "";
+}
+
+/** The text of `RESULTS.md` on layers, which comes first. */
 export function formatResults(run: Run): string {
   const { machine, date, backends, layers } = run;
   return `# Speed, layer by layer

@@ -2,7 +2,8 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "
 import { openEngine } from "../../bench/backends.ts";
 import { conv } from "../../bench/layers.ts";
 import { geometryOf } from "../../bench/geometry.ts";
-import { formatResults, splitResults } from "../../bench/report/results.ts";
+import { NETWORKS_HEADING } from "../../bench/report/network_tables.ts";
+import { formatResults, replaceSection } from "../../bench/report/results.ts";
 import {
   formatSteps,
   formatTrainingSection,
@@ -152,11 +153,20 @@ Deno.test("the summary has means over PyTorch, and what a second thread and a st
   assert(!formatTrainingSummary(WASM).includes("|"));
 });
 
-Deno.test("a run of either benchmark leaves what the other wrote into RESULTS.md", () => {
+Deno.test("a run of a benchmark leaves what others wrote into RESULTS.md", () => {
   const layers = formatResults({ ...REPORT, layers: [] });
   const training = formatTrainingSection(REPORT);
-  assertEquals(splitResults(layers), { layers, training: "" });
-  assertEquals(splitResults(layers + training), { layers, training });
+  assertEquals(replaceSection("", layers), layers);
+  assertEquals(replaceSection(layers, training), layers + training);
+  const other = formatTrainingSection({ ...REPORT, pytorch: "2.0" });
+  assertEquals(replaceSection(layers + other, training), layers + training);
+  const networks = `${NETWORKS_HEADING}\nSome.\n`;
+  assertEquals(replaceSection(layers + training, networks), layers + networks + training);
+  assertEquals(replaceSection(layers + networks + other, training), layers + networks + training);
+  assertEquals(
+    replaceSection(`# Old\n${networks}${training}`, layers),
+    layers + networks + training,
+  );
   assertStringIncludes(training, "2026-01-02, Deno 2.9.6");
   assertStringIncludes(training, "PyTorch 1.13");
 });

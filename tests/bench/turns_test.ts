@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Player, playTurns, takeTurns } from "../../bench/turns.ts";
+import { type Player, playTurns, rested, takeTurns } from "../../bench/turns.ts";
 
 Deno.test("players are warmed up and then take turns, long calls without a lead-in", async () => {
   const log: string[] = [];
@@ -27,4 +27,18 @@ Deno.test("contestants are called in turn, and waited for", async () => {
   const times = await takeTurns([call("a"), () => Promise.resolve().then(call("b"))], 0);
   assertEquals(times.map((turns) => turns.length), [5, 5]);
   assertEquals(order.join(""), "ab".repeat(6));
+});
+
+Deno.test("who rests is not called at once, and is then called alike", async () => {
+  const log: string[] = [];
+  const player = rested({
+    warmUp: () => Promise.resolve(log.push("warms up")),
+    turn: (leadIn, seconds) => Promise.resolve(log.push(`${leadIn}, ${seconds}`)),
+  });
+  await player.warmUp();
+  const turn = player.turn(0.5, 2);
+  await Promise.resolve();
+  assertEquals(log, ["warms up"]);
+  assertEquals(await turn, 2);
+  assertEquals(log, ["warms up", "0.5, 2"]);
 });

@@ -5,16 +5,9 @@
  */
 
 import type { OnnxModel } from "../../src/io/models/onnx/model.ts";
-import {
-  type Attributes,
-  float,
-  floats,
-  GraphBuilder,
-  int,
-  intList,
-  ints,
-  text,
-} from "./_models.ts";
+import { LayerBuilder, windows } from "../../bench/networks/layer_builder.ts";
+import * as models from "../../bench/networks/models.ts";
+import { float, floats, int, intList, text } from "./_models.ts";
 
 /** A network, and shapes of its input to be computed one after the other. */
 export interface NetworkCase {
@@ -22,203 +15,30 @@ export interface NetworkCase {
   readonly shapes: readonly (readonly number[])[];
 }
 
-interface ConvSizes {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly kernel: number;
-  readonly stride?: number;
-  readonly groups?: number;
-  readonly dilation?: number;
-  /** Spatial axes. Default: 2. */
-  readonly rank?: number;
-}
-
-/** Builds layers as exporters do: padding keeps the size where the stride is 1. */
-class LayerBuilder extends GraphBuilder {
-  conv(x: string, sizes: ConvSizes, hasBias = true): string {
-    const { inChannels, outChannels, kernel, stride = 1, groups = 1, dilation = 1, rank = 2 } =
-      sizes;
-    const axes = (value: number) => Array.from({ length: rank }, () => value);
-    const fanIn = inChannels / groups * kernel ** rank;
-    const shape = [outChannels, inChannels / groups, ...axes(kernel)];
-    const weight = this.drawn(shape, Math.sqrt(2 / fanIn));
-    const padding = Math.floor(((kernel - 1) * dilation + 1) / 2);
-    return this.add("Conv", hasBias ? [x, weight, this.drawn([outChannels], 0.1)] : [x, weight], {
-      kernel_shape: intList(axes(kernel)),
-      strides: intList(axes(stride)),
-      dilations: intList(axes(dilation)),
-      pads: intList([...axes(padding), ...axes(padding)]),
-      group: int(groups),
-    });
-  }
-
-  convTranspose(x: string, sizes: ConvSizes, padding: number, hasBias = true): string {
-    const { inChannels, outChannels, kernel, stride = 1, rank = 2 } = sizes;
-    const axes = (value: number) => Array.from({ length: rank }, () => value);
-    const shape = [inChannels, outChannels, ...axes(kernel)];
-    const weight = this.drawn(shape, Math.sqrt(2 / (inChannels * (kernel / stride) ** rank)));
-    return this.add(
-      "ConvTranspose",
-      hasBias ? [x, weight, this.drawn([outChannels], 0.1)] : [x, weight],
-      {
-        kernel_shape: intList(axes(kernel)),
-        strides: intList(axes(stride)),
-        pads: intList([...axes(padding), ...axes(padding)]),
-      },
-    );
-  }
-
-  batchNorm(x: string, channels: number): string {
-    return this.add("BatchNormalization", [
-      x,
-      this.drawnPositive([channels]),
-      this.drawn([channels], 0.2),
-      this.drawn([channels], 0.2),
-      this.drawnPositive([channels]),
-    ]);
-  }
-
-  /** Of so many channels, without a bias, normalised. */
-  convNorm(x: string, sizes: ConvSizes): string {
-    return this.batchNorm(this.conv(x, sizes, false), sizes.outChannels);
-  }
-
-  relu(x: string): string {
-    return this.add("Relu", [x]);
-  }
-
-  relu6(x: string): string {
-    return this.add("Clip", [x, this.constant(floats([0], [])), this.constant(floats([6], []))]);
-  }
-
-  maxPool(x: string, kernel: number, stride: number, padding = 0): string {
-    return this.add("MaxPool", [x], windows(kernel, stride, padding));
-  }
-
-  /** Global average, then a product with a matrix. */
-  classifier(x: string, channels: number, classes: number): string {
-    const flat = this.add("Flatten", [this.add("GlobalAveragePool", [x])]);
-    const weight = this.drawn([classes, channels], Math.sqrt(1 / channels));
-    return this.add("Gemm", [flat, weight, this.drawn([classes], 0.1)], { transB: int(1) });
-  }
-}
-
-function windows(kernel: number, stride: number, padding: number): Attributes {
-  return {
-    kernel_shape: intList([kernel, kernel]),
-    strides: intList([stride, stride]),
-    pads: intList([padding, padding, padding, padding]),
-  };
-}
-
-const IMAGE = ["batch", 3, "height", "width"] as const;
-
-/** He et al., Deep residual learning for image recognition, 2016: all 18 layers at half their width. */
+/** All 18 layers at half their width. */
 export function resNet18(): NetworkCase {
-  const net = new LayerBuilder(1);
-  let x = net.relu(net.convNorm("x", { inChannels: 3, outChannels: 32, kernel: 7, stride: 2 }));
-  x = net.maxPool(x, 3, 2, 1);
-  let inChannels = 32;
-  for (const outChannels of [32, 64, 128, 256]) {
-    for (const stride of [outChannels === 32 ? 1 : 2, 1]) {
-      const inner = net.relu(net.convNorm(x, { inChannels, outChannels, kernel: 3, stride }));
-      const sizes = { inChannels: outChannels, outChannels, kernel: 3 };
-      const residual = net.convNorm(inner, sizes);
-      const isSame = stride === 1 && inChannels === outChannels;
-      const short = isSame ? x : net.convNorm(x, { inChannels, outChannels, kernel: 1, stride });
-      x = net.relu(net.add("Add", [residual, short]));
-      inChannels = outChannels;
-    }
-  }
   return {
-    model: net.model({ x: IMAGE }, [net.classifier(x, 256, 100)]),
+    model: models.resNet18({ width: 32, classes: 100 }),
     shapes: [[1, 3, 64, 64], [2, 3, 40, 33], [1, 3, 64, 64]],
   };
 }
 
-/** Sandler et al., MobileNetV2, 2018, with narrower last stages. */
+/** With narrower last stages. */
 export function mobileNetV2(): NetworkCase {
-  const net = new LayerBuilder(2);
-  let x = net.relu6(net.convNorm("x", { inChannels: 3, outChannels: 32, kernel: 3, stride: 2 }));
-  let inChannels = 32;
-  const stages = [[1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 2, 2], [6, 64, 2, 2], [6, 96, 1, 1], [
-    6,
-    160,
-    2,
-    2,
-  ], [6, 320, 1, 1]] as const;
-  for (const [expansion, outChannels, count, first] of stages) {
-    for (let i = 0; i < count; i++) {
-      const stride = i === 0 ? first : 1;
-      const width = inChannels * expansion;
-      let inner = x;
-      if (expansion > 1) {
-        inner = net.relu6(net.convNorm(inner, { inChannels, outChannels: width, kernel: 1 }));
-      }
-      const depthwise = { inChannels: width, outChannels: width, kernel: 3, stride, groups: width };
-      inner = net.relu6(net.convNorm(inner, depthwise));
-      inner = net.convNorm(inner, { inChannels: width, outChannels, kernel: 1 });
-      x = stride === 1 && inChannels === outChannels ? net.add("Add", [x, inner]) : inner;
-      inChannels = outChannels;
-    }
-  }
-  x = net.relu6(net.convNorm(x, { inChannels, outChannels: 640, kernel: 1 }));
   return {
-    model: net.model({ x: IMAGE }, [net.classifier(x, 640, 100)]),
+    model: models.mobileNetV2({ width: 640, classes: 100 }),
     shapes: [[1, 3, 96, 96], [3, 3, 64, 33]],
   };
 }
 
-/** Ronneberger et al., U-Net, 2015: enlarged by transposed convolutions, or by resizing to the sizes before. */
-export function uNet(enlarging: "ConvTranspose" | "Resize"): NetworkCase {
-  const net = new LayerBuilder(3);
-  const double = (x: string, inChannels: number, outChannels: number) => {
-    const first = net.relu(net.convNorm(x, { inChannels, outChannels, kernel: 3 }));
-    return net.relu(net.conv(first, { inChannels: outChannels, outChannels, kernel: 3 }));
-  };
-  const kept: string[] = [];
-  let [x, inChannels] = ["x", 3];
-  for (const width of [16, 32, 64]) {
-    x = double(x, inChannels, width);
-    kept.push(x);
-    x = net.maxPool(x, 2, 2);
-    inChannels = width;
-  }
-  x = double(x, 64, 128);
-  inChannels = 128;
-  for (const width of [64, 32, 16]) {
-    const skip = kept.pop() ?? "";
-    const sizes = { inChannels, outChannels: width, kernel: 2, stride: 2 };
-    const large = enlarging === "ConvTranspose"
-      ? net.convTranspose(x, sizes, 0)
-      : net.conv(resizedTo(net, x, skip), { inChannels, outChannels: width, kernel: 1 });
-    x = double(net.add("Concat", [skip, large], { axis: int(1) }), 2 * width, width);
-    inChannels = width;
-  }
-  const logits = net.conv(x, { inChannels: 16, outChannels: 2, kernel: 1 });
-  const shapes = enlarging === "ConvTranspose"
-    ? [[1, 3, 64, 48], [2, 3, 32, 40]]
-    : [[1, 3, 51, 46], [2, 3, 33, 40]];
+/** At a quarter of its width. */
+export function uNet(enlarging: models.Enlarging): NetworkCase {
   return {
-    model: net.model({ x: IMAGE }, [net.add("Softmax", [logits], { axis: int(1) })]),
-    shapes,
+    model: models.uNet({ width: 16, enlarging }),
+    shapes: enlarging === "ConvTranspose"
+      ? [[1, 3, 64, 48], [2, 3, 32, 40]]
+      : [[1, 3, 51, 46], [2, 3, 33, 40]],
   };
-}
-
-/** Enlarged to rows and columns of another value. */
-function resizedTo(net: LayerBuilder, x: string, other: string): string {
-  const part = (value: string, start: number, end: number) =>
-    net.add("Slice", [
-      net.add("Shape", [value]),
-      net.constant(ints([start])),
-      net.constant(ints([end])),
-      net.constant(ints([0])),
-    ]);
-  const sizes = net.add("Concat", [part(x, 0, 2), part(other, 2, 4)], { axis: int(0) });
-  return net.add("Resize", [x, "", "", sizes], {
-    mode: text("linear"),
-    coordinate_transformation_mode: text("half_pixel"),
-  });
 }
 
 /** Shi et al., Real-time single image super-resolution by sub-pixel convolutions, 2016. */
@@ -309,7 +129,7 @@ export function denseNet(): NetworkCase {
     }
   }
   return {
-    model: net.model({ x: IMAGE }, [net.classifier(active(x, channels), channels, 10)]),
+    model: net.model({ x: models.IMAGE }, [net.classifier(active(x, channels), channels, 10)]),
     shapes: [[1, 3, 32, 32], [2, 3, 24, 17]],
   };
 }
@@ -338,7 +158,7 @@ export function efficientNet(): NetworkCase {
     inChannels = outChannels;
   }
   return {
-    model: net.model({ x: IMAGE }, [net.classifier(x, inChannels, 10)]),
+    model: net.model({ x: models.IMAGE }, [net.classifier(x, inChannels, 10)]),
     shapes: [[1, 3, 48, 48], [3, 3, 31, 40]],
   };
 }
