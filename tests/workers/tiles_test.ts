@@ -215,7 +215,7 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
 });
 
 Deno.test("serveTiles() keeps the modules of so many phases", async () => {
-  const MOST_MODULES = 256;
+  const MOST_MODULES = 512;
   const shared = new SharedMemory(LEAST_MEMORY_BYTES);
   const { control, words, controlWords, memory } = shared;
   const most = shared.heap.allocate(64);
