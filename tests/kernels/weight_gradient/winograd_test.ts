@@ -199,13 +199,14 @@ function square(channels: number, size: number, changes: Partial<LayerCase> = {}
   });
 }
 
-/** Where it was at least 1.1 times as fast on all targets. */
+/** Where it was faster by far on all targets. */
+const LARGE_GAINS: readonly LayerCase[] = [square(128, 28, { batch: 4 }), square(64, 112)];
+
+/** Where it was at least 1.1 times as fast, which is too little for AVX-512. */
 const GAINS: readonly LayerCase[] = [
   square(64, 56),
-  square(128, 28, { batch: 4 }),
   square(256, 14),
   square(512, 7, { batch: 8 }),
-  square(64, 112),
   square(32, 32, { batch: 8, outChannels: 64 }),
   square(128, 28, { options: { padding: 1, groups: 4 } }),
   square(32, 28, { rank: 3, spatial: [8, 28, 28] }),
@@ -226,9 +227,10 @@ const LOSSES: readonly LayerCase[] = [
 
 Deno.test("Weight gradients are computed by Winograd's algorithm where it pays", () => {
   for (const target of TARGETS) {
-    for (const layerCase of GAINS) {
+    for (const layerCase of [...LARGE_GAINS, ...GAINS]) {
+      const isWanted = target !== AVX512_TARGET || LARGE_GAINS.includes(layerCase);
       const message = `${target.name}, ${JSON.stringify(layerCase)}`;
-      assert(isTransformed(layerCase, target, "auto"), message);
+      assertEquals(isTransformed(layerCase, target, "auto"), isWanted, message);
       assert(!isTransformed(layerCase, target, "direct"), message);
     }
     for (const layerCase of LOSSES) {
