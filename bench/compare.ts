@@ -1,4 +1,4 @@
-import { median } from "../src/cli/report.ts";
+import { median } from "../src/base/numbers.ts";
 import type { Backend } from "./backends.ts";
 import type { Ceiling } from "./ceiling.ts";
 import type { BenchLayer, Kind } from "./layers.ts";

@@ -1,4 +1,4 @@
-import { median } from "../src/cli/report.ts";
+import { median } from "../src/base/numbers.ts";
 
 /** The geometric mean of some ratios, `NaN` of none. */
 export function geometricMean(ratios: readonly number[]): number {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { median } from "../src/cli/report.ts";
+import { median } from "../src/base/numbers.ts";
 
 /** Something to be timed: one call, synchronous or not. */
 export type Contestant = () => unknown;

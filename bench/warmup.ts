@@ -8,7 +8,8 @@
 import { Conv2d, Engine, Tensor } from "../mod.ts";
 import type { Arguments, Flag } from "../src/cli/args.ts";
 import { consoleTerminal, startProgress } from "../src/cli/progress.ts";
-import { formatJson, median } from "../src/cli/report.ts";
+import { median } from "../src/base/numbers.ts";
+import { formatJson } from "../src/cli/report.ts";
 import { integerFlag } from "../src/cli/values.ts";
 import { describeTarget, targetOf } from "./backends.ts";
 import type { BenchLayer } from "./layers.ts";

@@ -1,4 +1,4 @@
-import { median } from "../../src/cli/report.ts";
+import { median } from "../../src/base/numbers.ts";
 import { type Backend, type BackendTarget, countThreads, describeTarget } from "../backends.ts";
 import type { CeilingResult } from "../compare.ts";
 

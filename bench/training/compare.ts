@@ -1,5 +1,5 @@
 import type { Engine } from "../../mod.ts";
-import { median } from "../../src/cli/report.ts";
+import { median } from "../../src/base/numbers.ts";
 import { relativeError } from "../../src/convolution/formula.ts";
 import { type Backend, ourName } from "../backends.ts";
 import type { Ceiling } from "../ceiling.ts";

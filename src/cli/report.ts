@@ -59,11 +59,3 @@ export function formatJson(
     (list) => `[${list.slice(1, -1).trim().replaceAll(/\s+/g, " ")}]`,
   );
 }
-
-/** The middle one of some numbers, or the mean of the middle two. */
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const upper = sorted[half] ?? NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? NaN) + upper) / 2;
-}

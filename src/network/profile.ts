@@ -4,6 +4,7 @@
  * @module
  */
 
+import { median } from "../base/numbers.ts";
 import type { Engine } from "../engine/engine.ts";
 import { runSequenceSync, type Sequence } from "../execution/sequence.ts";
 import type { Values } from "../tensor/values.ts";
@@ -76,9 +77,4 @@ export function profileOf(
     })),
     milliseconds: median(runs.map(({ whole }) => whole)),
   };
-}
-
-function median(times: readonly number[]): number {
-  const sorted = times.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

@@ -1,3 +1,4 @@
+import { median } from "../../src/base/numbers.ts";
 import { assertEquals } from "@std/assert";
 import {
   formatFields,
@@ -5,7 +6,6 @@ import {
   formatSeconds,
   formatTable,
   gigaflops,
-  median,
 } from "../../src/cli/report.ts";
 
 Deno.test("formatFields() aligns the values", () => {

@@ -1,4 +1,5 @@
 import { describeShape } from "../../base/checks.ts";
+import { median } from "../../base/numbers.ts";
 import { multiplyAdds, weightShape } from "../../convolution/geometry.ts";
 import type { ConvSettings } from "../../convolution/settings.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -43,7 +44,7 @@ import { checkMemory, memoryLimit } from "../memory.ts";
 import type { OutputFile } from "../output_file.ts";
 import { outputsOf } from "../output_file.ts";
 import { startProgress } from "../progress.ts";
-import { formatFields, formatJson, formatSeconds, gigaflops, median } from "../report.ts";
+import { formatFields, formatJson, formatSeconds, gigaflops } from "../report.ts";
 import { STANDARD_STREAM } from "../standard_streams.ts";
 import { describeStatistics, statisticsOf } from "../statistics.ts";
 import { integerFlag } from "../values.ts";

@@ -1,7 +1,7 @@
 import { relativeError } from "../../convolution/formula.ts";
 import type { Layer } from "../../layers/layer.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { median } from "../report.ts";
+import { median } from "../../base/numbers.ts";
 import { convolvePlainly } from "./plain_loop.ts";
 
 /** A layer's call next to the same computation as a plain loop. */

@@ -35,7 +35,7 @@ export function perAxis(
 }
 
 /** The padding that the attribute `pads` says. */
-function explicitPadding(site: Site, axes: number): PaddingPair[] {
+export function explicitPadding(site: Site, axes: number): PaddingPair[] {
   const pads = perAxis(site, "pads", 2 * axes, 0, 0);
   return range(axes).map((axis) => [pads[axis] ?? 0, pads[axes + axis] ?? 0]);
 }
@@ -112,5 +112,3 @@ export function spatialOf(site: Site, shape: readonly number[]): readonly number
 export function planeLength(shape: readonly number[]): number {
   return product(shape.slice(2));
 }
-
-export { explicitPadding };
