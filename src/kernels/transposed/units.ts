@@ -70,12 +70,6 @@ export interface PhasedStep {
   readonly phases: readonly number[];
 }
 
-/** A register tile: all phases of some output channels by some vectors of units. */
-export interface PhasedTile {
-  readonly channels: number;
-  readonly vectors: number;
-}
-
 /** Registers that interleaving the vectors of a unit takes besides them. */
 function spareRegisters(phases: number): number {
   return isPowerOfTwo(phases) ? 2 : phases + 1;
