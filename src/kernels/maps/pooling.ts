@@ -58,8 +58,9 @@ export function planPooling(pooling: Pooling, target: Target): MapWork | null {
 }
 
 /** Whether the only window is all there is. */
-function isWhole({ size, outputs, taps, padding }: WindowAxis): boolean {
-  return outputs === 1 && taps === size && padding.every((some) => some === 0);
+function isWhole({ size, outputs, taps, dilation, padding }: WindowAxis): boolean {
+  const isDense = taps === 1 || dilation === 1;
+  return outputs === 1 && isDense && taps === size && padding.every((some) => some === 0);
 }
 
 function planWindows({ planes, axes, kind }: Pooling, target: Target): MapWork {

@@ -91,6 +91,17 @@ Deno.test("poolings are those of the definition, on every target", () => {
   );
 });
 
+Deno.test("a window that sees only every other element is not the whole axis", () => {
+  const row = { ...NO_AXIS, size: 2, taps: 2, stride: 2, dilation: 2 };
+  const pooling: Pooling = { planes: 2, axes: [NO_AXIS, NO_AXIS, row], kind: "max" };
+  for (const target of TARGETS) {
+    const work = planPooling(pooling, target);
+    if (work === null) throw new RangeError("There is no plan");
+    const outputs = runMap(work, [Float32Array.of(1, 2, 3, 4)], target);
+    assertNear(outputs, [1, 3], 0, target.name);
+  }
+});
+
 Deno.test("poolings of rows longer than a block, and of whole planes, are those of the definition", () => {
   const width = (size: number, taps: number, stride: number, begin: number): WindowAxis => ({
     size,
