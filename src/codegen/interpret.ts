@@ -79,6 +79,8 @@ function run(instruction: Instruction, state: State): void {
       return gather(state, instruction.dst, instruction.ptr, instruction.offsets);
     case "scatter":
       return scatter(state, instruction.src, instruction.ptr, instruction.offsets);
+    case "prefetch":
+      return;
     case "broadcast":
       return gather(
         state,

@@ -63,6 +63,8 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf)
     case "scatter":
       return `scatter ${nameOf(instruction.ptr)} [${instruction.offsets.join(" ")}] = ` +
         `v${instruction.src}`;
+    case "prefetch":
+      return `prefetch ${place(instruction)}`;
     case "broadcast":
       return `v${instruction.dst} = broadcast ${place(instruction)}`;
     case "lane":

@@ -49,6 +49,8 @@ export type Instruction =
     readonly ptr: Pointer;
     readonly offsets: readonly number[];
   }
+  /** Says that what lies there will be read soon: memory that may be none of the program's. Nothing depends on it. */
+  | { readonly op: "prefetch"; readonly ptr: Pointer; readonly offset: number }
   /** One element of memory into every lane. */
   | {
     readonly op: "broadcast";
@@ -207,6 +209,10 @@ export class ProgramBuilder {
 
   scatter(src: Register, ptr: Pointer, offsets: readonly number[]): void {
     this.#emit({ op: "scatter", src, ptr, offsets });
+  }
+
+  prefetch(ptr: Pointer, offset = 0): void {
+    this.#emit({ op: "prefetch", ptr, offset });
   }
 
   broadcast(dst: Register, ptr: Pointer, offset = 0): void {

@@ -101,6 +101,11 @@ function randomBody(
     fc.record({ op: op("scatter"), src: any, ptr: writing, offsets }),
     broadcast,
     broadcast,
+    fc.record({
+      op: op("prefetch"),
+      ptr: fc.constantFrom(...readPointers, ...writePointers),
+      offset: fc.constantFrom(-64, 0, 1000 * FLOAT_BYTES, 2 ** 30),
+    }),
     ...copies(loaded, loaded),
     ...copies(sum, any),
     fc.record({ op: op("constant"), dst: loaded, value: fc.constantFrom(-2, -0, 0, 1, 3) }),

@@ -11,6 +11,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
   builder.load(a, 0);
   builder.load(b, 0, 32, 3);
   builder.gather(c, 1, [0, 12, 8]);
+  builder.prefetch(1, 4096);
   builder.broadcast(a, 1, -4);
   builder.lane(b, a, 2);
   builder.fma(c, a, b);
@@ -36,6 +37,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
     "v0 = load 4 p0[0]",
     "v1 = load 3 p0[32]",
     "v2 = gather p1 [0 12 8]",
+    "prefetch p1[4096]",
     "v0 = broadcast p1[-4]",
     "v1 = lane 2 of v0",
     "v2 += v0 * v1",

@@ -105,6 +105,9 @@ class Emitter {
           this.#storeLanes(OP.v128Store32Lane, instruction.src, instruction.ptr, offset, lane);
         });
         return;
+      case "prefetch":
+        // WebAssembly has no such instruction.
+        return;
       case "broadcast":
         this.#getPointer(instruction.ptr);
         this.#memory(OP.v128Load32Splat, instruction.offset);

@@ -284,6 +284,8 @@ class Emitter {
           step.offsets,
           temporaries,
         );
+      case "prefetch":
+        return this.#code.prefetch(this.#address(step.ptr, step.offset));
       case "broadcast":
         return this.#vector(
           OP.vbroadcastss,

@@ -177,6 +177,8 @@ function noteUses(
     case "sqrt":
     case "shift":
       return registers.set(index, step.dst, step.src);
+    case "prefetch":
+      return pointers.set(index, NOBODY, step.ptr);
     case "add":
     case "sub":
     case "mul":

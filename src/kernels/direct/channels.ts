@@ -43,6 +43,7 @@ import {
   tileBuilder,
 } from "../rows/shape.ts";
 import { range } from "../../base/numbers.ts";
+import { prefetching } from "../common/prefetch.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { evenParts, mostRows, unrolledSteps, usableRegisters } from "../common/register_tile.ts";
 import { countTerms, listTerms } from "../common/terms.ts";
@@ -288,7 +289,9 @@ function writeRegisterTile(
   const weight = code.pointer(WEIGHT);
   const unroll = unrolledSteps(pixels.length * vectors);
   const write = (steps: readonly Step[]) => {
+    const prefetch = prefetching(code, weight);
     for (const step of steps) {
+      prefetch(step.weight + panel.bytes);
       weights.forEach((register, v) => {
         code.load(register, weight, step.weight + v * vectorBytes);
       });

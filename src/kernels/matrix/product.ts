@@ -51,6 +51,7 @@ import type { Epilogue } from "../../convolution/epilogue.ts";
 import { range } from "../../base/numbers.ts";
 import { spread } from "../packing/padded.ts";
 import { type PixelSource, writePixelPanels } from "./pixels.ts";
+import { prefetching } from "../common/prefetch.ts";
 import { writeReduction } from "../common/reduction.ts";
 import { channelsOf, mostRows, unrolledSteps } from "../common/register_tile.ts";
 import { repeated } from "../common/terms.ts";
@@ -192,7 +193,9 @@ function writeProducts(
   const options = { weightStep, unroll: unrolledSteps(sums.length * vectors) };
   const offsets = repeated(steps, vectors * vectorBytes, [0]);
   writeReduction(code, pixel, weight, offsets, (offsets) => {
+    const prefetch = prefetching(code, weight);
     offsets.forEach((offset, step) => {
+      prefetch((step + 1) * weightStep);
       inputs.forEach((input, v) => code.load(input, pixel, offset + v * vectorBytes));
       sums.forEach((row, channel) => {
         const element = channelWeight(step * weightStep, channel);

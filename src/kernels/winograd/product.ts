@@ -24,6 +24,7 @@ import {
 } from "../../codegen/program.ts";
 import type { Target } from "../../codegen/target.ts";
 import { range } from "../../base/numbers.ts";
+import { prefetching } from "../common/prefetch.ts";
 
 /** A register tile. */
 export interface ProductTile {
@@ -266,8 +267,13 @@ function writeSums(
     : UNROLL;
   const turn = Math.max(1, Math.floor(unroll / depthTaps.length));
   const steps = (count: number) => {
+    const prefetch = prefetching(code, weight);
     for (let channel = 0; channel < count; channel++) {
-      depthTaps.forEach((tap, i) => step(channel, tap, channel * depthTaps.length + i));
+      depthTaps.forEach((tap, i) => {
+        const index = channel * depthTaps.length + i;
+        step(channel, tap, index);
+        prefetch((index + 1) * weightStep);
+      });
     }
     code.advance(input, count * shape.transformed.channelPitch);
     code.advance(weight, count * depthTaps.length * weightStep);

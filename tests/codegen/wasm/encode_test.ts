@@ -284,6 +284,10 @@ Deno.test('encodeWasm() encodes "store" of every number of lanes as an assembler
   }
 });
 
+Deno.test('encodeWasm() leaves out "prefetch", for which there is no instruction', () => {
+  assertSameModule([{ op: "prefetch", ptr: 1, offset: 64 }], () => {});
+});
+
 Deno.test('encodeWasm() encodes "gather", "scatter" and "broadcast" as an assembler does', () => {
   const [ptr, reg] = [1, 127];
   for (const [index, offset] of OFFSETS.entries()) {
@@ -569,6 +573,7 @@ function randomBody(): fc.Arbitrary<Instruction[]> {
     fc.record({ op: op("gather"), dst: loaded, ptr: reading, offsets }),
     fc.record({ op: op("scatter"), src: any, ptr: writing, offsets }),
     fc.record({ op: op("broadcast"), dst: loaded, ptr: reading, offset }),
+    fc.record({ op: op("prefetch"), ptr: reading, offset }),
     ...copies(loaded, loaded),
     ...copies(sum, any),
     fc.record({ op: op("constant"), dst: loaded, value: fc.constantFrom(-2, 0, 1, 3) }),

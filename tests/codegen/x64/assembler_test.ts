@@ -274,6 +274,7 @@ function generalCases(): Case[] {
         add(`mov ${text},${wide}`, (code) => code.movStore(place, a));
         add(`mov ${text},${narrow}`, (code) => code.movStore32(place, a));
         add(`lea ${wide},${text}`, (code) => code.lea(a, place));
+        add(`prefetcht1 ${text}`, (code) => code.prefetch(place));
         add(`add ${text},${wide}`, (code) => code.add(place, a));
       }
     }
