@@ -40,11 +40,12 @@ export class NativeCompiler implements Compiler {
 
   /** @throws {RangeError} If the host has no memory for the code. */
   open({ memory }: SharedMemory): Workbench {
-    const { addressOf } = this.#native;
+    const { addressOf, useHugePages } = this.#native;
     const codeMemory = new CodeMemory(this.#native, CODE_BYTES);
     const load = machineCodeLoader(this.#native, memory);
     // It never moves.
     const start = addressOf(new Uint8Array(memory.buffer));
+    useHugePages(start, memory.buffer.byteLength);
     return {
       codeMemory: codeMemory.memory,
       reachesArrays: true,
