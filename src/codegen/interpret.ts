@@ -140,6 +140,10 @@ function run(instruction: Instruction, state: State): void {
       return combine(state, instruction, Math.max);
     case "min":
       return combine(state, instruction, Math.min);
+    case "pmax":
+      return combine(state, instruction, (a, b) => a < b ? b : a);
+    case "pmin":
+      return combine(state, instruction, (a, b) => b < a ? b : a);
     case "select": {
       const [b, c] = [register(state, instruction.b), register(state, instruction.c)];
       const values = Array.from(

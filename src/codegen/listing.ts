@@ -86,6 +86,8 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf)
       return `v${instruction.dst} = v${instruction.src} << ${instruction.bits}`;
     case "max":
     case "min":
+    case "pmax":
+    case "pmin":
       return `v${instruction.dst} = ${instruction.op} v${instruction.a} v${instruction.b}`;
     case "select": {
       const { dst, a, b, c } = instruction;

@@ -87,6 +87,10 @@ export type Instruction =
   | { readonly op: "max"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = min(a, b)`, NaN if either is. */
   | { readonly op: "min"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = a < b ? b : a`: `a` where either is NaN, or where both are zeros. One instruction, unlike `max`. */
+  | { readonly op: "pmax"; readonly dst: Register; readonly a: Register; readonly b: Register }
+  /** `dst = b < a ? b : a`. */
+  | { readonly op: "pmin"; readonly dst: Register; readonly a: Register; readonly b: Register }
   /** `dst = a <= 0 ? c : b`: a lane of `a` that is not a number takes that of `b`. */
   | {
     readonly op: "select";
@@ -273,6 +277,14 @@ export class ProgramBuilder {
 
   min(dst: Register, a: Register, b: Register): void {
     this.#emit({ op: "min", dst, a, b });
+  }
+
+  pmax(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "pmax", dst, a, b });
+  }
+
+  pmin(dst: Register, a: Register, b: Register): void {
+    this.#emit({ op: "pmin", dst, a, b });
   }
 
   select(dst: Register, a: Register, b: Register, c: Register): void {

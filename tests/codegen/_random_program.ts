@@ -114,6 +114,8 @@ function randomBody(
     fc.record({ op: op("mul"), dst: sum, a: loaded, b: loaded }),
     fc.record({ op: op("max"), dst: loaded, a: loaded, b: loaded }),
     fc.record({ op: op("min"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({ op: op("pmax"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({ op: op("pmin"), dst: loaded, a: loaded, b: loaded }),
     fc.record({ op: op("select"), dst: loaded, a: any, b: loaded, c: loaded }),
     fc.record({ op: op("select"), dst: sum, a: loaded, b: any, c: any }),
     shuffle,

@@ -24,6 +24,8 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
   builder.shift(c, a, 23);
   builder.max(c, a, b);
   builder.min(c, a, b);
+  builder.pmax(c, a, b);
+  builder.pmin(c, a, b);
   builder.select(c, a, b, c);
   builder.shuffle(c, a, b, [0, 4, 1, 5]);
   builder.copy(a, c);
@@ -51,6 +53,8 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
     "v2 = v0 << 23",
     "v2 = max v0 v1",
     "v2 = min v0 v1",
+    "v2 = pmax v0 v1",
+    "v2 = pmin v0 v1",
     "v2 = select v0 v1 v2",
     "v2 = shuffle v0 v1 [0 4 1 5]",
     "v0 = v2",

@@ -161,6 +161,10 @@ class Emitter {
         return this.#setRegister(instruction.dst);
       case "max":
         return this.#binary(OP.f32x4Max, instruction);
+      case "pmax":
+        return this.#binary(OP.f32x4Pmax, instruction);
+      case "pmin":
+        return this.#binary(OP.f32x4Pmin, instruction);
       case "min":
         return this.#binary(OP.f32x4Min, instruction);
       case "select":

@@ -326,6 +326,11 @@ class Emitter {
         return this.#vector(OP.vsqrtps, vector(step.dst), 0, vector(step.src));
       case "shift":
         return this.#shift(vector(step.dst), vector(step.src), step.bits);
+      // These two return the second source where either is NaN, or both are zeros.
+      case "pmax":
+        return this.#vector(OP.vmaxps, vector(step.dst), vector(step.b), vector(step.a));
+      case "pmin":
+        return this.#vector(OP.vminps, vector(step.dst), vector(step.b), vector(step.a));
       case "max":
         return this.#max(vector(step.dst), vector(step.a), vector(step.b), temporaries);
       case "min":

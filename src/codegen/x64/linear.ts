@@ -185,6 +185,8 @@ function noteUses(
     case "div":
     case "max":
     case "min":
+    case "pmax":
+    case "pmin":
     case "shuffle":
       return registers.set(index, step.dst, step.a, step.b);
     case "select":

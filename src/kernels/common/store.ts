@@ -66,13 +66,16 @@ function writeActivation(
     code.constant(bound, negativeSlope);
     code.mul(bound, bound, sum);
     // Of x and slope * x the activation is the larger one, or for steeper slopes the smaller.
-    if (negativeSlope <= 1) code.max(sum, sum, bound);
-    else code.min(sum, sum, bound);
+    if (negativeSlope > 1) code.min(sum, sum, bound);
+    else if (negativeSlope > 0) code.pmax(sum, bound, sum);
+    else code.max(sum, sum, bound);
     return;
   }
   code.zero(bound);
-  code.max(sum, sum, bound);
+  code.pmax(sum, sum, bound);
+  // Of -0, which is no less than 0, that makes 0.
+  code.add(sum, sum, bound);
   if (activation === "relu") return;
   code.constant(bound, RELU6_LIMIT);
-  code.min(sum, sum, bound);
+  code.pmin(sum, sum, bound);
 }

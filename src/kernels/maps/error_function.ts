@@ -64,7 +64,7 @@ function complement(code: ProgramBuilder, at: Register, share: number): Register
 /** The error function. */
 export const ERF: Formula = (code, [x = 0]) => {
   const at = ABSOLUTE(code, [x]);
-  code.min(at, at, constant(code, LIMIT));
+  code.pmin(at, at, constant(code, LIMIT));
   const far = complement(code, at, 1);
   code.sub(far, constant(code, 1), far);
   const opposite = constant(code, -1);
@@ -82,7 +82,7 @@ export const ERF: Formula = (code, [x = 0]) => {
 /** `x / 2 * (1 + erf(x / sqrt(2)))`. */
 export const GELU: Formula = (code, [x = 0]) => {
   const at = ABSOLUTE(code, [x]);
-  code.min(at, at, constant(code, LIMIT * Math.SQRT2));
+  code.pmin(at, at, constant(code, LIMIT * Math.SQRT2));
   const below = complement(code, at, 0.5);
   code.mul(below, below, constant(code, 0.5));
   const above = code.register();

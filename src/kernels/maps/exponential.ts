@@ -54,8 +54,8 @@ const SERIES = range(TERMS - 1).map((i) => 1 / product(range(i + 2).map((factor)
 
 function partsOf(code: ProgramBuilder, x: Register): Parts {
   const [at, rest] = [code.register(), code.register()];
-  code.min(at, x, constant(code, HIGHEST));
-  code.max(at, at, constant(code, LOWEST));
+  code.pmin(at, x, constant(code, HIGHEST));
+  code.pmax(at, at, constant(code, LOWEST));
   const whole = constant(code, ROUNDING);
   code.fma(whole, at, constant(code, Math.LOG2E));
   code.sub(whole, whole, constant(code, ROUNDING));
@@ -104,7 +104,7 @@ const SIGMOID_LIMIT = 60;
 /** `exp(x) / (1 + exp(x))`. */
 export const SIGMOID: Formula = (code, [x = 0]) => {
   const [at, divisor] = [code.register(), code.register()];
-  code.min(at, x, constant(code, SIGMOID_LIMIT));
+  code.pmin(at, x, constant(code, SIGMOID_LIMIT));
   const result = exponential(code, at);
   code.add(divisor, result, constant(code, 1));
   code.div(result, result, divisor);
@@ -117,8 +117,8 @@ const TANH_LIMIT = 10;
 /** The hyperbolic tangent. */
 export const TANH: Formula = (code, [x = 0]) => {
   const [at, divisor] = [code.register(), code.register()];
-  code.min(at, x, constant(code, TANH_LIMIT));
-  code.max(at, at, constant(code, -TANH_LIMIT));
+  code.pmin(at, x, constant(code, TANH_LIMIT));
+  code.pmax(at, at, constant(code, -TANH_LIMIT));
   code.add(at, at, at);
   const result = exponentialMinusOne(code, at);
   code.add(divisor, result, constant(code, 2));

@@ -32,14 +32,27 @@ export function binary(op: Binary): Formula {
 
 /** What is above a bound, and below another one; infinite ones are none. */
 export function clip(low: number, high: number): Formula {
-  const bounds = [["max", low, -Infinity], ["min", high, Infinity]] as const;
-  const steps = bounds.filter(([, bound, none]) => bound !== none);
-  return (code, [x = 0]) =>
-    steps.reduce((from, [op, bound]) => {
-      const result = code.register();
-      code[op](result, from, constant(code, bound));
-      return result;
-    }, x);
+  return (code, [x = 0]) => {
+    const above = low === -Infinity ? x : atLeast(code, x, low);
+    return high === Infinity ? above : atMost(code, above, high);
+  };
+}
+
+/** The larger of an element and a bound, in a new register. */
+function atLeast(code: ProgramBuilder, x: Register, bound: number): Register {
+  const [result, least] = [code.register(), constant(code, bound)];
+  code.pmax(result, x, least);
+  // It left -0, which is no less than 0, as it was.
+  if (Object.is(bound, 0)) code.add(result, result, least);
+  return result;
+}
+
+/** The smaller one. */
+function atMost(code: ProgramBuilder, x: Register, bound: number): Register {
+  const [result, most] = [code.register(), constant(code, bound)];
+  if (Object.is(bound, -0)) code.min(result, x, most);
+  else code.pmin(result, x, most);
+  return result;
 }
 
 /** The first where it is not negative, else it times the second. */
@@ -78,9 +91,7 @@ export function hardSigmoid(scale: number, shift: number): Formula {
   return (code, [x = 0]) => {
     const result = constant(code, shift);
     code.fma(result, x, constant(code, scale));
-    code.min(result, result, constant(code, 1));
-    code.max(result, result, constant(code, 0));
-    return result;
+    return atLeast(code, atMost(code, result, 1), 0);
   };
 }
 

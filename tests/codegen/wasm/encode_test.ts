@@ -224,8 +224,10 @@ Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler 
     div: f32x4.div,
     max: f32x4.max,
     min: f32x4.min,
+    pmax: f32x4.pmax,
+    pmin: f32x4.pmin,
   };
-  for (const op of ["add", "sub", "mul", "div", "max", "min"] as const) {
+  for (const op of ["add", "sub", "mul", "div", "max", "min", "pmax", "pmin"] as const) {
     assertSameModule([{ op, dst, a, b }], () => {
       local.get(register(a));
       local.get(register(b));
@@ -689,6 +691,8 @@ function randomBody(): fc.Arbitrary<Instruction[]> {
     fc.record({ op: op("mul"), dst: sum, a: loaded, b: loaded }),
     fc.record({ op: op("max"), dst: loaded, a: loaded, b: loaded }),
     fc.record({ op: op("min"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({ op: op("pmax"), dst: loaded, a: loaded, b: loaded }),
+    fc.record({ op: op("pmin"), dst: loaded, a: loaded, b: loaded }),
     fc.record({ op: op("select"), dst: loaded, a: any, b: loaded, c: loaded }),
     fc.record({ op: op("select"), dst: sum, a: loaded, b: any, c: any }),
     fc.record({

@@ -117,7 +117,8 @@ for (const target of TARGETS) {
   });
 
   Deno.test({
-    name: `${target.name}: "max" and "min" are NaN if either is, and know the sign of zero`,
+    name: `${target.name}: "max" and "min" are NaN if either is, and know the sign of zero; ` +
+      `"pmax" and "pmin" take the first then`,
     ignore: isMissing(target),
     fn() {
       const special = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-45, -1e-45];
@@ -127,7 +128,7 @@ for (const target of TARGETS) {
       const bytes = pairs.length * FLOAT_BYTES;
       pairs.forEach((_, i) => {
         let at = i * FLOAT_BYTES;
-        for (const op of ["max", "min"] as const) {
+        for (const op of ["max", "min", "pmax", "pmin"] as const) {
           for (const result of [dst, a, b]) {
             code.broadcast(a, 0, i * FLOAT_BYTES);
             code.broadcast(b, 0, bytes + i * FLOAT_BYTES);
@@ -138,7 +139,13 @@ for (const target of TARGETS) {
         }
       });
       const input = pairs.map(([a]) => a).concat(pairs.map(([, b]) => b));
-      const expected = [Math.max, Math.min].flatMap((operation) => {
+      const operations = [
+        Math.max,
+        Math.min,
+        (a: number, b: number) => a < b ? b : a,
+        (a: number, b: number) => b < a ? b : a,
+      ];
+      const expected = operations.flatMap((operation) => {
         const all = pairs.map(([a, b]) => Math.fround(operation(a, b)));
         return [all, all, all].flat();
       });
