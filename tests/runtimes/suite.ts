@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Backend, Engine, type Layer, Tensor } from "../../mod.ts";
+import { Engine, type Layer, Tensor } from "../../mod.ts";
+import { FileError, readNpy, readNpz, writeNpy, writeNpz } from "../../src/io/mod.ts";
 import {
   agrees,
   buildLayer,
@@ -37,18 +38,18 @@ interface Engines {
  * Computes all layers with one thread and with several, with and without waiting, there and back.
  *
  * @param records The records, a line of JSON each.
- * @param backend What to compute with.
+ * @param folder Where files may be written; `null` where none have a path.
  */
-export async function runSuite(records: string, backend: Backend = "auto"): Promise<Report> {
+export async function runSuite(records: string, folder: string | null): Promise<Report> {
   const start = performance.now();
   const engines = {
-    one: new Engine({ threads: 1, memory: 2 ** 26, backend }),
+    one: new Engine({ threads: 1, memory: 2 ** 26 }),
     // Never closed: its threads must not keep the process.
-    several: new Engine({ threads: THREADS, memory: 2 ** 26, backend }),
+    several: new Engine({ threads: THREADS, memory: 2 ** 26 }),
   };
   await engines.several.ready;
   const layers: RecordedLayer[] = records.trim().split("\n").map((line) => JSON.parse(line));
-  const faults: string[] = [];
+  const faults = await fileFaults(folder);
   let right = 0;
   for (const [index, recorded] of layers.entries()) {
     const found = await faultsOf(recorded, engines).catch((error) => [String(error)]);
@@ -56,9 +57,9 @@ export async function runSuite(records: string, backend: Backend = "auto"): Prom
     else faults.push(`${found.join(", ")}: line ${index + 1}, ${JSON.stringify(recorded.layer)}`);
   }
   engines.one.close();
-  const { threads, backend: used } = engines.several;
+  const { threads, backend } = engines.several;
   const seconds = (performance.now() - start) / 1000;
-  return { threads, backend: used, layers: layers.length, right, seconds, faults };
+  return { threads, backend, layers: layers.length, right, seconds, faults };
 }
 
 /** Which results of a layer are wrong. */
@@ -116,4 +117,24 @@ function hasSameBits(a: Tensor | null, b: Tensor | null): boolean {
   const words = ({ data }: Tensor) => new Int32Array(data.buffer, data.byteOffset, data.length);
   const [ours, others] = [words(a), words(b)];
   return ours.length === others.length && ours.every((word, index) => word === others[index]);
+}
+
+/** What is wrong with files that have a path. */
+async function fileFaults(folder: string | null): Promise<string[]> {
+  const x = Tensor.from([[1, 2], [3, 4]]);
+  const messageOf = (error: unknown) => error instanceof FileError ? error.message : String(error);
+  if (folder === null) {
+    const refused = await readNpy("x.npy").then(() => "it was read", messageOf);
+    return refused.includes("use bytes here") ? [] : [`A path on a page: ${refused}`];
+  }
+  const path = (name: string) => `${folder}/${name}`;
+  await writeNpy(path("x.npy"), x);
+  await writeNpy(path("x.npy"), x);
+  await writeNpz(path("x.npz"), { x });
+  const missing = await readNpy(path("missing.npy")).then(() => "it was read", messageOf);
+  const reads = [await readNpy(path("x.npy")), (await readNpz(path("x.npz")))["x"] ?? null];
+  return [
+    ...reads.every((read) => hasSameBits(read, x)) ? [] : ["Files give back something else"],
+    ...missing.endsWith("there is no such file or folder") ? [] : [`A missing file: ${missing}`],
+  ];
 }
