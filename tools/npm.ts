@@ -22,6 +22,9 @@ const FOR_DENO = ["./cli"];
 /** An import of something that is in no file of this package. */
 const BARE_IMPORT = /^(?:import|export) [^;"]* from "([^".][^"]*)";$/gm;
 
+/** A module of this package as the compiler names it in types; in modules it names them right. */
+const TYPED_MODULE = /((?:from |import\()"\.[^"]*)\.ts"/g;
+
 /** What is beside the modules. */
 const PAGES = ["README.md", "LICENSE"];
 
@@ -84,11 +87,15 @@ async function* filesOf(folder: string, ending: string): AsyncGenerator<string> 
   }
 }
 
-/** Names modules in the types as they are called now, which the compiler does in the modules alone. */
-async function renameInTypes(folder: string): Promise<void> {
+/** Tells compilers that are set to an older language what a type is made of. */
+const DISPOSABLE = '/// <reference lib="esnext.disposable" />\n';
+
+/** Makes the types fit for others: they name modules as they are called now, and the language that they need. */
+async function adaptTypes(folder: string): Promise<void> {
   for await (const path of filesOf(folder, ".d.ts")) {
-    const text = await Deno.readTextFile(path);
-    await Deno.writeTextFile(path, text.replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));
+    const types = (await Deno.readTextFile(path)).replace(TYPED_MODULE, '$1.js"');
+    const needed = types.includes("Symbol.dispose") ? DISPOSABLE : "";
+    await Deno.writeTextFile(path, needed + types);
   }
 }
 
@@ -140,7 +147,7 @@ async function makePackage(folder: string): Promise<void> {
   });
   await Deno.mkdir(content, { recursive: true });
   await compile(content);
-  await renameInTypes(content);
+  await adaptTypes(content);
   const description = await describePackage(content);
   await Deno.writeTextFile(`${content}/package.json`, JSON.stringify(description, null, 2) + "\n");
   for (const page of PAGES) await Deno.copyFile(new URL(page, ROOT), `${content}/${page}`);
