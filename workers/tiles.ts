@@ -23,6 +23,8 @@
  * @module
  */
 
+import type { NativeCode, openNativeCode } from "../src/platform/native_code.ts";
+
 /** A job as every thread reads it. */
 export interface TileJob {
   /** The control block. */
@@ -133,51 +135,31 @@ export function runUnit(
 }
 
 /**
- * The C library, opened once on each thread that needs it.
+ * Makes machine code callable on this thread.
  *
- * @throws If it is not the GNU C library, or the permission is missing.
- */
-export function openLibc() {
-  return Deno.dlopen("libc.so.6", {
-    mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
-    // bsearch(key, base, 1, 0, compare) calls compare(key, base). A function of the library is called in
-    // 20 nanoseconds, Deno's calls of mere addresses take 3000.
-    bsearch: {
-      parameters: ["u32", "pointer", "pointer", "pointer", "pointer"],
-      result: "void",
-    },
-  }).symbols;
-}
-
-/**
- * Makes machine code callable on this thread, and needs the permission for that.
- *
- * @param libc How to call it.
+ * @param native How to call it.
  * @param memory The shared memory, to whose start the functions' pointers are relative.
  * @returns Makes functions of what `src/engine/native_compiler.ts` writes: a word that tells it from a
  * WebAssembly module, then the address of each function, all of 64 bits.
  */
 export function machineCodeLoader(
-  libc: ReturnType<typeof openLibc>,
+  native: NativeCode,
   memory: WebAssembly.Memory,
 ): (code: Uint8Array<ArrayBuffer>) => ((...pointers: number[]) => void)[] {
   const MOST_PARAMETERS = 32;
-  const one = Deno.UnsafePointer.create(1n);
-  const { UnsafePointer } = Deno;
-  const start = Number(UnsafePointer.value(UnsafePointer.of(new Uint8Array(memory.buffer))));
+  const start = native.addressOf(new Uint8Array(memory.buffer));
   // Addresses of 64 bits, the low word first.
   const args = new Uint32Array(2 * MOST_PARAMETERS);
-  const firstArgument = UnsafePointer.of(args);
   return (code) =>
     Array.from(new BigUint64Array(code.buffer, code.byteOffset).subarray(1), (address) => {
-      const entry = UnsafePointer.create(address);
+      const call = native.caller(address, args);
       return (...pointers) => {
         for (let p = 0; p < pointers.length; p++) {
           const address = start + (pointers[p] ?? 0);
           args[2 * p] = address;
           args[2 * p + 1] = address / 2 ** 32;
         }
-        libc.bsearch(0, firstArgument, one, null, entry);
+        call();
       };
     });
 }
@@ -201,14 +183,14 @@ export interface WorkerStart {
 export interface TileFunctions {
   readonly claimTiles: typeof claimTiles;
   readonly runUnit: typeof runUnit;
-  readonly openLibc: typeof openLibc;
+  readonly openNativeCode: typeof openNativeCode;
   readonly machineCodeLoader: typeof machineCodeLoader;
 }
 
 /** What a worker thread does: sleep until a job is published, help with it, sleep again. */
 export async function serveTiles(
   start: WorkerStart,
-  { claimTiles, runUnit, openLibc, machineCodeLoader }: TileFunctions,
+  { claimTiles, runUnit, openNativeCode, machineCodeLoader }: TileFunctions,
 ): Promise<void> {
   const GENERATION = 0, ADDRESS = 3, LENGTH = 4, STARTED = 5, END = 6, READABLE = 7;
   // A poll takes 15 nanoseconds. Few are longer than the pause between two phases and shorter than anyone
@@ -237,7 +219,7 @@ export async function serveTiles(
   const instantiate = (code: Uint8Array<ArrayBuffer>) => {
     const [first] = new Uint32Array(code.buffer, 0, 1);
     if (first !== WASM_MAGIC) {
-      loadMachineCode ??= machineCodeLoader(openLibc(), memory);
+      loadMachineCode ??= machineCodeLoader(openNativeCode(), memory);
       return loadMachineCode(code);
     }
     const imports = { "": { m0: memory } };

@@ -6,9 +6,9 @@
 
 import { CPU_WORDS, encodeCpuQuery, targetOfCpu } from "../codegen/x64/cpu.ts";
 import type { Target } from "../codegen/target.ts";
+import { missingForNativeCode, type NativeCode, nativeCode } from "../platform/native_code.ts";
 import { CodeMemory } from "./code_memory.ts";
 import type { Compiler } from "./compiler.ts";
-import { callWithMemory, type Libc, libc, mayCallMachineCode } from "./libc.ts";
 import { NativeCompiler } from "./native_compiler.ts";
 import { PAGE_BYTES } from "./shared_memory.ts";
 import { WASM_COMPILER } from "./wasm_compiler.ts";
@@ -53,39 +53,36 @@ export function missingForNative(): string | null {
 }
 
 /** What has been found out about this host; permissions may be granted later, the host stays. */
-let host: { readonly libc: Libc; readonly target: Target } | Obstacle | null = null;
+let host: { readonly native: NativeCode; readonly target: Target } | Obstacle | null = null;
 
 function nativeCompiler(): NativeCompiler | Obstacle {
-  const { os, arch } = Deno.build;
-  if (os !== "linux" || arch !== "x86_64") {
-    return { missing: `Linux on x86-64, but this is ${os} on ${arch}` };
-  }
-  if (!mayCallMachineCode()) return { missing: "the permission --allow-ffi" };
+  const missing = missingForNativeCode();
+  if (missing !== null) return { missing };
   host ??= exploreHost();
   if ("missing" in host) return host;
-  const { libc, target } = host;
+  const { native, target } = host;
   if (automatic === null || automatic === WASM_COMPILER.target) {
-    return new NativeCompiler(target, libc);
+    return new NativeCompiler(target, native);
   }
   if (automatic.lanes > target.lanes) return { missing: `a processor with ${automatic.name}` };
-  return new NativeCompiler(automatic, libc);
+  return new NativeCompiler(automatic, native);
 }
 
 /** Opens the library, and asks the processor what it has: in machine code, there is no other way. */
-function exploreHost(): { readonly libc: Libc; readonly target: Target } | Obstacle {
-  let library: Libc;
+function exploreHost(): { readonly native: NativeCode; readonly target: Target } | Obstacle {
+  let native: NativeCode;
   try {
-    library = libc();
+    native = nativeCode();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { missing: `the GNU C library (libc.so.6): ${reason}` };
   }
-  const code = new CodeMemory(library, PAGE_BYTES).place(encodeCpuQuery());
+  const code = new CodeMemory(native, PAGE_BYTES).place(encodeCpuQuery());
   if (code === null) return { missing: "executable memory, which this host does not give" };
   const words = new Uint32Array(CPU_WORDS);
-  callWithMemory(library, code.address, words);
+  native.caller(code.address, words)();
   code.release();
   const target = targetOfCpu(words);
   if (target === null) return { missing: "a processor with AVX2 and FMA, or with AVX-512" };
-  return { libc: library, target };
+  return { native, target };
 }

@@ -7,8 +7,8 @@
  * @module
  */
 
+import type { NativeCode } from "../platform/native_code.ts";
 import { type Block, Heap } from "./heap.ts";
-import { addressOf, type Libc } from "./libc.ts";
 import { PAGE_BYTES as WASM_PAGE_BYTES } from "./shared_memory.ts";
 
 /** Machine code in its place. */
@@ -29,21 +29,21 @@ const PROT_EXEC = 4;
 /** Code, written first, then made executable, never both at once. */
 export class CodeMemory {
   readonly memory: WebAssembly.Memory;
-  readonly #libc: Libc;
+  readonly #native: NativeCode;
   readonly #heap: Heap;
   readonly #start: number;
 
   /**
-   * @param libc How to protect it.
+   * @param native How to protect it.
    * @param bytes Size, whole WebAssembly pages. Untouched pages cost nothing.
    * @throws {RangeError} If the host has no such memory to give.
    */
-  constructor(libc: Libc, bytes: number) {
+  constructor(native: NativeCode, bytes: number) {
     const pages = bytes / WASM_PAGE_BYTES;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    this.#libc = libc;
+    this.#native = native;
     this.#heap = new Heap(0, bytes);
-    this.#start = addressOf(new Uint8Array(this.memory.buffer));
+    this.#start = native.addressOf(new Uint8Array(this.memory.buffer));
   }
 
   /**
@@ -68,7 +68,6 @@ export class CodeMemory {
 
   /** Whether the host allows it. */
   #protect({ address, bytes }: Block, protection: number): boolean {
-    const start = BigInt(this.#start + address);
-    return this.#libc.mprotect(start, BigInt(bytes), protection) === 0;
+    return this.#native.protect(this.#start + address, bytes, protection);
   }
 }

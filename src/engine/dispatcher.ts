@@ -6,6 +6,7 @@
 
 import { claimTiles, runUnit, type TileJob } from "../../workers/tiles.ts";
 import { FLOAT_BYTES } from "../codegen/program.ts";
+import { sleepOn } from "../platform/waiting.ts";
 import type { CodeCache } from "./code_cache.ts";
 import type { Block } from "./heap.ts";
 import { encodeJob, unitsOf } from "./job.ts";
@@ -212,7 +213,7 @@ class PublishedPhase implements RunningStep {
     while (!this.#isComputed()) {
       const done = Atomics.load(this.#shared.control, CONTROL.done);
       if ((done & 0xffff) >= this.#units) break;
-      Atomics.wait(this.#shared.control, CONTROL.done, done, SLEEP_MS);
+      sleepOn(this.#shared.control, CONTROL.done, done, SLEEP_MS);
     }
     this.help(goOn);
   }

@@ -1,4 +1,6 @@
 import { checkChoice, checkInteger, checkOptionNames, describe } from "../base/checks.ts";
+import { numberOfCores } from "../platform/cores.ts";
+import { canStartThreads } from "../platform/threads.ts";
 import { type Backend, compilerFor } from "./backend.ts";
 import { Pool } from "./pool.ts";
 import { Runtime, type StartPool } from "./runtime.ts";
@@ -61,12 +63,11 @@ export class Engine implements Disposable {
    * @throws {Error} If the backend is `"native"` and cannot be had; the message names what is missing.
    */
   constructor(options: EngineOptions = {}) {
-    const { threads = navigator.hardwareConcurrency, memory, backend = "auto" } = checkedOptions(
-      options,
-    );
+    const { threads = numberOfCores(), memory, backend = "auto" } = checkedOptions(options);
     const compiler = compilerFor(backend);
     const shared = memory === undefined ? defaultMemory() : new SharedMemory(memory);
-    this.#runtime = new Runtime(shared, poolStarter(threads - 1), compiler);
+    const workers = canStartThreads() ? threads - 1 : 0;
+    this.#runtime = new Runtime(shared, poolStarter(workers), compiler);
     unclosed.register(this, this.#runtime);
   }
 

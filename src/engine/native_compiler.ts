@@ -9,9 +9,9 @@ import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
 import { encodeX64, encodingX64 } from "../codegen/x64/encode.ts";
 import type { Steps } from "../base/steps.ts";
+import type { NativeCode } from "../platform/native_code.ts";
 import { CodeMemory } from "./code_memory.ts";
 import type { CompiledPrograms, Compiler, Workbench } from "./compiler.ts";
-import { addressOf, type Libc } from "./libc.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** Tells the addresses of machine code from a WebAssembly module. */
@@ -23,15 +23,15 @@ const CODE_BYTES = 2 ** 26;
 /** Machine code for one instruction set. */
 export class NativeCompiler implements Compiler {
   readonly target: Target;
-  readonly #libc: Libc;
+  readonly #native: NativeCode;
 
   /**
    * @param target The instruction set; the processor must have it.
-   * @param libc How to make code executable, and to call it.
+   * @param native How to make code executable, and to call it.
    */
-  constructor(target: Target, libc: Libc) {
+  constructor(target: Target, native: NativeCode) {
     this.target = target;
-    this.#libc = libc;
+    this.#native = native;
   }
 
   encode(program: Program): Uint8Array<ArrayBuffer> {
@@ -40,8 +40,9 @@ export class NativeCompiler implements Compiler {
 
   /** @throws {RangeError} If the host has no memory for the code. */
   open({ memory }: SharedMemory): Workbench {
-    const codeMemory = new CodeMemory(this.#libc, CODE_BYTES);
-    const load = machineCodeLoader(this.#libc, memory);
+    const { addressOf } = this.#native;
+    const codeMemory = new CodeMemory(this.#native, CODE_BYTES);
+    const load = machineCodeLoader(this.#native, memory);
     // It never moves.
     const start = addressOf(new Uint8Array(memory.buffer));
     return {

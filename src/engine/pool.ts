@@ -4,11 +4,11 @@
  * @module
  */
 
+import { openNativeCode } from "../platform/native_code.ts";
 import { startThread, type Thread } from "../platform/threads.ts";
 import {
   claimTiles,
   machineCodeLoader,
-  openLibc,
   runUnit,
   serveTiles,
   type TileFunctions,
@@ -21,7 +21,7 @@ type FunctionTexts = Readonly<Record<keyof TileFunctions, string>>;
 const FUNCTIONS: FunctionTexts = {
   claimTiles: String(claimTiles),
   runUnit: String(runUnit),
-  openLibc: String(openLibc),
+  openNativeCode: String(openNativeCode),
   machineCodeLoader: String(machineCodeLoader),
 };
 

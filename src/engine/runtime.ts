@@ -6,6 +6,8 @@
 
 import type { Program } from "../codegen/program.ts";
 import type { Target } from "../codegen/target.ts";
+import { beforeThreadEnds } from "../platform/ends.ts";
+import { eventLoopTurn } from "../platform/turns.ts";
 import { CodeCache } from "./code_cache.ts";
 import type { Compiler, Workbench } from "./compiler.ts";
 import { Dispatcher, type PhaseRun, type RunningStep, type StepsRun } from "./dispatcher.ts";
@@ -14,7 +16,7 @@ import type { Pool } from "./pool.ts";
 import { Residents } from "./residents.ts";
 import { Results } from "./results.ts";
 import { CONTROL, PAGE_BYTES, SharedMemory } from "./shared_memory.ts";
-import { eventLoopTurn, TimeSlice } from "./time_slice.ts";
+import { TimeSlice } from "./time_slice.ts";
 import type { Phase } from "./work.ts";
 
 /** A computation: yields each phase to be run and what else takes long, returns the result. */
@@ -240,13 +242,15 @@ export class Runtime {
     this.assertOpen();
     this.#recover();
     this.#queued++;
-    const over = Promise.withResolvers<void>();
-    this.#queue = over.promise;
+    let over = () => {};
+    this.#queue = new Promise((resolve) => {
+      over = resolve;
+    });
     const end = () => {
       this.#active = null;
       this.#queued--;
       this.#endIfClosed();
-      over.resolve();
+      over();
     };
     const take = async () => {
       if (before !== null) await before;
@@ -402,9 +406,7 @@ function leaveWork(): void {
   atWork = null;
 }
 
-for (const event of ["error", "unhandledrejection", "unload"]) {
-  globalThis.addEventListener(event, leaveWork);
-}
+beforeThreadEnds(leaveWork);
 
 /** A task on its way through its phases. */
 class Turn<T> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { inNextTurn } from "../platform/turns.ts";
 
 /** How long calls may keep the event loop from other things. */
 const SLICE_MS = 4;
@@ -22,17 +22,10 @@ export class TimeSlice {
     const now = performance.now();
     if (this.#end === null) {
       this.#end = now + SLICE_MS;
-      setImmediate(() => {
+      inNextTurn(() => {
         this.#end = null;
       });
     }
     return now < this.#end;
   }
-}
-
-/** Lets everything else that is due run first. An immediate, unlike a timer, comes at once. */
-export function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(() => resolve());
-  });
 }

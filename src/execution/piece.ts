@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import type { PhaseRun } from "../engine/dispatcher.ts";
 import type { Block } from "../engine/heap.ts";
 import type { Runtime, Task } from "../engine/runtime.ts";
@@ -13,6 +12,7 @@ import type { Phase } from "../engine/work.ts";
 import type { Geometry } from "../convolution/geometry.ts";
 import { BUFFER } from "../kernels/plan.ts";
 import { copyBiases } from "../kernels/single_position.ts";
+import { hasSameBytes } from "../platform/bytes.ts";
 import { copyBetween, copySpans } from "./copies.ts";
 import type { PlannedPiece } from "./plans.ts";
 import type { CallKind, StagedOperands } from "./operands.ts";
@@ -150,13 +150,6 @@ function stageBias(
   const block = place(runtime, plan, [BUFFER.bias, BUFFER.packedWeight], 1, bases);
   if (bias !== null) copyBiases(view(runtime, plan, bases, BUFFER.bias), bias, plan.biasCopies);
   return block;
-}
-
-/** Whether two arrays are the same to the bit; as fast as the memory. */
-function hasSameBytes(a: Float32Array, b: Float32Array): boolean {
-  const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) =>
-    Buffer.from(buffer, byteOffset, byteLength);
-  return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
 /**

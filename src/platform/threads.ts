@@ -4,14 +4,29 @@
  * @module
  */
 
-import { isMainThread, Worker as NodeWorker } from "node:worker_threads";
+import type { Worker as NodeWorker } from "node:worker_threads";
+import { nodeModule } from "./node.ts";
 
 /**
  * Whether somebody else can end this thread while it is in the middle of a call: `terminate()` ends a worker
  * between any two of its instructions, and then its arrays are freed.
  */
 export function canBeEndedByOthers(): boolean {
-  return "WorkerGlobalScope" in globalThis || !isMainThread;
+  // Workers of node:worker_threads in Deno have the second name only.
+  const names = ["WorkerGlobalScope", "DedicatedWorkerGlobalScope"];
+  if (names.some((name) => name in globalThis)) return true;
+  // Deno's main thread has a window, as a page has. Node.js and Bun have none.
+  if ("Window" in globalThis) return false;
+  return nodeModule("node:worker_threads")?.isMainThread === false;
+}
+
+/**
+ * Whether threads can be started that share memory with this one. A page that is not cross-origin isolated can make
+ * such memory, but not hand it over; the class of its buffers has no name there.
+ */
+export function canStartThreads(): boolean {
+  if (typeof SharedArrayBuffer === "undefined") return false;
+  return typeof Worker !== "undefined" || nodeModule("node:worker_threads") !== null;
 }
 
 /** A thread that has been started. */
@@ -38,9 +53,27 @@ export interface Thread {
  */
 export function startThread(module: string, workerData: unknown, onFailure: () => void): Thread {
   const unref = webWorkerUnref();
-  if (unref === null) return startNodeWorker(module, workerData, onFailure);
-  return startWebWorker(module, workerData, onFailure, unref);
+  if (unref !== null) {
+    return startWebWorker(module, workerData, onFailure, { urlOf: dataUrl, unref });
+  }
+  const node = nodeModule("node:worker_threads");
+  if (node !== null) return startNodeWorker(module, workerData, onFailure, node.Worker);
+  return startWebWorker(module, workerData, onFailure, PAGE_WORKERS);
 }
+
+/** What differs between Web workers. */
+interface WebWorkers {
+  /** The address of a module's text. */
+  readonly urlOf: (text: string) => string;
+  /** Has one not keep the process alive. */
+  readonly unref: Unref;
+}
+
+/**
+ * Those of browsers: a page keeps nothing alive. What comes from a `data:` URL is of another origin than anything
+ * else there, and no memory is shared with it.
+ */
+const PAGE_WORKERS: WebWorkers = { urlOf: blobUrl, unref: () => {} };
 
 type Unref = (worker: Worker) => void;
 
@@ -66,15 +99,19 @@ function callMethod(object: object, name: string | symbol, ...args: unknown[]): 
   if (typeof method === "function") Reflect.apply(method, object, args);
 }
 
-function urlOf(module: string): URL {
-  return new URL("data:text/javascript," + encodeURIComponent(module));
+function dataUrl(text: string): string {
+  return "data:text/javascript," + encodeURIComponent(text);
+}
+
+function blobUrl(text: string): string {
+  return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 }
 
 function startWebWorker(
   module: string,
   workerData: unknown,
   onFailure: () => void,
-  unref: Unref,
+  { urlOf, unref }: WebWorkers,
 ): Thread {
   const text = `const workerData = await new Promise((resolve) => {
   self.onmessage = ({ data: isThere }) => {
@@ -85,10 +122,12 @@ function startWebWorker(
 });
 ${module}
 self.close();`;
-  const worker = new Worker(urlOf(text), { type: "module" });
+  const url = urlOf(text);
+  const worker = new Worker(url, { type: "module" });
   worker.onerror = (event) => {
     // Otherwise it would be an error of this thread.
     event.preventDefault();
+    URL.revokeObjectURL(url);
     onFailure();
   };
   const isThere = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -99,16 +138,24 @@ self.close();`;
     isHandedOver = true;
     return true;
   };
-  worker.onmessage = handOver;
+  worker.onmessage = () => {
+    URL.revokeObjectURL(url);
+    handOver();
+  };
   worker.postMessage(isThere);
   unref(worker);
   return { handOver };
 }
 
-function startNodeWorker(module: string, workerData: unknown, onFailure: () => void): Thread {
+function startNodeWorker(
+  module: string,
+  workerData: unknown,
+  onFailure: () => void,
+  Worker: typeof NodeWorker,
+): Thread {
   const text = `import { workerData } from "node:worker_threads";\n${module}`;
   // Without an environment of its own it would copy this one, for which the user would be asked.
-  const worker = new NodeWorker(urlOf(text), { workerData, env: {} });
+  const worker = new Worker(new URL(dataUrl(text)), { workerData, env: {} });
   worker.unref();
   worker.on("error", onFailure);
   worker.on("exit", (code) => {

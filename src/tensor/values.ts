@@ -44,9 +44,12 @@ export class ArrayValues implements Values {
   }
 }
 
-/** Whether two buffers may be one memory. Shared memory has as many buffers as it has been posted or grown. */
+/**
+ * Whether two buffers may be one memory. Shared memory has as many buffers as it has been posted or grown. It is
+ * known by what it is not: its class has no name on a page that is not cross-origin isolated.
+ */
 export function mayShare(a: ArrayBufferLike, b: ArrayBufferLike): boolean {
-  return a === b || a instanceof SharedArrayBuffer && b instanceof SharedArrayBuffer;
+  return a === b || !(a instanceof ArrayBuffer) && !(b instanceof ArrayBuffer);
 }
 
 /** The properties that every typed array inherits, whatever a subclass or the array itself says. */

@@ -331,7 +331,7 @@ class StateReader {
 
   /** Whether there is something of the parameter at a position. */
   hasAny(position: number): boolean {
-    return this.#left.keys().some((name) => name.startsWith(`${position}.`));
+    return [...this.#left.keys()].some((name) => name.startsWith(`${position}.`));
   }
 
   count(name: string): number {

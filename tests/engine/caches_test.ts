@@ -14,7 +14,7 @@ import { CodeMemory, type MachineCode } from "../../src/engine/code_memory.ts";
 import type { Workbench } from "../../src/engine/compiler.ts";
 import { Dispatcher, type PhaseRun, type StepsRun } from "../../src/engine/dispatcher.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
-import { libc } from "../../src/engine/libc.ts";
+import { nativeCode } from "../../src/platform/native_code.ts";
 import { Heap } from "../../src/engine/heap.ts";
 import { Residents } from "../../src/engine/residents.ts";
 import { Results } from "../../src/engine/results.ts";
@@ -143,7 +143,7 @@ Deno.test({
   name: "CodeMemory is full, and has all of it again when it has been given back",
   ignore: missingForNative() !== null,
   fn() {
-    const memory = new CodeMemory(libc(), PAGE_BYTES);
+    const memory = new CodeMemory(nativeCode(), PAGE_BYTES);
     const ret = Uint8Array.of(0xc3);
     for (let round = 0; round < 3; round++) {
       const codes: MachineCode[] = [];
@@ -166,10 +166,10 @@ Deno.test({
   fn() {
     const PROT_EXEC = 4;
     let isAllowed = false;
-    const real = libc();
-    const mprotect: typeof real.mprotect = (start, bytes, protection) =>
-      isAllowed || (protection & PROT_EXEC) === 0 ? real.mprotect(start, bytes, protection) : -1;
-    const memory = new CodeMemory({ ...real, mprotect }, PAGE_BYTES);
+    const real = nativeCode();
+    const protect: typeof real.protect = (start, bytes, protection) =>
+      (isAllowed || (protection & PROT_EXEC) === 0) && real.protect(start, bytes, protection);
+    const memory = new CodeMemory({ ...real, protect }, PAGE_BYTES);
     for (let tries = 0; tries < 2 * PAGE_BYTES / 4096; tries++) {
       assertEquals(memory.place(new Uint8Array(4096)), null);
     }
