@@ -1,3 +1,5 @@
+import { type FileInfo, type Files, hostFiles, type OpenFile } from "../platform/files.ts";
+
 /** What is wrong with a file: cannot be found, opened, understood or written. The message names the file. */
 export class FileError extends Error {
   /** The class name, as in a stack trace. */
@@ -29,7 +31,7 @@ export function decodeNamed<Result>(path: string, decode: () => Result): Result 
  * @throws {FileError} If it cannot be read; the message says why in one line.
  */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  return await reading(path, () => Deno.readFile(path));
+  return await reading(path, ({ readFile }) => readFile(path));
 }
 
 /** A file of which only the beginning was read. */
@@ -50,25 +52,25 @@ export interface PeekedFile {
  * @throws {FileError} If it cannot be read.
  */
 export async function peekFile(path: string, most: number): Promise<PeekedFile> {
-  const info = await reading(path, () => Deno.stat(path));
+  const info = await reading(path, ({ stat }) => stat(path));
   if (!info.isFile) {
     const bytes = await readBytes(path);
     return { size: bytes.length, start: bytes, whole: () => Promise.resolve(bytes) };
   }
-  const start = await reading(path, async () => {
-    const file = await Deno.open(path);
+  const start = await reading(path, async ({ open }) => {
+    const file = await open(path);
     try {
       const bytes = new Uint8Array(Math.min(most, info.size));
       let length = 0;
       while (length < bytes.length) {
         const read = await file.read(bytes.subarray(length));
-        if (read === null) break;
+        if (read === 0) break;
         length += read;
       }
       return bytes.subarray(0, length);
     } finally {
       // Without `using`, which is a mistake in a module to the runtimes that do not know it yet.
-      file.close();
+      await file.close();
     }
   });
   return { size: info.size, start, whole: () => readBytes(path) };
@@ -101,22 +103,28 @@ export async function writeChunks(
   path: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const existing = await writing(path, () => statIfThere(path));
+  const existing = await writing(path, (files) => statIfThere(files, path));
   if (existing !== null && !existing.isFile) {
-    await fill(path, path, { create: false }, chunks);
+    await fill(path, ({ openForWriting }) => openForWriting(path), chunks);
     return;
   }
-  const target = await writing(path, () => targetOf(path));
   // The target's own name may be as long as one can be.
-  const temporary = beside(target, `tileconv-${crypto.randomUUID().slice(0, 8)}.tmp`);
+  const name = `tileconv-${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const { target, temporary } = await writing(path, async (files) => {
+    const target = await targetOf(files, path);
+    return { target, temporary: beside(files, target, name) };
+  });
   // What only some may read is not for others while it is written.
   const mode = (existing?.mode ?? 0o666) & 0o777;
   unfinished.add(temporary);
   try {
-    await fill(path, temporary, { createNew: true, mode }, chunks);
-    await writing(path, () => replaceFile(target, temporary, existing?.mode ?? null));
+    await fill(path, ({ create }) => create(temporary, mode), chunks);
+    await writing(
+      path,
+      (files) => replaceFile(files, target, temporary, existing?.mode ?? null),
+    );
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    await hostFiles()?.remove(temporary).catch(() => {});
     throw error;
   } finally {
     unfinished.delete(temporary);
@@ -130,7 +138,7 @@ const unfinished = new Set<string>();
 export function removeUnfinished(): void {
   for (const path of unfinished) {
     try {
-      Deno.removeSync(path);
+      hostFiles()?.removeSync(path);
     } catch {
       // It was not made yet, or has just taken its place.
     }
@@ -144,21 +152,17 @@ export function removeUnfinished(): void {
  * @throws {FileError} If it cannot be made.
  */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
-  } catch (error) {
-    throw failed(`make the folder "${path}"`, error);
-  }
+  await attempt(`make the folder "${path}"`, ({ makeFolder }) => makeFolder(path));
 }
 
 /** Where links lead to; what the last of them points at need not be there. */
-async function targetOf(path: string): Promise<string> {
+async function targetOf(files: Files, path: string): Promise<string> {
   try {
-    return await Deno.realPath(path);
+    return await files.realPath(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    const link = await Deno.readLink(path).catch(() => null);
-    return link === null ? path : await targetOf(beside(path, link));
+    if (!files.isNotFound(error)) throw error;
+    const link = await files.readLink(path).catch(() => null);
+    return link === null ? path : await targetOf(files, beside(files, path, link));
   }
 }
 
@@ -166,56 +170,62 @@ async function targetOf(path: string): Promise<string> {
  * A path as it is meant in the folder of another one. Without `node:path`, so that what decodes bytes can be
  * imported where there are no files.
  */
-function beside(path: string, name: string): string {
-  const isWindows = Deno.build.os === "windows";
+function beside({ isWindows }: Files, path: string, name: string): string {
   const absolute = isWindows ? /^([a-z]:)?[\\/]/i : /^\//;
   const lastPart = isWindows ? /[^\\/:]*$/ : /[^/]*$/;
   return absolute.test(name) ? name : path.replace(lastPart, () => name);
 }
 
-async function statIfThere(path: string): Promise<Deno.FileInfo | null> {
+async function statIfThere(files: Files, path: string): Promise<FileInfo | null> {
   try {
-    return await Deno.stat(path);
+    return await files.stat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (files.isNotFound(error)) return null;
     throw error;
   }
 }
 
-/** Other runtimes have other ways to their files, and pages have none. */
-function checkFiles(task: string): void {
-  if ("Deno" in globalThis) return;
-  throw new FileError(`Cannot ${task}: files are named by path only in Deno; use bytes here`);
+/** Does something with files that may fail. */
+async function attempt<Result>(
+  task: string,
+  step: (files: Files) => Promise<Result>,
+): Promise<Result> {
+  const files = hostFiles();
+  if (files === null) {
+    throw new FileError(
+      `Cannot ${task}: files are named by path only in Deno, Node.js and Bun; use bytes here`,
+    );
+  }
+  try {
+    return await step(files);
+  } catch (error) {
+    throw failed(task, error);
+  }
 }
 
 /** Does a part of reading a file. */
-async function reading<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
-  checkFiles(`read "${path}"`);
-  try {
-    return await step();
-  } catch (error) {
-    throw failed(`read "${path}"`, error);
-  }
+async function reading<Result>(
+  path: string,
+  step: (files: Files) => Promise<Result>,
+): Promise<Result> {
+  return await attempt(`read "${path}"`, step);
 }
 
 /** Does a part of writing a file. */
-async function writing<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
-  checkFiles(`write "${path}"`);
-  try {
-    return await step();
-  } catch (error) {
-    throw failed(`write "${path}"`, error);
-  }
+async function writing<Result>(
+  path: string,
+  step: (files: Files) => Promise<Result>,
+): Promise<Result> {
+  return await attempt(`write "${path}"`, step);
 }
 
 /** Fills an opened file; errors are those of the path that the user named. */
 async function fill(
   path: string,
-  opened: string,
-  options: Deno.OpenOptions,
+  open: (files: Files) => Promise<OpenFile>,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const file = await writing(path, () => Deno.open(opened, { ...options, write: true }));
+  const file = await writing(path, open);
   try {
     for await (const chunk of chunks) {
       await writing(path, async () => {
@@ -223,31 +233,22 @@ async function fill(
       });
     }
   } finally {
-    file.close();
+    await file.close();
   }
 }
 
-async function replaceFile(path: string, temporary: string, mode: number | null): Promise<void> {
-  if (mode !== null && Deno.build.os !== "windows") await Deno.chmod(temporary, mode & 0o7777);
-  await Deno.rename(temporary, path);
+async function replaceFile(
+  { isWindows, setMode, rename }: Files,
+  path: string,
+  temporary: string,
+  mode: number | null,
+): Promise<void> {
+  if (mode !== null && !isWindows) await setMode(temporary, mode & 0o7777);
+  await rename(temporary, path);
 }
 
-/** The error of a task, such as `read "a.png"`, that the system or Deno refuses. */
+/** The error of a task, such as `read "a.png"`, that the system or the runtime refuses. */
 export function failed(task: string, error: unknown): FileError {
-  return new FileError(`Cannot ${task}: ${reasonOf(error)}`, { cause: error });
-}
-
-/** The reason of a failed file operation without the system call and path that Deno's message adds. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
-  if (error instanceof Deno.errors.AlreadyExists) return "a file is in its place";
-  if (error instanceof Deno.errors.NotADirectory) return "a part of its path is not a folder";
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Deno.errors.NotCapable) {
-    // For devices it wants more than the permission to read or write.
-    const [flag = "--allow-all"] = /--allow-[a-z]+/.exec(message) ?? [];
-    return `Deno was not given the permission; run with ${flag}`;
-  }
-  return message.replace(/ \(os error \d+\).*$/s, "").toLowerCase();
+  const reason = hostFiles()?.reasonOf(error) ?? String(error);
+  return new FileError(`Cannot ${task}: ${reason}`, { cause: error });
 }

@@ -66,7 +66,7 @@ Deno.test("Bytes are decoded and encoded where there is neither Deno nor Node.js
   assertEquals(success, true);
   assertEquals(JSON.parse(new TextDecoder().decode(stdout)), [
     [3, 3, 3, 3, 3, 2, 3 * 21 * 19, 2, 3],
-    'FileError: Cannot read "a.npy": files are named by path only in Deno; use bytes here',
+    'FileError: Cannot read "a.npy": files are named by path only in Deno, Node.js and Bun; use bytes here',
   ]);
 });
 
