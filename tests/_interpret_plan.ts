@@ -1,4 +1,10 @@
-import { interpret, type Region } from "../src/codegen/interpret.ts";
+import {
+  fusedMultiplyAdd,
+  interpret,
+  type MultiplyAdd,
+  type Region,
+  unfusedMultiplyAdd,
+} from "../src/codegen/interpret.ts";
 import { type Target, WASM_TARGET } from "../src/codegen/target.ts";
 import type { Grid, Phase, Work } from "../src/engine/work.ts";
 import type { Geometry } from "../src/convolution/geometry.ts";
@@ -17,6 +23,16 @@ export type PlanMemory = readonly Float32Array[];
 export interface Tile {
   readonly program: number;
   readonly args: readonly { readonly buffer: number; readonly offset: number }[];
+}
+
+/** How a target's multiply-adds round. */
+export function multiplyAddOf({ fusesMultiplyAdd }: Target): MultiplyAdd {
+  return fusesMultiplyAdd ? fusedMultiplyAdd : unfusedMultiplyAdd;
+}
+
+/** A target in words: the two of WebAssembly have the same name. */
+export function describeTarget({ name, fusesMultiplyAdd }: Target): string {
+  return fusesMultiplyAdd ? name : `${name}, unfused`;
 }
 
 /** The plan for a geometry, direct and for WebAssembly unless something else is named. */
@@ -70,6 +86,7 @@ export function interpretTiles(
   tiles: readonly Tile[],
   regions: readonly Region[],
   before: () => void = () => {},
+  multiplyAdd: MultiplyAdd = fusedMultiplyAdd,
 ): void {
   for (const { program, args } of tiles) {
     const code = programs[program];
@@ -82,16 +99,21 @@ export function interpretTiles(
         if (region === undefined) throw new RangeError(`Phase "${name}" has no buffer ${buffer}`);
         return { region, offset };
       }),
+      multiplyAdd,
     );
   }
 }
 
 /** Runs a plan's preparation: only the packed weights and scratch memory may be written. */
-export function prepareWeights(plan: Plan, memory: PlanMemory): void {
+export function prepareWeights(
+  plan: Plan,
+  memory: PlanMemory,
+  multiplyAdd?: MultiplyAdd,
+): void {
   const written: readonly number[] = [BUFFER.packedWeight, BUFFER.scratch];
   const regions = regionsOf(plan, memory, (buffer) => written.includes(buffer));
   for (const phase of plan.preparation) {
-    interpretTiles(phase, tilesOf(phase), regions, () => forgetScratch(plan, regions));
+    interpretTiles(phase, tilesOf(phase), regions, () => forgetScratch(plan, regions), multiplyAdd);
   }
 }
 
@@ -104,12 +126,13 @@ export function runTiles(
   phase: Phase,
   tiles: readonly Tile[],
   memory: PlanMemory,
+  multiplyAdd?: MultiplyAdd,
 ): void {
   // Weights that are packed beforehand are an operand, too.
   const isPrepared = plan.preparation.length > 0;
   const readOnly = isPrepared ? [...OPERANDS, BUFFER.packedWeight] : OPERANDS;
   const regions = regionsOf(plan, memory, (buffer) => !readOnly.includes(buffer));
-  interpretTiles(phase, tiles, regions, () => forgetScratch(plan, regions));
+  interpretTiles(phase, tiles, regions, () => forgetScratch(plan, regions), multiplyAdd);
 }
 
 /** Runs a whole plan, the tiles of each phase as `order` arranges them. */
@@ -117,10 +140,13 @@ export function runPlan(
   plan: Plan,
   operands: CaseOperands,
   order: (tiles: Tile[]) => Tile[] = (tiles) => tiles,
+  multiplyAdd?: MultiplyAdd,
 ): PlanMemory {
   const memory = planMemory(plan, operands);
-  prepareWeights(plan, memory);
-  for (const phase of plan.phases) runTiles(plan, phase, order(tilesOf(phase)), memory);
+  prepareWeights(plan, memory, multiplyAdd);
+  for (const phase of plan.phases) {
+    runTiles(plan, phase, order(tilesOf(phase)), memory, multiplyAdd);
+  }
   return memory;
 }
 

@@ -1,4 +1,5 @@
 import { type Instruction, ProgramBuilder, type Register } from "../src/codegen/program.ts";
+import type { Target } from "../src/codegen/target.ts";
 import type { Constants } from "../src/kernels/winograd/transform.ts";
 
 /** What a program does to its inputs: sums of multiples of them. */
@@ -25,10 +26,12 @@ interface Value {
  *
  * @param inputs How many registers it begins with.
  * @param write Writes it, and returns the registers of the results.
+ * @param target Whether products that are added are rounded.
  */
 export function traceTransform(
   inputs: number,
   write: (code: ProgramBuilder, constants: Constants, values: readonly Register[]) => Register[],
+  target: Target,
 ): Traced {
   const code = new ProgramBuilder("traced", 1, 0);
   const registers = code.registers(inputs);
@@ -44,7 +47,7 @@ export function traceTransform(
     const factors = registers.map((_, k) => k === i ? 1 : 0);
     return [register, { factors, absolute: factors, roundings: 0 }];
   }));
-  for (const instruction of code.build().body) follow(instruction, known, inputs);
+  for (const instruction of code.build().body) follow(instruction, known, inputs, target);
   const values = results.map((register) => valueOf(known, register));
   return {
     matrix: values.map(({ factors }) => factors),
@@ -53,7 +56,12 @@ export function traceTransform(
   };
 }
 
-function follow(instruction: Instruction, known: Map<Register, Value>, inputs: number): void {
+function follow(
+  instruction: Instruction,
+  known: Map<Register, Value>,
+  inputs: number,
+  { fusesMultiplyAdd }: Target,
+): void {
   const value = (register: Register) => valueOf(known, register);
   switch (instruction.op) {
     case "constant": {
@@ -76,7 +84,9 @@ function follow(instruction: Instruction, known: Map<Register, Value>, inputs: n
       known.set(instruction.dst, rounded(multiple(value(instruction.a), value(instruction.b))));
       return;
     case "fma": {
-      const product = multiple(value(instruction.a), value(instruction.b));
+      const [a, b] = [value(instruction.a), value(instruction.b)];
+      const isExact = fusesMultiplyAdd || isPowerOfTwo(a.constant ?? b.constant ?? NaN);
+      const product = isExact ? multiple(a, b) : rounded(multiple(a, b));
       known.set(instruction.acc, sum(value(instruction.acc), product, 1));
       return;
     }
@@ -103,6 +113,10 @@ function multiple(a: Value, b: Value): Value {
     absolute: value.absolute.map((of) => of * Math.abs(constant)),
     roundings: value.roundings + factor.roundings,
   };
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(Math.abs(value)));
 }
 
 function rounded(value: Value): Value {

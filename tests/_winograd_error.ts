@@ -1,3 +1,4 @@
+import { type Target, WASM_TARGET } from "../src/codegen/target.ts";
 import type { Geometry } from "../src/convolution/geometry.ts";
 import { product, range } from "../src/base/numbers.ts";
 import type { ReferenceOperands } from "../src/convolution/formula.ts";
@@ -21,7 +22,7 @@ export interface TracedAxis {
 }
 
 /** Follows the programs of an axis. */
-export function traceAxis(transform: AxisTransform): TracedAxis {
+export function traceAxis(transform: AxisTransform, target: Target = WASM_TARGET): TracedAxis {
   const { inputs, taps } = transform;
   const divisor = outputDivisor(transform);
   const scales = kernelScales(transform);
@@ -29,11 +30,13 @@ export function traceAxis(transform: AxisTransform): TracedAxis {
     input: traceTransform(
       inputs,
       (code, constants, values) => transformInput(code, constants, transform, values, null),
+      target,
     ),
     kernel: scaled(
       traceTransform(
         taps,
         (code, constants, values) => transformKernel(code, constants, transform, values),
+        target,
       ),
       scales,
     ),
@@ -41,6 +44,7 @@ export function traceAxis(transform: AxisTransform): TracedAxis {
       traceTransform(
         inputs,
         (code, constants, values) => transformOutput(code, constants, transform, values),
+        target,
       ),
       range(transform.outputs).map(() => 1 / divisor),
     ),
@@ -112,7 +116,7 @@ export function winogradBounds(
   operands: ReferenceOperands,
   { height, width }: Transforms,
 ): Float64Array {
-  const axes = [traceAxis(height), traceAxis(width)];
+  const axes = [height, width].map((transform) => traceAxis(transform));
   const factor = product(axes.map(amplification));
   const terms = g.inChannels / g.groups * product(g.kernel);
   const sums = Math.min(terms, CHUNK) + Math.ceil(terms / CHUNK);

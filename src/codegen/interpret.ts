@@ -29,15 +29,29 @@ export interface PointerArgument {
   readonly offset: number;
 }
 
+/** A multiply-add of float32 numbers. */
+export type MultiplyAdd = (acc: number, a: number, b: number) => number;
+
+/** Rounded once, but for what float64 loses of the sum: a product of two float32 is exact there. */
+export const fusedMultiplyAdd: MultiplyAdd = (acc, a, b) => Math.fround(a * b + acc);
+
+/** Rounded after the product and after the sum. */
+export const unfusedMultiplyAdd: MultiplyAdd = (acc, a, b) => Math.fround(Math.fround(a * b) + acc);
+
 /**
  * Runs `program` once.
  *
  * @param program What to run.
  * @param args One pointer for each of its parameters.
+ * @param multiplyAdd That of the target.
  * @throws {RangeError} If an access leaves its buffer, is not aligned to an element, or writes where
  * only reading is allowed; nothing of that access is carried out.
  */
-export function interpret(program: Program, args: readonly PointerArgument[]): void {
+export function interpret(
+  program: Program,
+  args: readonly PointerArgument[],
+  multiplyAdd: MultiplyAdd = fusedMultiplyAdd,
+): void {
   if (args.length !== program.parameters) {
     throw new RangeError(
       `Program "${program.name}" takes ${program.parameters} pointers, but ${args.length} came`,
@@ -52,13 +66,14 @@ export function interpret(program: Program, args: readonly PointerArgument[]): v
     { length: program.registers },
     () => new Float32Array(program.lanes),
   );
-  runBlock(program.body, { program, pointers, registers });
+  runBlock(program.body, { program, pointers, registers, multiplyAdd });
 }
 
 interface State {
   readonly program: Program;
   readonly pointers: PointerArgument[];
   readonly registers: Float32Array[];
+  readonly multiplyAdd: MultiplyAdd;
 }
 
 function runBlock(block: readonly Instruction[], state: State): void {
@@ -95,8 +110,8 @@ function run(instruction: Instruction, state: State): void {
       const acc = register(state, instruction.acc);
       const a = register(state, instruction.a);
       const b = register(state, instruction.b);
-      // A product of two float32 is exact in float64.
-      for (let i = 0; i < lanes; i++) acc[i] = lane(a, i) * lane(b, i) + lane(acc, i);
+      const multiplyAdd = instruction.once ? fusedMultiplyAdd : state.multiplyAdd;
+      for (let i = 0; i < lanes; i++) acc[i] = multiplyAdd(lane(acc, i), lane(a, i), lane(b, i));
       return;
     }
     case "constant":

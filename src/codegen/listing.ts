@@ -68,7 +68,8 @@ function list(instruction: Exclude<Instruction, { op: "loop" }>, nameOf: NameOf)
     case "lane":
       return `v${instruction.dst} = lane ${instruction.lane} of v${instruction.src}`;
     case "fma":
-      return `v${instruction.acc} += v${instruction.a} * v${instruction.b}`;
+      return `v${instruction.acc} += v${instruction.a} * v${instruction.b}` +
+        (instruction.once ? ", rounded once" : "");
     case "add":
       return `v${instruction.dst} = v${instruction.a} + v${instruction.b}`;
     case "sub":

@@ -58,8 +58,15 @@ export type Instruction =
   }
   /** One lane of `src` into every lane. */
   | { readonly op: "lane"; readonly dst: Register; readonly src: Register; readonly lane: number }
-  /** `acc += a * b`, rounded once. */
-  | { readonly op: "fma"; readonly acc: Register; readonly a: Register; readonly b: Register }
+  /** `acc += a * b`, rounded once where the target fuses it, else after each of the two. */
+  | {
+    readonly op: "fma";
+    readonly acc: Register;
+    readonly a: Register;
+    readonly b: Register;
+    /** It is to be rounded once on every target, at whatever cost. */
+    readonly once?: true;
+  }
   /** Every lane becomes `value`, rounded to float32. */
   | { readonly op: "constant"; readonly dst: Register; readonly value: number }
   /** `dst = a + b`. */
@@ -219,6 +226,11 @@ export class ProgramBuilder {
 
   fma(acc: Register, a: Register, b: Register): void {
     this.#emit({ op: "fma", acc, a, b });
+  }
+
+  /** A multiply-add for what is computed from rounding errors: those of its product must not come in. */
+  fmaOnce(acc: Register, a: Register, b: Register): void {
+    this.#emit({ op: "fma", acc, a, b, once: true });
   }
 
   constant(dst: Register, value: number): void {

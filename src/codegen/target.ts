@@ -13,18 +13,27 @@ export interface Target {
    * does not, elements are loaded by the vector and broadcast lane by lane.
    */
   readonly cheapBroadcast: boolean;
+  /** Whether a multiply-add is one instruction, which rounds once where the processor can. */
+  readonly fusesMultiplyAdd: boolean;
 }
 
 /**
- * WebAssembly SIMD as V8 compiles it on x86-64: 16 registers, one of them V8's own, and every access
- * to memory checked.
+ * WebAssembly with relaxed SIMD as V8 compiles it on x86-64: 16 registers, one of them V8's own, and every
+ * access to memory checked.
  */
 export const WASM_TARGET: Target = {
   name: "wasm",
   lanes: 4,
   registers: 15,
   cheapBroadcast: false,
+  fusesMultiplyAdd: true,
 };
+
+/**
+ * WebAssembly SIMD of runtimes without the relaxed instructions: what differs is how a multiply-add is
+ * encoded, so plans are the same.
+ */
+export const UNFUSED_WASM_TARGET: Target = { ...WASM_TARGET, fusesMultiplyAdd: false };
 
 /** x86-64 with AVX2 and FMA. */
 export const AVX2_TARGET: Target = {
@@ -32,6 +41,7 @@ export const AVX2_TARGET: Target = {
   lanes: 8,
   registers: 16,
   cheapBroadcast: true,
+  fusesMultiplyAdd: true,
 };
 
 /** x86-64 with AVX-512 F, DQ, BW and VL. */
@@ -40,4 +50,5 @@ export const AVX512_TARGET: Target = {
   lanes: 16,
   registers: 32,
   cheapBroadcast: true,
+  fusesMultiplyAdd: true,
 };

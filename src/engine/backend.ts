@@ -11,7 +11,7 @@ import { CodeMemory } from "./code_memory.ts";
 import type { Compiler } from "./compiler.ts";
 import { NativeCompiler } from "./native_compiler.ts";
 import { PAGE_BYTES } from "./shared_memory.ts";
-import { WASM_COMPILER } from "./wasm_compiler.ts";
+import { wasmCompiler, wasmTarget } from "./wasm_compiler.ts";
 
 /**
  * Which code an engine runs: `"wasm"` is WebAssembly SIMD, `"native"` machine code, `"auto"` the
@@ -27,7 +27,10 @@ interface Obstacle {
 /** What `"auto"` is to take instead of the best; tests choose a narrower instruction set. */
 let automatic: Target | null = null;
 
-/** Makes every later engine of this thread that is left to choose take one target, or the best again. */
+/**
+ * Makes every later engine of this thread that is left to choose take one target, or the best again. Of the
+ * two of WebAssembly, engines that are to take WebAssembly take it as well.
+ */
 export function setAutomaticTarget(target: Target | null): void {
   automatic = target;
 }
@@ -35,15 +38,18 @@ export function setAutomaticTarget(target: Target | null): void {
 /**
  * The compiler for a backend.
  *
- * @throws {Error} If `"native"` is asked for and cannot be had; the message names what is missing.
+ * @throws {Error} If it cannot be had; the message names what is missing.
  */
 export function compilerFor(backend: Backend): Compiler {
-  if (backend === "wasm") return WASM_COMPILER;
-  if (backend === "auto" && automatic === WASM_COMPILER.target) return WASM_COMPILER;
+  if (backend === "wasm" || backend === "auto" && automatic?.name === "wasm") return webAssembly();
   const native = nativeCompiler();
   if (!("missing" in native)) return native;
-  if (backend === "auto") return WASM_COMPILER;
+  if (backend === "auto") return webAssembly();
   throw new Error(`Engine: backend "native" needs ${native.missing}`);
+}
+
+function webAssembly(): Compiler {
+  return wasmCompiler(automatic?.name === "wasm" ? automatic : wasmTarget());
 }
 
 /** What machine code needs and this host or its permissions do not give; `null` if it can be run. */
@@ -61,7 +67,7 @@ function nativeCompiler(): NativeCompiler | Obstacle {
   host ??= exploreHost();
   if ("missing" in host) return host;
   const { native, target } = host;
-  if (automatic === null || automatic === WASM_COMPILER.target) {
+  if (automatic === null || automatic.name === "wasm") {
     return new NativeCompiler(target, native);
   }
   if (automatic.lanes > target.lanes) return { missing: `a processor with ${automatic.name}` };

@@ -1,25 +1,40 @@
 import type { Program } from "../codegen/program.ts";
-import { WASM_TARGET } from "../codegen/target.ts";
+import { type Target, UNFUSED_WASM_TARGET, WASM_TARGET } from "../codegen/target.ts";
 import { encodeWasm, encodingWasm, memoryImport } from "../codegen/wasm/encode.ts";
+import { hasRelaxedSimd, hasSimd, type Validate } from "../codegen/wasm/features.ts";
 import type { Steps } from "../base/steps.ts";
 import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
 
-/** WebAssembly SIMD: everywhere, without permission. */
-export const WASM_COMPILER: Compiler = {
-  target: WASM_TARGET,
-  encode: (program: Program, pages: number): Uint8Array<ArrayBuffer> =>
-    encodeWasm([program], pages),
-  open: ({ memory, pages }) => ({
-    codeMemory: null,
-    reachesArrays: false,
-    *compiling(programs: readonly Program[]): Steps<CompiledPrograms> {
-      const code = yield* encodingWasm(programs, pages);
-      yield;
-      const module = new WebAssembly.Module(code);
-      const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
-      const functions = programs.map((_, index) => exports[index] as TileFunction);
-      return { functions, code, release() {} };
-    },
-    addressOf: () => null,
-  }),
-};
+/**
+ * What programs are written for where they become WebAssembly.
+ *
+ * @param validate Says what a runtime takes; default: this one.
+ * @throws {Error} If it has no vectors.
+ */
+export function wasmTarget(validate?: Validate): Target {
+  if (hasRelaxedSimd(validate)) return WASM_TARGET;
+  if (hasSimd(validate)) return UNFUSED_WASM_TARGET;
+  throw new Error('Engine: backend "wasm" needs a runtime with WebAssembly SIMD');
+}
+
+/** WebAssembly SIMD: nearly everywhere, without permission. */
+export function wasmCompiler(target: Target): Compiler {
+  return {
+    target,
+    encode: (program: Program, pages: number): Uint8Array<ArrayBuffer> =>
+      encodeWasm([program], pages, target),
+    open: ({ memory, pages }) => ({
+      codeMemory: null,
+      reachesArrays: false,
+      *compiling(programs: readonly Program[]): Steps<CompiledPrograms> {
+        const code = yield* encodingWasm(programs, pages, target);
+        yield;
+        const module = new WebAssembly.Module(code);
+        const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
+        const functions = programs.map((_, index) => exports[index] as TileFunction);
+        return { functions, code, release() {} };
+      },
+      addressOf: () => null,
+    }),
+  };
+}

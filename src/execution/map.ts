@@ -26,15 +26,15 @@ export interface MapPlaces {
 }
 
 /** Maps that are planned, by the target: those of a sequence stay the same. */
-const planned = new WeakMap<MapPrograms, Map<string, MapWork | null>>();
+const planned = new WeakMap<MapPrograms, Map<Target, MapWork | null>>();
 
 function workOf(programs: MapPrograms, target: Target): MapWork | null {
-  const works = planned.get(programs) ?? new Map<string, MapWork | null>();
+  const works = planned.get(programs) ?? new Map<Target, MapWork | null>();
   planned.set(programs, works);
-  const known = works.get(target.name);
+  const known = works.get(target);
   if (known !== undefined) return known;
   const work = programs.plan(target);
-  works.set(target.name, work);
+  works.set(target, work);
   return work;
 }
 

@@ -79,5 +79,6 @@ function cut(
 /** All that besides the geometry decides on the pieces and their plans. */
 function keyOf({ target, capacity }: Runtime, form: Form): string {
   const { pass, hasBias, algorithm, epilogue: { add, activation, negativeSlope } } = form;
-  return `${target.name} ${capacity} ${pass} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
+  const { name, fusesMultiplyAdd } = target;
+  return `${name} ${fusesMultiplyAdd} ${capacity} ${pass} ${hasBias} ${algorithm} ${add} ${activation} ${negativeSlope}`;
 }

@@ -1,5 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { interpret, type PointerArgument, type Region } from "../../src/codegen/interpret.ts";
+import {
+  fusedMultiplyAdd,
+  interpret,
+  type MultiplyAdd,
+  type PointerArgument,
+  type Region,
+  unfusedMultiplyAdd,
+} from "../../src/codegen/interpret.ts";
 import { type Program, ProgramBuilder } from "../../src/codegen/program.ts";
 import { quotients } from "./_quotients.ts";
 import { roots } from "./_roots.ts";
@@ -102,20 +109,42 @@ Deno.test("interpret() stores the lanes asked for and no others", () => {
   assertEquals([...numbers.data], [1, 2, 3, 4, 5, 1, 2, 8, 3, 2, 11, 1]);
 });
 
-Deno.test("interpret() rounds a multiply-add to float32 once", () => {
+/** `-(1 + 2 ** -11) + (1 + 2 ** -12) ** 2`, whose product loses its last bit if it is rounded by itself. */
+function interpretSum(
+  write: (code: ProgramBuilder, acc: number, factor: number) => void,
+  multiplyAdd?: MultiplyAdd,
+): number[] {
   const data = Float32Array.of(1 + 2 ** -12, -(1 + 2 ** -11));
   const result = new Float32Array(LANES);
   const code = new ProgramBuilder("test", LANES, 2);
   const [factor, sum] = [code.register(), code.register()];
   code.broadcast(factor, 0, 0);
   code.broadcast(sum, 0, 4);
-  code.fma(sum, factor, factor);
+  write(code, sum, factor);
   code.store(sum, 1);
   interpret(code.build(), [
     { region: { name: "in", data, writable: false }, offset: 0 },
     { region: { name: "out", data: result, writable: true }, offset: 0 },
-  ]);
-  assertEquals([...result], [2 ** -24, 2 ** -24, 2 ** -24, 2 ** -24]);
+  ], multiplyAdd);
+  return [...result];
+}
+
+Deno.test("interpret() rounds a multiply-add to float32 once, or as the target does", () => {
+  const write = (code: ProgramBuilder, acc: number, factor: number) =>
+    code.fma(acc, factor, factor);
+  const [once, twice] = [2 ** -24, 0].map((value) => new Array<number>(LANES).fill(value));
+  assertEquals(interpretSum(write), once);
+  assertEquals(interpretSum(write, fusedMultiplyAdd), once);
+  assertEquals(interpretSum(write, unfusedMultiplyAdd), twice);
+});
+
+Deno.test("interpret() rounds a multiply-add once where it is told to, on every target", () => {
+  const write = (code: ProgramBuilder, acc: number, factor: number) =>
+    code.fmaOnce(acc, factor, factor);
+  const once = new Array<number>(LANES).fill(2 ** -24);
+  for (const multiplyAdd of [fusedMultiplyAdd, unfusedMultiplyAdd]) {
+    assertEquals(interpretSum(write, multiplyAdd), once);
+  }
 });
 
 Deno.test("interpret() refuses an access that leaves its buffer, and writes nothing of it", () => {

@@ -14,6 +14,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
   builder.broadcast(a, 1, -4);
   builder.lane(b, a, 2);
   builder.fma(c, a, b);
+  builder.fmaOnce(c, a, b);
   builder.add(c, a, b);
   builder.sub(c, a, b);
   builder.mul(c, a, b);
@@ -39,6 +40,7 @@ Deno.test("listProgram() writes every instruction on a line of its own", () => {
     "v0 = broadcast p1[-4]",
     "v1 = lane 2 of v0",
     "v2 += v0 * v1",
+    "v2 += v0 * v1, rounded once",
     "v2 = v0 + v1",
     "v2 = v0 - v1",
     "v2 = v0 * v1",

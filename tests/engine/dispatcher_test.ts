@@ -5,7 +5,7 @@ import { CodeCache } from "../../src/engine/code_cache.ts";
 import { Dispatcher, type PhaseRun, type RunningStep } from "../../src/engine/dispatcher.ts";
 import { CONTROL, LEAST_MEMORY_BYTES, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { EarlyCopy } from "../../src/engine/transfer.ts";
-import { WASM_COMPILER } from "../../src/engine/wasm_compiler.ts";
+import { wasmCompiler } from "../../src/engine/wasm_compiler.ts";
 import { MOST_UNITS, unitsOf } from "../../src/engine/job.ts";
 import { fillingPhase, TILE_ELEMENTS, UNITS } from "./_filling_phase.ts";
 
@@ -14,7 +14,10 @@ const GO_ON = () => true;
 /** A dispatcher that believes in a worker: the test itself is it. */
 function newDispatcher() {
   const shared = new SharedMemory(LEAST_MEMORY_BYTES);
-  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER.open(shared)));
+  const dispatcher = new Dispatcher(
+    shared,
+    new CodeCache(shared, wasmCompiler(WASM_TARGET).open(shared)),
+  );
   const block = shared.heap.allocate(UNITS * TILE_ELEMENTS * FLOAT_BYTES);
   if (block === null) throw new Error("There is no memory");
   const phase = fillingPhase();

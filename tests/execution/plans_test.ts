@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Conv2d, Tensor } from "../../mod.ts";
+import { UNFUSED_WASM_TARGET } from "../../src/codegen/target.ts";
+import { setAutomaticTarget } from "../../src/engine/backend.ts";
 import { Dispatcher } from "../../src/engine/dispatcher.ts";
 import { Engine, runtimeOf } from "../../src/engine/engine.ts";
 import type { Runtime } from "../../src/engine/runtime.ts";
@@ -42,6 +44,16 @@ Deno.test("plannedPieces() tells algorithms apart where the sizes are the same o
   assertEquals(families, ["direct", "winograd", "direct"]);
 });
 
+/** An engine as in a runtime without relaxed SIMD. */
+function unfusedEngine(): Engine {
+  setAutomaticTarget(UNFUSED_WASM_TARGET);
+  try {
+    return new Engine({ threads: 1 });
+  } finally {
+    setAutomaticTarget(null);
+  }
+}
+
 Deno.test("plannedPieces() tells forms and targets apart where the sizes are the same object, and knows them again", () => {
   const leaky = { ...NO_EPILOGUE, activation: "leakyRelu" } as const;
   const epilogues = [
@@ -61,8 +73,9 @@ Deno.test("plannedPieces() tells forms and targets apart where the sizes are the
   );
   using wasm = new Engine({ threads: 1, backend: "wasm" });
   using auto = new Engine({ threads: 1 });
-  const runtimes = [wasm, auto].map(runtimeOf);
-  const targets = new Set(runtimes.map(({ target }) => target.name));
+  using unfused = unfusedEngine();
+  const runtimes = [wasm, auto, unfused].map(runtimeOf);
+  const targets = new Set(runtimes.map(({ target }) => target));
   const plansOf = () =>
     runtimes.flatMap((runtime) => forms.map((form) => planOf(runtime, GEOMETRY, form)));
   const plans = plansOf();

@@ -1,10 +1,16 @@
 import { assert, assertStrictEquals } from "@std/assert";
-import { type Target, WASM_TARGET } from "../../src/codegen/target.ts";
+import type { Target } from "../../src/codegen/target.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { usableRegisters } from "../../src/kernels/common/register_tile.ts";
 import type { Form, KernelFamily, Plan, PlanBody, Problem } from "../../src/kernels/plan.ts";
 import { geometryOf, type LayerCase, operandsOf } from "../_arbitrary.ts";
-import { behindOutput, findWrongOutput, outputOf, runPlan } from "../_interpret_plan.ts";
+import {
+  behindOutput,
+  findWrongOutput,
+  multiplyAddOf,
+  outputOf,
+  runPlan,
+} from "../_interpret_plan.ts";
 import { liveRegisters } from "../_live_registers.ts";
 
 /** A case as the planners are given it: without an epilogue, the choice left to them. */
@@ -62,7 +68,7 @@ export function assertComputes(plan: Plan, layerCase: LayerCase, target: Target)
   assertFits(plan, target);
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
-  const memory = runPlan(plan, operands);
+  const memory = runPlan(plan, operands, undefined, multiplyAddOf(target));
   const output = outputOf(memory, geometry);
   assertStrictEquals(findWrongOutput(geometry, operands, output, plan.family), null, message);
   assert(behindOutput(memory, geometry).every(Number.isNaN), `${message}: it writes too far`);
@@ -74,7 +80,7 @@ export function assertFits(
   { preparation, phases }: Pick<Plan, "preparation" | "phases">,
   target: Target,
 ): void {
-  if (target === WASM_TARGET) return;
+  if (target.name === "wasm") return;
   for (const program of [...preparation, ...phases].flatMap(({ programs }) => programs)) {
     const live = liveRegisters(program);
     assert(live <= usableRegisters(target), `${target.name} ${program.name}: ${live} live`);

@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { AVX2_TARGET, AVX512_TARGET, type Target, WASM_TARGET } from "../../src/codegen/target.ts";
+import {
+  AVX2_TARGET,
+  AVX512_TARGET,
+  type Target,
+  UNFUSED_WASM_TARGET,
+  WASM_TARGET,
+} from "../../src/codegen/target.ts";
 import type { Phase } from "../../src/engine/work.ts";
 import { NO_EPILOGUE } from "../../src/convolution/epilogue.ts";
 import { multiplyAdds } from "../../src/convolution/geometry.ts";
@@ -44,6 +50,10 @@ function cases(mostMultiplyAdds: number): fc.Arbitrary<LayerCase> {
     const work = multiplyAdds(geometryOf(layerCase));
     return work > 0 && work <= mostMultiplyAdds;
   });
+}
+
+function wasmTargets(): fc.Arbitrary<Target> {
+  return fc.constantFrom(WASM_TARGET, UNFUSED_WASM_TARGET);
 }
 
 function assertCaseComputes(layerCase: LayerCase, target: Target = WASM_TARGET): void {
@@ -204,10 +214,22 @@ const LARGE: Record<string, LayerCase> = {
 };
 
 Deno.test("Plans stay inside their buffers and compute the formula in random geometries", () => {
-  fc.assert(fc.property(cases(400_000), (layerCase) => assertCaseComputes(layerCase)), {
+  fc.assert(fc.property(cases(400_000), wasmTargets(), assertCaseComputes), {
     seed: 42,
     numRuns: draws(200),
   });
+});
+
+Deno.test("Plans for WebAssembly are the same with and without relaxed SIMD", () => {
+  fc.assert(
+    fc.property(cases(400_000), (layerCase) => {
+      const [fused, unfused] = [WASM_TARGET, UNFUSED_WASM_TARGET].map((target) =>
+        planOfCase(layerCase, target)
+      );
+      assertEquals({ ...unfused, id: "" }, { ...fused, id: "" });
+    }),
+    { seed: 49, numRuns: draws(100) },
+  );
 });
 
 Deno.test("Plans of long rows on many channels do the same", () => {

@@ -63,7 +63,7 @@ function timeAll(
 function codeBytes({ preparation, phases }: Plan, target: Target): number {
   const bytes = [...preparation, ...phases].map(({ programs }) =>
     target === WASM_TARGET
-      ? encodeWasm(programs, PAGES).length
+      ? encodeWasm(programs, PAGES, target).length
       : encodeX64(programs, target).code.length
   );
   return bytes.reduce((a, b) => a + b, 0);

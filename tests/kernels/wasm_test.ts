@@ -1,4 +1,4 @@
-import { WASM_TARGET } from "../../src/codegen/target.ts";
+import { type Target, UNFUSED_WASM_TARGET, WASM_TARGET } from "../../src/codegen/target.ts";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { encodeWasm, memoryImport } from "../../src/codegen/wasm/encode.ts";
@@ -17,13 +17,17 @@ import {
 } from "../_interpret_plan.ts";
 import { caseOf, longRowCases } from "./_cases.ts";
 
+const TARGETS: readonly Target[] = [WASM_TARGET, UNFUSED_WASM_TARGET];
+
+const targets = fc.constantFrom(...TARGETS);
+
 const PAGE_BYTES = 64 * 1024;
 
 /** A plan's phases, the preparation included, compiled for a memory of so many pages. */
-function compile({ preparation, phases }: Plan, pages: number) {
+function compile({ preparation, phases }: Plan, target: Target, pages: number) {
   return [...preparation, ...phases].map((phase) => ({
     tiles: tilesOf(phase),
-    module: new WebAssembly.Module(encodeWasm(phase.programs, pages)),
+    module: new WebAssembly.Module(encodeWasm(phase.programs, pages, target)),
   }));
 }
 
@@ -44,11 +48,15 @@ function place(initial: PlanMemory, pages: number, lowest: number) {
 }
 
 /** The outputs of a plan run in WebAssembly, with each of its buffers at address 0 in turn. */
-function outputsWithEachLowest(plan: Plan, operands: CaseOperands): PlanMemory[] {
+function outputsWithEachLowest(
+  plan: Plan,
+  target: Target,
+  operands: CaseOperands,
+): PlanMemory[] {
   const initial = planMemory(plan, operands);
   const bytes = initial.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const pages = Math.ceil(bytes / PAGE_BYTES);
-  const compiled = compile(plan, pages);
+  const compiled = compile(plan, target, pages);
   const used = [...initial.keys()].filter((buffer) => initial[buffer]?.length);
   return used.map((lowest) => {
     const { memory, buffers } = place(initial, pages, lowest);
@@ -64,11 +72,11 @@ function outputsWithEachLowest(plan: Plan, operands: CaseOperands): PlanMemory[]
 }
 
 /** Addresses are not negative: no pointer may be, whenever something is read or written through it. */
-function assertComputesAnywhere(layerCase: LayerCase): void {
+function assertComputesAnywhere(layerCase: LayerCase, target: Target): void {
   const geometry = geometryOf(layerCase);
   const operands = operandsOf(layerCase);
-  const plan = planOfCase(layerCase, WASM_TARGET);
-  const [output, ...others] = outputsWithEachLowest(plan, operands)
+  const plan = planOfCase(layerCase, target);
+  const [output, ...others] = outputsWithEachLowest(plan, target, operands)
     .map((memory) => outputOf(memory, geometry));
   assertStrictEquals(findWrongOutput(geometry, operands, output ?? [], plan.family), null);
   assert(others.length > 0);
@@ -100,15 +108,18 @@ Deno.test("Plans run in WebAssembly wherever their buffers lie", () => {
     const work = multiplyAdds(geometryOf(layerCase));
     return work > 0 && work <= 60_000;
   });
-  fc.assert(fc.property(cases, assertComputesAnywhere), { seed: 47, numRuns: draws(200) });
+  fc.assert(fc.property(cases, targets, assertComputesAnywhere), { seed: 47, numRuns: draws(200) });
 });
 
 Deno.test("Plans of long rows on many channels run in WebAssembly wherever their buffers lie", () => {
-  fc.assert(fc.property(longRowCases(), assertComputesAnywhere), { seed: 48, numRuns: draws(150) });
+  fc.assert(fc.property(longRowCases(), targets, assertComputesAnywhere), {
+    seed: 48,
+    numRuns: draws(150),
+  });
 });
 
 for (const [name, layerCase] of Object.entries(BACKWARD)) {
   Deno.test(`The plan of ${name} runs in WebAssembly wherever its buffers lie`, () => {
-    assertComputesAnywhere(layerCase);
+    for (const target of TARGETS) assertComputesAnywhere(layerCase, target);
   });
 }

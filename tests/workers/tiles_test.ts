@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { CodeCache } from "../../src/engine/code_cache.ts";
 import { Dispatcher } from "../../src/engine/dispatcher.ts";
 import { encodeJob, unitsOf } from "../../src/engine/job.ts";
-import { WASM_COMPILER } from "../../src/engine/wasm_compiler.ts";
+import { WASM_TARGET } from "../../src/codegen/target.ts";
+import { wasmCompiler } from "../../src/engine/wasm_compiler.ts";
 import { Pool, workerSource } from "../../src/engine/pool.ts";
 import { CONTROL, LEAST_MEMORY_BYTES, SharedMemory } from "../../src/engine/shared_memory.ts";
 import type { Phase } from "../../src/engine/work.ts";
@@ -190,7 +191,10 @@ Deno.test("serveTiles() runs every unit of every job once over several threads",
   const source = countingSource(first);
   const pool = new Pool(WORKERS, { memory, codeMemory: null, control: 0, controlWords }, source);
   for (let worker = 0; worker < WORKERS; worker++) pool.startNext();
-  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER.open(shared)));
+  const dispatcher = new Dispatcher(
+    shared,
+    new CodeCache(shared, wasmCompiler(WASM_TARGET).open(shared)),
+  );
   await until(() => Atomics.load(control, CONTROL.started) === WORKERS, "A start");
   const phases = new Map<number, Phase>();
   for (let round = 0; round < 400; round++) {
@@ -234,7 +238,10 @@ Deno.test("serveTiles() keeps the modules of so many phases", async () => {
 ${workerSource({ runUnit: "() => {}" })}`;
   const pool = new Pool(1, { memory, codeMemory: null, control: 0, controlWords }, source);
   pool.startNext();
-  const dispatcher = new Dispatcher(shared, new CodeCache(shared, WASM_COMPILER.open(shared)));
+  const dispatcher = new Dispatcher(
+    shared,
+    new CodeCache(shared, wasmCompiler(WASM_TARGET).open(shared)),
+  );
   await until(() => Atomics.load(control, CONTROL.started) === 1, "The start");
   for (let phase = 0; phase < MOST_MODULES + 20; phase++) {
     const run = dispatcher.begin({ phase: phaseOf(2), bases: [] }, 1);

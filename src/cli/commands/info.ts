@@ -1,4 +1,5 @@
 import { describeBytes } from "../../base/checks.ts";
+import { hasRelaxedSimd, hasSimd } from "../../codegen/wasm/features.ts";
 import { missingForNative } from "../../engine/backend.ts";
 import { type Engine, runtimeOf } from "../../engine/engine.ts";
 import config from "../../../deno.json" with { type: "json" };
@@ -8,7 +9,6 @@ import { codeOf, describeCode, ENGINE_FLAGS, startEngine } from "../engine_optio
 import { memoryLimit } from "../memory.ts";
 import { formatFields, formatJson } from "../report.ts";
 import { checkNoMore } from "../values.ts";
-import { hasRelaxedSimd, hasSimd } from "../wasm_features.ts";
 
 /** What the command line may ask for; the layers themselves need none. */
 const PERMISSIONS = ["read", "write", "ffi"] as const;
@@ -77,10 +77,9 @@ function describeBackend(engine: Engine, missing: string | null): string {
 }
 
 function describeVectors(engine: Engine): string {
-  if (engine.backend === "wasm" && !hasSimd()) return "none";
-  const bits = `${runtimeOf(engine).target.lanes * FLOAT_BITS} bits`;
-  const fuses = engine.backend === "native" || hasRelaxedSimd();
-  return fuses ? `${bits}, fused multiply-add` : bits;
+  const { lanes, fusesMultiplyAdd } = runtimeOf(engine).target;
+  const bits = `${lanes * FLOAT_BITS} bits`;
+  return fusesMultiplyAdd ? `${bits}, fused multiply-add` : bits;
 }
 
 const FLOAT_BITS = 32;

@@ -109,6 +109,8 @@ export const OP = {
   v128Store64Lane: [SIMD, 0x5b],
   v128Load32Zero: [SIMD, 0x5c],
   v128Load64Zero: [SIMD, 0x5d],
+  f32x4DemoteF64x2Zero: [SIMD, 0x5e],
+  f64x2PromoteLowF32x4: [SIMD, 0x5f],
   i32x4Shl: [SIMD, 0xab, 0x01],
   f32x4Sqrt: [SIMD, 0xe3, 0x01],
   f32x4Add: [SIMD, 0xe4, 0x01],
@@ -117,6 +119,8 @@ export const OP = {
   f32x4Div: [SIMD, 0xe7, 0x01],
   f32x4Min: [SIMD, 0xe8, 0x01],
   f32x4Max: [SIMD, 0xe9, 0x01],
+  f64x2Add: [SIMD, 0xf0, 0x01],
+  f64x2Mul: [SIMD, 0xf2, 0x01],
   f32x4RelaxedMadd: [SIMD, 0x85, 0x02],
 } as const;
 

@@ -5,7 +5,8 @@
  */
 
 import { finish, type Steps } from "../../base/steps.ts";
-import { FLOAT_BYTES, type Instruction, type Program } from "../program.ts";
+import { FLOAT_BYTES, type Instruction, type Program, type Register } from "../program.ts";
+import type { Target } from "../target.ts";
 import { ByteWriter, MEMORY_IMPORT, OP, type WasmFunction, wasmModule } from "./binary.ts";
 
 /** The import under which a generated module expects the shared memory. */
@@ -21,21 +22,27 @@ export function memoryImport(memory: WebAssembly.Memory): WebAssembly.Imports {
  *
  * @param programs What to encode; every program has 4 lanes.
  * @param pages Size of the shared memory in pages of 64 KiB.
+ * @param target Whether multiply-adds are one instruction.
  * @returns The module's bytes.
  * @throws {RangeError} If a program has other than 4 lanes, or an offset is negative.
  */
-export function encodeWasm(programs: readonly Program[], pages: number): Uint8Array<ArrayBuffer> {
-  return finish(encodingWasm(programs, pages));
+export function encodeWasm(
+  programs: readonly Program[],
+  pages: number,
+  target: Target,
+): Uint8Array<ArrayBuffer> {
+  return finish(encodingWasm(programs, pages, target));
 }
 
 /** {@linkcode encodeWasm} step by step. */
 export function* encodingWasm(
   programs: readonly Program[],
   pages: number,
+  target: Target,
 ): Steps<Uint8Array<ArrayBuffer>> {
   const functions: WasmFunction[] = [];
   for (const program of programs) {
-    functions.push(encodeProgram(program));
+    functions.push(encodeProgram(program, target));
     yield;
   }
   return wasmModule(functions, pages);
@@ -43,12 +50,20 @@ export function* encodingWasm(
 
 const LANES = 4;
 
-function encodeProgram(program: Program): WasmFunction {
+/** Of a vector, twice. */
+const UPPER_LANES_FIRST = [2, 3, 0, 1];
+
+/** Of two vectors. */
+const LOWER_LANES_OF_BOTH = [0, 1, 4, 5];
+
+type MultiplyAdd = Extract<Instruction, { readonly op: "fma" }>;
+
+function encodeProgram(program: Program, target: Target): WasmFunction {
   if (program.lanes !== LANES) {
     throw new RangeError(`Program "${program.name}" is for ${program.lanes} lanes, not 4`);
   }
   const counters = loopDepth(program.body);
-  const emitter = new Emitter(program.pointers, program.pointers + counters);
+  const emitter = new Emitter(target, program.pointers, program.pointers + counters);
   emitter.block(program.body, 0);
   return {
     parameters: program.parameters,
@@ -69,10 +84,12 @@ function loopDepth(block: readonly Instruction[]): number {
 /** Writes instructions. Locals are the pointers, then a counter for each loop depth, then registers. */
 class Emitter {
   readonly out: ByteWriter = new ByteWriter();
+  readonly #target: Target;
   readonly #firstCounter: number;
   readonly #firstRegister: number;
 
-  constructor(firstCounter: number, firstRegister: number) {
+  constructor(target: Target, firstCounter: number, firstRegister: number) {
+    this.#target = target;
     this.#firstCounter = firstCounter;
     this.#firstRegister = firstRegister;
   }
@@ -117,11 +134,8 @@ class Emitter {
           new Array<number>(LANES).fill(instruction.lane),
         );
       case "fma":
-        this.#getRegister(instruction.a);
-        this.#getRegister(instruction.b);
-        this.#getRegister(instruction.acc);
-        this.out.bytes(OP.f32x4RelaxedMadd);
-        return this.#setRegister(instruction.acc);
+        if (instruction.once) return this.#roundedOnce(instruction);
+        return this.#multiplyAdd(instruction);
       case "constant":
         return this.#constant(instruction.dst, instruction.value);
       case "add":
@@ -181,6 +195,42 @@ class Emitter {
     this.#setRegister(dst);
   }
 
+  #multiplyAdd({ acc, a, b }: MultiplyAdd): void {
+    this.#getRegister(a);
+    this.#getRegister(b);
+    if (!this.#target.fusesMultiplyAdd) this.out.bytes(OP.f32x4Mul);
+    this.#getRegister(acc);
+    this.out.bytes(this.#target.fusesMultiplyAdd ? OP.f32x4RelaxedMadd : OP.f32x4Add);
+    this.#setRegister(acc);
+  }
+
+  /**
+   * A multiply-add in float64, where the product is exact, half a vector at a time: what is relaxed may be rounded
+   * twice, and is on processors without the instruction.
+   */
+  #roundedOnce({ acc, a, b }: MultiplyAdd): void {
+    const half = (push: (register: Register) => void) => {
+      const pushAsFloat64 = (register: Register) => {
+        push(register);
+        this.out.bytes(OP.f64x2PromoteLowF32x4);
+      };
+      pushAsFloat64(a);
+      pushAsFloat64(b);
+      this.out.bytes(OP.f64x2Mul);
+      pushAsFloat64(acc);
+      this.out.bytes(OP.f64x2Add);
+      this.out.bytes(OP.f32x4DemoteF64x2Zero);
+    };
+    half((register) => this.#getRegister(register));
+    half((register) => {
+      this.#getRegister(register);
+      this.#getRegister(register);
+      this.#shuffleStack(UPPER_LANES_FIRST);
+    });
+    this.#shuffleStack(LOWER_LANES_OF_BOTH);
+    this.#setRegister(acc);
+  }
+
   #select({ dst, a, b, c }: { dst: number; a: number; b: number; c: number }): void {
     this.#getRegister(c);
     this.#getRegister(b);
@@ -194,11 +244,16 @@ class Emitter {
   #shuffle(dst: number, a: number, b: number, lanes: readonly number[]): void {
     this.#getRegister(a);
     this.#getRegister(b);
+    this.#shuffleStack(lanes);
+    this.#setRegister(dst);
+  }
+
+  /** A shuffle of the two vectors that are on top of the stack. */
+  #shuffleStack(lanes: readonly number[]): void {
     this.out.bytes(OP.i8x16Shuffle);
     for (const lane of lanes) {
       for (let byte = 0; byte < FLOAT_BYTES; byte++) this.out.byte(lane * FLOAT_BYTES + byte);
     }
-    this.#setRegister(dst);
   }
 
   #load(dst: number, ptr: number, offset: number, lanes: number): void {

@@ -127,7 +127,7 @@ function leaning(code: ProgramBuilder, slope: number): Steepen {
     if (low === undefined) code.mul(product, gradient, high);
     else {
       code.mul(product, gradient, low);
-      code.fma(product, gradient, high);
+      code.fmaOnce(product, gradient, high);
     }
     code.select(gradient, at, gradient, product);
   };

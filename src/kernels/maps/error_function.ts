@@ -49,7 +49,7 @@ function complement(code: ProgramBuilder, at: Register, share: number): Register
   // Large exponents are to be exact: what the rounding of the square loses is made up for.
   code.mul(square, at, at);
   code.sub(lost, constant(code, 0), square);
-  code.fma(lost, at, at);
+  code.fmaOnce(lost, at, at);
   code.fma(t, at, constant(code, Math.sqrt(share) / 2));
   code.div(t, constant(code, 1), t);
   const result = polynomial(code, FAR, t);

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import {
   br_if,
   f32x4,
+  f64x2,
   func,
   i32,
   i32x4,
@@ -15,12 +16,19 @@ import {
   v128,
   type ValueType,
 } from "wasmati";
-import { interpret } from "../../../src/codegen/interpret.ts";
-import { FLOAT_BYTES, type Instruction, type Program } from "../../../src/codegen/program.ts";
+import { range } from "../../../src/base/numbers.ts";
+import { fusedMultiplyAdd, interpret } from "../../../src/codegen/interpret.ts";
+import {
+  FLOAT_BYTES,
+  type Instruction,
+  type Program,
+  ProgramBuilder,
+} from "../../../src/codegen/program.ts";
+import { type Target, UNFUSED_WASM_TARGET, WASM_TARGET } from "../../../src/codegen/target.ts";
 import { encodeWasm, memoryImport } from "../../../src/codegen/wasm/encode.ts";
 import { geometryOf, layerCases } from "../../_arbitrary.ts";
 import { draws } from "../../_depth.ts";
-import { planOf } from "../../_interpret_plan.ts";
+import { multiplyAddOf, planOf } from "../../_interpret_plan.ts";
 import { selections } from "../_selections.ts";
 
 const LANES = 4;
@@ -71,8 +79,12 @@ function assembled(write: () => void, counters: number): Uint8Array {
   return withoutDataCount(Module({ exports, memory: limits(PAGES) }).toBytes());
 }
 
-function assertSameModule(body: readonly Instruction[], write: () => void): void {
-  const bytes = encodeWasm([program(body)], PAGES);
+function assertSameModule(
+  body: readonly Instruction[],
+  write: () => void,
+  target: Target = WASM_TARGET,
+): void {
+  const bytes = encodeWasm([program(body)], PAGES, target);
   assertSameBytes(bytes, assembled(write, 0));
   assert(WebAssembly.validate(bytes));
 }
@@ -160,6 +172,47 @@ Deno.test('encodeWasm() encodes "zero", "copy" and "fma" as an assembler does', 
     f32x4.relaxed_madd();
     local.set(register(acc));
   });
+});
+
+Deno.test('encodeWasm() encodes "fma" without relaxed instructions as an assembler does', () => {
+  const [a, b, acc] = [3, 4, 140] as const;
+  assertSameModule([{ op: "fma", acc, a, b }], () => {
+    local.get(register(a));
+    local.get(register(b));
+    f32x4.mul();
+    local.get(register(acc));
+    f32x4.add();
+    local.set(register(acc));
+  }, UNFUSED_WASM_TARGET);
+});
+
+Deno.test('encodeWasm() encodes "fma" that rounds once on every target as an assembler does', () => {
+  const [a, b, acc] = [3, 4, 140] as const;
+  const lanesOf = (...lanes: number[]) =>
+    lanes.flatMap((lane) => range(4).map((i) => 4 * lane + i));
+  const pushHalf = (push: (register: number) => void) => {
+    push(a);
+    f64x2.promote_low_f32x4();
+    push(b);
+    f64x2.promote_low_f32x4();
+    f64x2.mul();
+    push(acc);
+    f64x2.promote_low_f32x4();
+    f64x2.add();
+    f32x4.demote_f64x2_zero();
+  };
+  for (const target of [WASM_TARGET, UNFUSED_WASM_TARGET]) {
+    assertSameModule([{ op: "fma", acc, a, b, once: true }], () => {
+      pushHalf((index) => local.get(register(index)));
+      pushHalf((index) => {
+        local.get(register(index));
+        local.get(register(index));
+        i8x16.shuffle(lanesOf(2, 3, 0, 1));
+      });
+      i8x16.shuffle(lanesOf(0, 1, 4, 5));
+      local.set(register(acc));
+    }, target);
+  }
 });
 
 Deno.test("encodeWasm() encodes the arithmetic of two registers as an assembler does", () => {
@@ -362,7 +415,7 @@ function countedLoop(count: number, counter: number, counters: number, body: num
 
 Deno.test('encodeWasm() encodes "loop" as an assembler does', () => {
   const assertEndsWith = (body: readonly Instruction[], expected: number[]) => {
-    const bytes = encodeWasm([program(body)], PAGES);
+    const bytes = encodeWasm([program(body)], PAGES, WASM_TARGET);
     const endOfFunction = 0x0b;
     const end = Uint8Array.from([...expected, endOfFunction]);
     assertSameBytes(bytes.slice(-end.length), end);
@@ -432,7 +485,7 @@ Deno.test("encodeWasm() puts many functions of several types into one module", (
     );
     const exports = Object.fromEntries(functions);
     const expected = Module({ exports, memory: limits(pages) }).toBytes();
-    const bytes = encodeWasm(programs, pages);
+    const bytes = encodeWasm(programs, pages, WASM_TARGET);
     assertSameBytes(bytes, withoutDataCount(expected));
     assert(WebAssembly.validate(bytes));
   }
@@ -441,7 +494,7 @@ Deno.test("encodeWasm() puts many functions of several types into one module", (
 Deno.test("encodeWasm() refuses a program that is not for four lanes", () => {
   for (const lanes of [1, 8, 16]) {
     assertThrows(
-      () => encodeWasm([program([], { name: "wide", lanes })], 1),
+      () => encodeWasm([program([], { name: "wide", lanes })], 1, WASM_TARGET),
       RangeError,
       `Program "wide" is for ${lanes} lanes, not 4`,
     );
@@ -461,7 +514,7 @@ Deno.test("encodeWasm() refuses a negative offset", () => {
   ];
   for (const instruction of bodies) {
     for (const body of [[instruction], [{ op: "loop", count: 2, body: [instruction] } as const]]) {
-      assertThrows(() => encodeWasm([program(body)], 1), RangeError, "Offset -4");
+      assertThrows(() => encodeWasm([program(body)], 1, WASM_TARGET), RangeError, "Offset -4");
     }
   }
 });
@@ -483,7 +536,7 @@ Deno.test('"select" takes the third where the first is at most 0, also in its ow
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const all = new Float32Array(memory.buffer);
   all.set(input);
-  const bytes = encodeWasm([program], 1);
+  const bytes = encodeWasm([program], 1, WASM_TARGET);
   const { exports } = new WebAssembly.Instance(
     new WebAssembly.Module(bytes),
     memoryImport(memory),
@@ -491,6 +544,56 @@ Deno.test('"select" takes the third where the first is at most 0, also in its ow
   const run = exports[0] as (...pointers: number[]) => void;
   run(0, input.length * FLOAT_BYTES);
   assertEquals([...all.subarray(input.length, input.length + expected.length)], expected);
+});
+
+/** Where single precision ends and loses bits, and what is no number. */
+const FACTORS = [
+  ...[0, 1 / 3, 1, 1 + 2 ** -13, 1 + 2 ** -23, Math.PI, 2 ** -75, 2 ** -149, 3e38, Infinity]
+    .flatMap((value) => [value, -value]),
+  NaN,
+].map(Math.fround);
+
+/** What is left of a product of two of them are its last bits. */
+const PRODUCT = -(1 + 2 ** -12);
+
+/** `acc += a * b` for all of three numbers, as WebAssembly computes it. */
+function sumsOf(once: boolean, target: Target): { actual: Float32Array; operands: number[][] } {
+  const operands = [...FACTORS, PRODUCT].flatMap((acc) =>
+    FACTORS.flatMap((a) => FACTORS.map((b) => [acc, a, b]))
+  );
+  const vectors = Math.ceil(operands.length / LANES);
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
+  const [acc = 0, a = 0, b = 0] = [0, 1, 2];
+  const fields = [acc, a, b].map((field) =>
+    new Float32Array(memory.buffer, field * vectors * LANES * FLOAT_BYTES, vectors * LANES)
+  );
+  fields.forEach((field, i) => field.set(operands.map((each) => each[i] ?? NaN)));
+  const code = new ProgramBuilder("sums", LANES, 3);
+  const [sum, left, right] = [code.register(), code.register(), code.register()];
+  code.loop(vectors, () => {
+    [sum, left, right].forEach((register, field) => code.load(register, field));
+    if (once) code.fmaOnce(sum, left, right);
+    else code.fma(sum, left, right);
+    code.store(sum, acc);
+    for (const field of [acc, a, b]) code.advance(field, LANES * FLOAT_BYTES);
+  });
+  const module = new WebAssembly.Module(encodeWasm([code.build()], PAGES, target));
+  const { exports } = new WebAssembly.Instance(module, memoryImport(memory));
+  const run = exports[0] as (...pointers: number[]) => void;
+  run(...fields.map(({ byteOffset }) => byteOffset));
+  return { actual: fields[acc] ?? new Float32Array(), operands };
+}
+
+Deno.test('"fma" rounds as often as the target does, and once where it is told to', () => {
+  for (const target of [WASM_TARGET, UNFUSED_WASM_TARGET]) {
+    for (const once of [false, true]) {
+      const expected = once ? fusedMultiplyAdd : multiplyAddOf(target);
+      const { actual, operands } = sumsOf(once, target);
+      for (const [i, [acc = 0, a = 0, b = 0]] of operands.entries()) {
+        assertEquals(actual[i], expected(acc, a, b), `${acc} + ${a} * ${b}`);
+      }
+    }
+  }
 });
 
 Deno.test("Random programs do the same in WebAssembly and in the interpreter", () => {
@@ -508,7 +611,7 @@ Deno.test("Random programs do the same in WebAssembly and in the interpreter", (
   const middle = SIDE_BYTES / 2;
 
   fc.assert(
-    fc.property(randomBody(), (body) => {
+    fc.property(randomBody(), wasmTargets(), (body, wasm) => {
       const code: Program = {
         name: "random",
         lanes: LANES,
@@ -523,7 +626,7 @@ Deno.test("Random programs do the same in WebAssembly and in the interpreter", (
       };
       written.fill(NaN);
       target.data.fill(NaN);
-      const bytes = encodeWasm([code], 2 * SIDE_PAGES);
+      const bytes = encodeWasm([code], 2 * SIDE_PAGES, wasm);
       const { exports } = new WebAssembly.Instance(
         new WebAssembly.Module(bytes),
         memoryImport(memory),
@@ -544,6 +647,10 @@ function assertSameBits(actual: Float32Array, expected: Float32Array): void {
   );
   const index = a?.findIndex((bits, i) => bits !== b?.[i]) ?? NaN;
   assertEquals(index, -1, `Element ${index} is ${actual[index]}, not ${expected[index]}`);
+}
+
+function wasmTargets(): fc.Arbitrary<Target> {
+  return fc.constantFrom(WASM_TARGET, UNFUSED_WASM_TARGET);
 }
 
 function randomBody(): fc.Arbitrary<Instruction[]> {
@@ -587,6 +694,13 @@ function randomBody(): fc.Arbitrary<Instruction[]> {
       lanes: fc.array(fc.nat(2 * LANES - 1), { minLength: LANES, maxLength: LANES }),
     }),
     fc.record({ op: op("fma"), acc: sum, a: loaded, b: loaded }),
+    fc.record({
+      op: op("fma"),
+      acc: sum,
+      a: loaded,
+      b: loaded,
+      once: fc.constant<true>(true),
+    }),
     fc.record({ op: op("advance"), ptr: fc.constantFrom(...READING, ...WRITING), bytes }),
     fc.record({ op: op("point"), dst: reading, src: reading, bytes }),
     fc.record({ op: op("point"), dst: writing, src: writing, bytes }),
@@ -609,7 +723,7 @@ Deno.test("The programs of random plans are valid WebAssembly", () => {
     fc.property(layerCases().filter(({ batch }) => batch !== 0), (layerCase) => {
       const { preparation, phases } = planOf(geometryOf(layerCase), layerCase.bias);
       for (const { programs } of [...preparation, ...phases]) {
-        assert(WebAssembly.validate(encodeWasm(programs, 16)));
+        assert(WebAssembly.validate(encodeWasm(programs, 16, WASM_TARGET)));
       }
     }),
     { seed: 44, numRuns: draws(100) },

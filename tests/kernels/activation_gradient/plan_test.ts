@@ -3,6 +3,7 @@ import {
   AVX2_TARGET,
   AVX512_TARGET,
   type Target,
+  UNFUSED_WASM_TARGET,
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
 import { elementsGeometry } from "../../../src/convolution/adjoint.ts";
@@ -10,11 +11,22 @@ import type { ActivationSettings } from "../../../src/convolution/epilogue.ts";
 import { planActivationGradient } from "../../../src/kernels/activation_gradient/plan.ts";
 import { BUFFER, type Plan } from "../../../src/kernels/plan.ts";
 import { Tensor } from "../../../mod.ts";
-import { planMemory, runTiles, tilesOf } from "../../_interpret_plan.ts";
+import {
+  describeTarget,
+  multiplyAddOf,
+  planMemory,
+  runTiles,
+  tilesOf,
+} from "../../_interpret_plan.ts";
 import { findDisturbance, findUnrepeatable } from "../../_repeat_plan.ts";
 import { assertFits } from "../_tester.ts";
 
-const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
+const TARGETS: readonly Target[] = [
+  WASM_TARGET,
+  UNFUSED_WASM_TARGET,
+  AVX2_TARGET,
+  AVX512_TARGET,
+];
 
 const ACTIVATIONS: readonly ActivationSettings[] = [
   { activation: "relu", negativeSlope: 0 },
@@ -77,13 +89,15 @@ function planFor(activation: ActivationSettings, count: number, target: Target):
 const EMPTY = { weight: new Float32Array(), bias: null };
 
 function assertGradients(activation: ActivationSettings, count: number, target: Target): Plan {
-  const message = `${target.name}, ${JSON.stringify(activation)}, ${count} elements`;
+  const message = `${describeTarget(target)}, ${JSON.stringify(activation)}, ${count} elements`;
   const { input, values } = operands(count);
   const plan = planFor(activation, count, target);
   assertFits(plan, target);
   const memory = planMemory(plan, { ...EMPTY, input });
   memory[BUFFER.add]?.fill(NaN).set(values);
-  for (const phase of plan.phases) runTiles(plan, phase, tilesOf(phase), memory);
+  for (const phase of plan.phases) {
+    runTiles(plan, phase, tilesOf(phase), memory, multiplyAddOf(target));
+  }
   const output = memory[BUFFER.output] ?? new Float32Array();
   const wrong = input.findIndex((gradient, i) =>
     !Object.is(output[i], expectedGradient(activation, gradient, values[i] ?? 0))
@@ -98,11 +112,11 @@ function assertGradients(activation: ActivationSettings, count: number, target: 
 }
 
 for (const target of TARGETS) {
-  Deno.test(`Gradients in front of activations are exactly those of their definition, ${target.name}`, () => {
+  Deno.test(`Gradients in front of activations are exactly those of their definition, ${describeTarget(target)}`, () => {
     for (const activation of ACTIVATIONS) assertGradients(activation, 3000, target);
   });
 
-  Deno.test(`Gradients in front of activations are written to the last element and no further, ${target.name}`, () => {
+  Deno.test(`Gradients in front of activations are written to the last element and no further, ${describeTarget(target)}`, () => {
     const { lanes } = target;
     for (const vectors of [0, 1, 4, 5, 8]) {
       for (const count of [-1, 0, 1].map((more) => vectors * lanes + more)) {
@@ -111,7 +125,7 @@ for (const target of TARGETS) {
     }
   });
 
-  Deno.test(`Tiles of gradients in front of activations may be run again, ${target.name}`, () => {
+  Deno.test(`Tiles of gradients in front of activations may be run again, ${describeTarget(target)}`, () => {
     const activation = { activation: "leakyRelu", negativeSlope: 0.1 } as const;
     const count = 100_003;
     const plan = assertGradients(activation, count, target);

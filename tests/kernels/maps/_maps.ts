@@ -4,13 +4,25 @@ import {
   AVX2_TARGET,
   AVX512_TARGET,
   type Target,
+  UNFUSED_WASM_TARGET,
   WASM_TARGET,
 } from "../../../src/codegen/target.ts";
 import type { MapWork } from "../../../src/kernels/maps/work.ts";
-import { forgetScratch, interpretTiles, type Tile, tilesOf } from "../../_interpret_plan.ts";
+import {
+  forgetScratch,
+  interpretTiles,
+  multiplyAddOf,
+  type Tile,
+  tilesOf,
+} from "../../_interpret_plan.ts";
 import { assertFits } from "../_tester.ts";
 
-export const TARGETS: readonly Target[] = [WASM_TARGET, AVX2_TARGET, AVX512_TARGET];
+export const TARGETS: readonly Target[] = [
+  WASM_TARGET,
+  UNFUSED_WASM_TARGET,
+  AVX2_TARGET,
+  AVX512_TARGET,
+];
 
 /**
  * Runs a map with every access checked, its tiles in both orders: operands and numbers are only read, and every
@@ -22,8 +34,8 @@ export function runMap(
   target: Target,
 ): Float32Array {
   assertFits({ ...work, preparation: [] }, target);
-  const forwards = runTiles(work, inputs, (tiles) => tiles);
-  const backwards = runTiles(work, inputs, (tiles) => tiles.toReversed());
+  const forwards = runTiles(work, target, inputs, (tiles) => tiles);
+  const backwards = runTiles(work, target, inputs, (tiles) => tiles.toReversed());
   // The interpreter's numbers that are none have any bits.
   assert(forwards.every((value, i) => Object.is(value, backwards[i])), target.name);
   return forwards;
@@ -38,6 +50,7 @@ function bitsOf({ buffer, byteOffset, length }: Float32Array): Int32Array {
 
 function runTiles(
   work: MapWork,
+  target: Target,
   inputs: readonly Float32Array[],
   order: (tiles: Tile[]) => Tile[],
 ): Float32Array {
@@ -50,7 +63,8 @@ function runTiles(
     return { name, data, writable: given === undefined };
   });
   for (const phase of work.phases) {
-    interpretTiles(phase, order(tilesOf(phase)), regions, () => forgetScratch(work, regions));
+    const forget = () => forgetScratch(work, regions);
+    interpretTiles(phase, order(tilesOf(phase)), regions, forget, multiplyAddOf(target));
   }
   const output = regions[inputs.length]?.data ?? new Float32Array(0);
   assert(!bitsOf(output).includes(UNWRITTEN), "Not every output is written");

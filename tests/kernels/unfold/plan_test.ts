@@ -193,7 +193,7 @@ Deno.test("Kernels of thousands of taps take little code", () => {
   ) {
     for (const each of [g, inputGradientGeometry(g)]) {
       const { phases } = planOf(each, WASM_TARGET);
-      const bytes = phases.map(({ programs }) => encodeWasm(programs, 2 ** 14).length);
+      const bytes = phases.map(({ programs }) => encodeWasm(programs, 2 ** 14, WASM_TARGET).length);
       assert(Math.max(...bytes) < 200_000, `${bytes} bytes of code for ${JSON.stringify(each)}`);
     }
   }
