@@ -1,5 +1,4 @@
 import { extname } from "node:path";
-import { TestFolder } from "../_folder.ts";
 
 const TYPES: ReadonlyMap<string, string> = new Map([
   [".html", "text/html"],
@@ -23,7 +22,7 @@ const LIMIT_MS = 60_000;
  * @returns The results.
  */
 export async function resultsOfPage(folder: string, browser: string): Promise<unknown> {
-  using profile = new TestFolder();
+  const profile = await Deno.makeTempDir({ prefix: "tileconv-" });
   const results = Promise.withResolvers<unknown>();
   const respond = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
@@ -39,7 +38,7 @@ export async function resultsOfPage(folder: string, browser: string): Promise<un
   };
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, respond);
   const { port } = server.addr;
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile.path}`];
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`];
   const child = new Deno.Command(browser, {
     args: [...flags, `http://127.0.0.1:${port}/`],
     stdin: "null",
@@ -56,5 +55,19 @@ export async function resultsOfPage(folder: string, browser: string): Promise<un
     clearTimeout(limit);
     child.kill();
     await child.status;
+    await removeProfile(profile);
+  }
+}
+
+/** Removes a browser's folder, into which those of its processes that end last may still write. */
+async function removeProfile(folder: string): Promise<void> {
+  const limit = performance.now() + LIMIT_MS;
+  for (;;) {
+    try {
+      return await Deno.remove(folder, { recursive: true });
+    } catch (error) {
+      if (performance.now() > limit) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 }
