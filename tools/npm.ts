@@ -19,6 +19,11 @@ const COMPILER = "npm:typescript@7.0.2/tsc";
 /** Entry points that only Deno can run. */
 const FOR_DENO = ["./cli"];
 
+/** What bundlers are to put in the place of what no browser can use; relative to the root, without endings. */
+const IN_BROWSERS: Readonly<Record<string, string>> = {
+  "./src/engine/native": "./src/engine/no_native",
+};
+
 /** An import of something that is in no file of this package. */
 const BARE_IMPORT = /^(?:import|export) [^;"]* from "([^".][^"]*)";$/gm;
 
@@ -52,7 +57,10 @@ async function compile(folder: string): Promise<void> {
   try {
     const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["types"] }).output();
     await Deno.writeFile(`${work}/deno.d.ts`, stdout);
-    const modules = entryPoints().map(([, module]) => new URL(module, ROOT).pathname);
+    const modules = [
+      ...entryPoints().map(([, module]) => module),
+      ...Object.values(IN_BROWSERS).map((path) => `${path}.ts`),
+    ].map((path) => new URL(path, ROOT).pathname);
     const project = {
       compilerOptions: {
         ...config.compilerOptions,
@@ -121,6 +129,7 @@ async function describePackage(folder: string): Promise<Record<string, unknown>>
     const path = module.replace(/\.ts$/, "");
     return [name, { types: `${path}.d.ts`, default: `${path}.js` }] as const;
   });
+  const browser = Object.entries(IN_BROWSERS).map(([path, other]) => [`${path}.js`, `${other}.js`]);
   return {
     name: config.name,
     version: config.version,
@@ -131,6 +140,7 @@ async function describePackage(folder: string): Promise<Record<string, unknown>>
     sideEffects: false,
     engines: { node: ">=20" },
     exports: { ...Object.fromEntries(exports), "./package.json": "./package.json" },
+    browser: Object.fromEntries(browser),
     dependencies: await dependencies(folder),
   };
 }

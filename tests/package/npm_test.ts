@@ -109,13 +109,15 @@ Deno.test({
       });
     }
 
-    await t.step("bundled by Vite, without asking for Node.js", async () => {
+    await t.step("bundled by Vite, with neither questions nor machine code", async () => {
       await run(folder.file(BUNDLER), ["build"], folder.path);
       const assets = [...Deno.readDirSync(folder.file("dist/assets"))];
       assertEquals(assets.length, 1);
       const text = Deno.readTextFileSync(folder.file(`dist/assets/${assets[0]?.name}`));
       assert(text.includes("/results"));
       assertFalse(text.includes("browser-external"));
+      assert(text.includes("another host than a browser"));
+      assertFalse(text.includes("with AVX2 and FMA"));
     });
 
     await t.step({
