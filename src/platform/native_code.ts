@@ -65,10 +65,13 @@ export function openNativeCode(): NativeCode {
   }).symbols;
   const one = UnsafePointer.create(1n);
   return {
-    addressOf: (array) => Number(UnsafePointer.value(UnsafePointer.of(array))),
-    protect: (address, bytes, protection) =>
-      mprotect(BigInt(address), BigInt(bytes), protection) === 0,
-    caller: (entry, argument) => {
+    addressOf(array) {
+      return Number(UnsafePointer.value(UnsafePointer.of(array)));
+    },
+    protect(address, bytes, protection) {
+      return mprotect(BigInt(address), BigInt(bytes), protection) === 0;
+    },
+    caller(entry, argument) {
       const [code, base] = [UnsafePointer.create(entry), UnsafePointer.of(argument)];
       return () => bsearch(0, base, one, null, code);
     },

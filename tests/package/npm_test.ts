@@ -6,9 +6,10 @@ import { RESULTS, USER_MODULE } from "./_user.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-const TOOLS = ["@oven/bun-linux-x64@1.4.5", "typescript@7.0.2", "vite@8.3.8"];
+const TOOLS = ["@oven/bun-linux-x64@1.4.5", "esbuild@0.28.2", "typescript@7.0.2", "vite@8.3.8"];
 const BUN = "node_modules/@oven/bun-linux-x64/bin/bun";
 const COMPILER = "node_modules/.bin/tsc";
+const SERVER_BUNDLER = "node_modules/.bin/esbuild";
 const BUNDLER = "node_modules/.bin/vite";
 
 /** Browsers as Debian calls them. */
@@ -108,6 +109,14 @@ Deno.test({
         assertEquals(JSON.parse(printed), RESULTS);
       });
     }
+
+    await t.step("bundled by esbuild with the names of functions, in Node.js", async () => {
+      const flags = ["--bundle", "--minify", "--keep-names", "--format=esm", "--platform=node"];
+      const args = ["program.ts", ...flags, "--outfile=bundled.mjs"];
+      await run(folder.file(SERVER_BUNDLER), args, folder.path);
+      const printed = await run("node", ["bundled.mjs"], folder.path);
+      assertEquals(JSON.parse(printed), RESULTS);
+    });
 
     await t.step("bundled by Vite, with neither questions nor machine code", async () => {
       await run(folder.file(BUNDLER), ["build"], folder.path);
