@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url);
@@ -35,3 +35,11 @@ Deno.test("deno.json has no lock for all: each task names it", () => {
   );
   assertEquals(withoutLock, []);
 });
+
+for (const [name, path] of Object.entries(config.exports)) {
+  Deno.test(`The entry point ${name} begins with what it is, and an example that runs`, async () => {
+    const text = await Deno.readTextFile(new URL(path, ROOT));
+    const [comment = ""] = text.split(" */");
+    assertMatch(comment, /^\/\*\*\n \* \w.* \* @example\n \* ```ts\n.* \* @module\n$/s);
+  });
+}

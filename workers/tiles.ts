@@ -1,7 +1,8 @@
 /**
  * How tiles are claimed and run, the same on every thread. Each function here must stand alone: the
  * worker's module is made from their text (see `src/engine/pool.ts`), so they may use only their
- * arguments and globals.
+ * arguments and globals. What would be a function with a name of its own in one of them is a method: bundlers
+ * that keep names make of the former a call of a helper, which no worker has.
  *
  * Control block, in 32-bit words:
  *
@@ -86,7 +87,11 @@ export function runUnit(
   thread: number,
 ): void {
   const FILLED = 8, SPINS = 2000, SLEEP_MS = 1;
-  const word = (index: number): number => words[index] ?? 0;
+  const { word } = {
+    word(index: number): number {
+      return words[index] ?? 0;
+    },
+  };
   const perUnit = word(4);
   const grids = word(5);
   let tile = unit * perUnit;
@@ -206,48 +211,52 @@ export async function serveTiles(
   const { memory, thread } = start;
   const words = new Int32Array(memory.buffer);
   const control = words.subarray(start.control, start.control + start.controlWords);
-  const modules = new Map<number, ((...pointers: number[]) => void)[]>();
-
-  /**
-   * Whether what has been read of a job so far was really its own: the calling thread clears the word
-   * before it uses that memory for anything else. A read-modify-write keeps earlier reads earlier.
-   */
-  const wasReadable = (generation: number) => Atomics.add(control, READABLE, 0) === generation;
+  const modules = new Map<number, TileJob["functions"]>();
 
   let loadMachineCode: ReturnType<typeof machineCodeLoader> | null = null;
 
-  const instantiate = (code: Uint8Array<ArrayBuffer>) => {
-    const [first] = new Uint32Array(code.buffer, 0, 1);
-    if (first !== WASM_MAGIC) {
-      loadMachineCode ??= machineCodeLoader(openNativeCode(), memory);
-      return loadMachineCode(code);
-    }
-    const imports = { "": { m0: memory } };
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), imports);
-    const functions: ((...pointers: number[]) => void)[] = [];
-    for (;;) {
-      const entry = exports[functions.length];
-      if (typeof entry !== "function") return functions;
-      functions.push(entry as (...pointers: number[]) => void);
-    }
-  };
+  const jobs = {
+    /**
+     * Whether what has been read of a job so far was really its own: the calling thread clears the word
+     * before it uses that memory for anything else. A read-modify-write keeps earlier reads earlier.
+     */
+    wasReadable(generation: number): boolean {
+      return Atomics.add(control, READABLE, 0) === generation;
+    },
 
-  /** The job of a generation, or `null` if it was over before it had been read. */
-  const read = (generation: number): TileJob | null => {
-    const address = Atomics.load(control, ADDRESS);
-    const job = words.slice(address, address + Atomics.load(control, LENGTH));
-    if (!wasReadable(generation)) return null;
-    const [id = 0, codeAddress = 0, codeBytes = 0] = job;
-    let functions = modules.get(id);
-    if (functions === undefined) {
-      const code = new Uint8Array(memory.buffer, codeAddress, codeBytes).slice();
-      if (!wasReadable(generation)) return null;
-      functions = instantiate(code);
-      const [oldest] = modules.keys();
-      if (modules.size >= MOST_MODULES && oldest !== undefined) modules.delete(oldest);
-      modules.set(id, functions);
-    }
-    return { control, generation, words: job, functions };
+    instantiate(code: Uint8Array<ArrayBuffer>): TileJob["functions"] {
+      const [first] = new Uint32Array(code.buffer, 0, 1);
+      if (first !== WASM_MAGIC) {
+        loadMachineCode ??= machineCodeLoader(openNativeCode(), memory);
+        return loadMachineCode(code);
+      }
+      const imports = { "": { m0: memory } };
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), imports);
+      const functions: ((...pointers: number[]) => void)[] = [];
+      for (;;) {
+        const entry = exports[functions.length];
+        if (typeof entry !== "function") return functions;
+        functions.push(entry as (...pointers: number[]) => void);
+      }
+    },
+
+    /** The job of a generation, or `null` if it was over before it had been read. */
+    read(generation: number): TileJob | null {
+      const address = Atomics.load(control, ADDRESS);
+      const job = words.slice(address, address + Atomics.load(control, LENGTH));
+      if (!jobs.wasReadable(generation)) return null;
+      const [id = 0, codeAddress = 0, codeBytes = 0] = job;
+      let functions = modules.get(id);
+      if (functions === undefined) {
+        const code = new Uint8Array(memory.buffer, codeAddress, codeBytes).slice();
+        if (!jobs.wasReadable(generation)) return null;
+        functions = jobs.instantiate(code);
+        const [oldest] = modules.keys();
+        if (modules.size >= MOST_MODULES && oldest !== undefined) modules.delete(oldest);
+        modules.set(id, functions);
+      }
+      return { control, generation, words: job, functions };
+    },
   };
 
   Atomics.add(control, STARTED, 1);
@@ -264,7 +273,7 @@ export async function serveTiles(
     const generation = Atomics.load(control, GENERATION);
     if (generation === seen) continue;
     seen = generation;
-    const job = read(generation);
+    const job = jobs.read(generation);
     if (job !== null) claimTiles(job, thread, runUnit, () => true);
   }
 }

@@ -6,6 +6,19 @@
  * deno run --allow-read --allow-write src/cli/main.ts --help
  * ```
  *
+ * @example
+ * ```ts
+ * import { main } from "@tileconv/conv/cli";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const printed: string[] = [];
+ * const exitCode = await main(["version"], {
+ *   print: (text) => printed.push(text),
+ *   warn: (text) => console.error(text),
+ * });
+ * assertEquals([exitCode, printed.length], [0, 1]);
+ * ```
+ *
  * @module
  */
 

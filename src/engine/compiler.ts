@@ -37,6 +37,12 @@ export interface Compiler {
   open(shared: SharedMemory): Workbench;
 }
 
+/** What keeps a compiler from being had. */
+export interface Obstacle {
+  /** What the host lacks, as the end of a sentence. */
+  readonly missing: string;
+}
+
 /** Makes code that works in one shared memory. */
 export interface Workbench {
   /** What the code lies in, for the threads that run it to hold; `null` if it needs nothing to be held. */

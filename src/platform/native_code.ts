@@ -71,14 +71,17 @@ export function openNativeCode(): NativeCode {
   }).symbols;
   const one = UnsafePointer.create(1n);
   return {
-    addressOf: (array) => Number(UnsafePointer.value(UnsafePointer.of(array))),
-    protect: (address, bytes, protection) =>
-      mprotect(BigInt(address), BigInt(bytes), protection) === 0,
-    useHugePages: (address, bytes) => {
+    addressOf(array) {
+      return Number(UnsafePointer.value(UnsafePointer.of(array)));
+    },
+    protect(address, bytes, protection) {
+      return mprotect(BigInt(address), BigInt(bytes), protection) === 0;
+    },
+    useHugePages(address, bytes) {
       // MADV_HUGEPAGE of Linux's <sys/mman.h>. A host that does not have them goes on as it did.
       madvise(BigInt(address), BigInt(bytes), 14);
     },
-    caller: (entry, argument) => {
+    caller(entry, argument) {
       const [code, base] = [UnsafePointer.create(entry), UnsafePointer.of(argument)];
       return () => bsearch(0, base, one, null, code);
     },
