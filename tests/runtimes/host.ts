@@ -47,9 +47,14 @@ export const LIMIT_MS = 180_000;
 export async function programPath(names: readonly string[]): Promise<string | null> {
   const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
   for (const path of names.flatMap((name) => folders.map((folder) => `${folder}/${name}`))) {
-    if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
+    if (await isFile(path)) return path;
   }
   return null;
+}
+
+/** Whether there is a file. */
+export async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }
 
 /** A promise, or an error when it takes too long. */
