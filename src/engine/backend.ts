@@ -5,9 +5,8 @@
  */
 
 import type { Target } from "../codegen/target.ts";
-import { isNativeCodeAllowed } from "../platform/native_code.ts";
 import type { Compiler } from "./compiler.ts";
-import { nativeCompiler } from "./native.ts";
+import { isNativeCodeAllowed, nativeCompiler } from "./native.ts";
 import { wasmCompiler, wasmTarget } from "./wasm_compiler.ts";
 
 /**
