@@ -1,0 +1,68 @@
+/**
+ * Where the suite can be run.
+ *
+ * @module
+ */
+
+import type { Report } from "./suite.ts";
+
+/** The files that are needed for a run, in a folder. */
+export interface SuiteFiles {
+  /** The folder's path. */
+  readonly folder: string;
+  /** Name of the module that exports `runSuite()`. */
+  readonly module: string;
+  /** Name of the records. */
+  readonly records: string;
+}
+
+/** A run that came to its end. */
+export interface Run {
+  readonly version: string;
+  readonly report: Report;
+}
+
+/** Why there is no run on this machine. */
+export interface Missing {
+  readonly missing: string;
+}
+
+/** A runtime, perhaps. */
+export interface Host {
+  /** By which it is asked for. */
+  readonly id: string;
+  readonly name: string;
+  /**
+   * Runs the suite.
+   *
+   * @throws If it does not come to its end by itself.
+   */
+  run(files: SuiteFiles): Promise<Run | Missing>;
+}
+
+/** More than a run takes on a machine that has much else to do. */
+export const LIMIT_MS = 180_000;
+
+/** The path of a program that is installed, by the first of some names that is. */
+export async function programPath(names: readonly string[]): Promise<string | null> {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
+  for (const path of names.flatMap((name) => folders.map((folder) => `${folder}/${name}`))) {
+    if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
+  }
+  return null;
+}
+
+/** A promise, or an error when it takes too long. */
+export async function limited<T>(promise: Promise<T>, what: string): Promise<T> {
+  let stop = () => {};
+  const limit = new Promise<never>((_, reject) => {
+    const error = new Error(`${what} takes more than ${LIMIT_MS / 1000} s`);
+    const timer = setTimeout(() => reject(error), LIMIT_MS);
+    stop = () => clearTimeout(timer);
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    stop();
+  }
+}
