@@ -13,7 +13,7 @@ export interface Target {
    * does not, elements are loaded by the vector and broadcast lane by lane.
    */
   readonly cheapBroadcast: boolean;
-  /** Whether a multiply-add is one instruction, which rounds once where the processor can. */
+  /** Whether a multiply-add is one instruction, which rounds once. */
   readonly fusesMultiplyAdd: boolean;
 }
 
@@ -30,8 +30,8 @@ export const WASM_TARGET: Target = {
 };
 
 /**
- * WebAssembly SIMD of runtimes without the relaxed instructions: what differs is how a multiply-add is
- * encoded, so plans are the same.
+ * WebAssembly SIMD of runtimes without the relaxed instructions, or on processors that do not fuse those: what
+ * differs is how a multiply-add is encoded, so plans are the same.
  */
 export const UNFUSED_WASM_TARGET: Target = { ...WASM_TARGET, fusesMultiplyAdd: false };
 

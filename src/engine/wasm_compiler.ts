@@ -1,7 +1,7 @@
 import type { Program } from "../codegen/program.ts";
 import { type Target, UNFUSED_WASM_TARGET, WASM_TARGET } from "../codegen/target.ts";
 import { encodeWasm, encodingWasm, memoryImport } from "../codegen/wasm/encode.ts";
-import { hasRelaxedSimd, hasSimd, type Validate } from "../codegen/wasm/features.ts";
+import { fusesMultiplyAdd, hasSimd, type Validate } from "../codegen/wasm/features.ts";
 import type { Steps } from "../base/steps.ts";
 import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
 
@@ -12,7 +12,7 @@ import type { CompiledPrograms, Compiler, TileFunction } from "./compiler.ts";
  * @throws {Error} If it has no vectors.
  */
 export function wasmTarget(validate?: Validate): Target {
-  if (hasRelaxedSimd(validate)) return WASM_TARGET;
+  if (fusesMultiplyAdd(validate)) return WASM_TARGET;
   if (hasSimd(validate)) return UNFUSED_WASM_TARGET;
   throw new Error('Engine: backend "wasm" needs a runtime with WebAssembly SIMD');
 }

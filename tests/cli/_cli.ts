@@ -1,3 +1,4 @@
+import { compilerFor } from "../../src/engine/backend.ts";
 import { main } from "../../src/cli/main.ts";
 
 /** What a command line printed and how it ended. */
@@ -8,6 +9,11 @@ export interface Ending {
 }
 
 const ENTRY = new URL("../../src/cli/main.ts", import.meta.url).href;
+
+/** Processes without machine code round as this one does: what they compute is compared bit for bit. */
+const ROUNDING = compilerFor("wasm").target.fusesMultiplyAdd
+  ? []
+  : [`--preload=${new URL("../_unfused.ts", import.meta.url).href}`];
 
 /** Runs a command line in this process. */
 export async function runMain(...args: readonly string[]): Promise<Ending> {
@@ -35,9 +41,10 @@ export async function spawnMain(
   more: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ending> {
+  const rounding = more.includes("--allow-ffi") ? [] : ROUNDING;
   const permissions = ["--no-prompt", "--allow-read", "--allow-write", ...more];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", ...permissions, ENTRY, ...args],
+    args: ["run", ...rounding, ...permissions, ENTRY, ...args],
     env: { NO_COLOR: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),
   }).output();
@@ -52,7 +59,11 @@ export async function spawnMain(
  * @param cwd The folder that it runs in.
  */
 export async function runShell(line: string, cwd: string): Promise<Ending> {
-  const tileconv = `"${Deno.execPath()}" run --no-prompt --allow-read --allow-write "${ENTRY}"`;
+  const tileconv = [
+    `"${Deno.execPath()}" run --no-prompt --allow-read --allow-write`,
+    ...ROUNDING,
+    `"${ENTRY}"`,
+  ].join(" ");
   const { code, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-c", line.replaceAll("tileconv", () => tileconv)],
     env: { NO_COLOR: "1" },

@@ -6,6 +6,7 @@ import { setAutomaticTarget } from "../../src/engine/backend.ts";
 import { wasmTarget } from "../../src/engine/wasm_compiler.ts";
 import { runProgram } from "../_program.ts";
 
+const FEATURES = new URL("../../src/codegen/wasm/features.ts", import.meta.url).href;
 const MOD = new URL("../../mod.ts", import.meta.url).href;
 
 /** `f32x4.relaxed_madd`, as it is written in a module. */
@@ -22,6 +23,26 @@ Deno.test("wasmTarget() takes what a runtime has, and says what is missing where
     Error,
     'Engine: backend "wasm" needs a runtime with WebAssembly SIMD',
   );
+});
+
+/** Prints what programs are written for, and what the square of `1 + 2 ** -12` leaves behind its last bit but one. */
+const TARGET_OF = `
+import { convSync, Engine, Tensor } from "${MOD}";
+import { fusesMultiplyAdd, hasRelaxedSimd } from "${FEATURES}";
+const factor = 1 + 2 ** -12;
+const bias = Tensor.full([1], -(1 + 2 ** -11));
+const [x, weight] = [[1, 1, 64], [1, 1, 1]].map((shape) => Tensor.full(shape, factor));
+const engine = new Engine({ threads: 1 });
+console.log(hasRelaxedSimd(), fusesMultiplyAdd(), convSync(x, weight, bias, { engine }).data[0]);
+`;
+
+Deno.test({
+  name: "A processor that does not fuse what is relaxed is one without it",
+  ignore: Deno.build.arch !== "x86_64",
+  async fn() {
+    const { code, out, err } = await runProgram(TARGET_OF, ["--v8-flags=--no-enable-fma3"]);
+    assertEquals({ code, out, err }, { code: 0, out: "true false 0\n", err: "" });
+  },
 });
 
 /** What the first uses of a runtime without vectors say, each by itself, in a line. */

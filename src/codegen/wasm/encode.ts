@@ -134,7 +134,8 @@ class Emitter {
           new Array<number>(LANES).fill(instruction.lane),
         );
       case "fma":
-        if (instruction.once) return this.#roundedOnce(instruction);
+        if (this.#target.fusesMultiplyAdd) return this.#fusedMultiplyAdd(instruction);
+        if (instruction.once) return this.#wideMultiplyAdd(instruction);
         return this.#multiplyAdd(instruction);
       case "constant":
         return this.#constant(instruction.dst, instruction.value);
@@ -195,20 +196,25 @@ class Emitter {
     this.#setRegister(dst);
   }
 
-  #multiplyAdd({ acc, a, b }: MultiplyAdd): void {
+  #fusedMultiplyAdd({ acc, a, b }: MultiplyAdd): void {
     this.#getRegister(a);
     this.#getRegister(b);
-    if (!this.#target.fusesMultiplyAdd) this.out.bytes(OP.f32x4Mul);
     this.#getRegister(acc);
-    this.out.bytes(this.#target.fusesMultiplyAdd ? OP.f32x4RelaxedMadd : OP.f32x4Add);
+    this.out.bytes(OP.f32x4RelaxedMadd);
     this.#setRegister(acc);
   }
 
-  /**
-   * A multiply-add in float64, where the product is exact, half a vector at a time: what is relaxed may be rounded
-   * twice, and is on processors without the instruction.
-   */
-  #roundedOnce({ acc, a, b }: MultiplyAdd): void {
+  #multiplyAdd({ acc, a, b }: MultiplyAdd): void {
+    this.#getRegister(a);
+    this.#getRegister(b);
+    this.out.bytes(OP.f32x4Mul);
+    this.#getRegister(acc);
+    this.out.bytes(OP.f32x4Add);
+    this.#setRegister(acc);
+  }
+
+  /** In float64, where the product is exact, half a vector at a time. */
+  #wideMultiplyAdd({ acc, a, b }: MultiplyAdd): void {
     const half = (push: (register: Register) => void) => {
       const pushAsFloat64 = (register: Register) => {
         push(register);
