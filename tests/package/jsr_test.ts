@@ -44,6 +44,11 @@ Deno.test("The package on JSR runs where it is imported, without any permission"
     assertEquals(names, ["jsr:@std/cli@1/parse-args"]);
   });
 
+  await t.step("marks its runtimes", () => {
+    const runtimes = { browser: true, bun: true, deno: true, node: true };
+    assertEquals(registry.settings["runtimeCompat"], runtimes);
+  });
+
   const write = (name: string, text: string) => Deno.writeTextFileSync(folder.file(name), text);
   write(
     "deno.json",

@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { TestFolder } from "../_folder.ts";
 
@@ -41,4 +41,27 @@ Deno.test("The core is no larger than it was", async () => {
 
 Deno.test("The core in browsers has no machine code, and is no larger than it was", async () => {
   assertAtMost(await compressedBytes(IN_BROWSERS), MOST_BYTES_IN_BROWSERS);
+});
+
+/** What belongs to other entry points, each of which may use the core. */
+const NOT_CORE = [
+  "src/cli/",
+  "src/execution/map.ts",
+  "src/execution/sequence.ts",
+  "src/io/",
+  "src/kernels/maps/",
+  "src/network/",
+  "src/train/",
+];
+
+Deno.test("The core reaches nothing of training, files and networks", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--no-lock", new URL("mod.ts", ROOT).href],
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout));
+  const paths: string[] = modules.map(({ specifier }: { specifier: string }) =>
+    specifier.slice(ROOT.href.length)
+  );
+  assert(paths.includes("mod.ts"));
+  assertEquals(paths.filter((path) => NOT_CORE.some((other) => path.startsWith(other))), []);
 });
