@@ -10,21 +10,10 @@
  * @module
  */
 
-import { browserHosts } from "./browsers.ts";
 import type { Host, Run, SuiteFiles } from "./host.ts";
-import { bunHost, denoHost, nodeHost } from "./processes.ts";
+import { HOSTS } from "./hosts.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-
-const HOSTS: readonly Host[] = [
-  denoHost("deno", []),
-  denoHost("deno", ["--allow-ffi"]),
-  nodeHost(22, "22.23.3"),
-  nodeHost(24, "24.21.0"),
-  nodeHost(26, "26.12.1"),
-  bunHost("1.4.5"),
-  ...browserHosts(),
-];
 
 const COLUMNS = ["runtime", "version", "threads", "backend", "layers right", "seconds"] as const;
 

@@ -1,11 +1,25 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TestFolder } from "../_folder.ts";
+import { HOSTS } from "./hosts.ts";
 import { agrees, digestOf } from "./recorded.ts";
 import { runSuite } from "./suite.ts";
 
+const ALL_LINES = Deno.readTextFileSync(new URL("recorded.jsonl", import.meta.url))
+  .trim().split("\n");
+
 /** A few of the records, spread over them. */
-const LINES = Deno.readTextFileSync(new URL("recorded.jsonl", import.meta.url))
-  .trim().split("\n").filter((_, index) => index % 24 === 0);
+const LINES = ALL_LINES.filter((_, index) => index % 24 === 0);
+
+Deno.test("The README names the runtimes that the layers are computed in, and how many those are", () => {
+  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  const [, platforms = ""] = readme.split("## Platforms");
+  assertStringIncludes(platforms, ` ${ALL_LINES.length} recorded layers`);
+  for (const { id, name } of HOSTS) {
+    const [family = ""] = name.split(",");
+    const [version = ""] = /\d+$/.exec(id) ?? [];
+    assertMatch(platforms, new RegExp(`\\| ${family} [^|]*\\b${version}`));
+  }
+});
 
 Deno.test("agrees() finds one wrong value, and two that have changed places", () => {
   const values = Float32Array.from({ length: 1000 }, (_, index) => Math.sin(index));

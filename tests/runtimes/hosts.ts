@@ -1,0 +1,14 @@
+import { browserHosts } from "./browsers.ts";
+import type { Host } from "./host.ts";
+import { bunHost, denoHost, nodeHost } from "./processes.ts";
+
+/** Where the suite is run. */
+export const HOSTS: readonly Host[] = [
+  denoHost("deno", []),
+  denoHost("deno", ["--allow-ffi"]),
+  nodeHost(22, "22.23.3"),
+  nodeHost(24, "24.21.0"),
+  nodeHost(26, "26.12.1"),
+  bunHost("1.4.5"),
+  ...browserHosts(),
+];
