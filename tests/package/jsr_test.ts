@@ -33,7 +33,14 @@ Deno.test("The package on JSR runs where it is imported, without any permission"
   using cache = new TestFolder();
   using folder = new TestFolder();
   const env = { JSR_URL: registry.url, DENO_DIR: cache.path };
-  const publish = ["tools/jsr.ts", "--token", "none", "--allow-dirty", "--no-check", "--quiet"];
+  const publish = [
+    ".ci/packages/jsr.ts",
+    "--token",
+    "none",
+    "--allow-dirty",
+    "--no-check",
+    "--quiet",
+  ];
   await deno(["run", "-A", "--no-lock", ...publish], ROOT.pathname, { JSR_URL: registry.url });
 
   await t.step("names the standard library as JSR does", () => {

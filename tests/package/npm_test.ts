@@ -65,7 +65,7 @@ function has(program: string): boolean {
 
 /** Makes the package as it is published, and serves it. */
 async function servePackage(folder: TestFolder): Promise<Deno.HttpServer<Deno.NetAddr>> {
-  const tool = ["run", "--lock=deno.lock", "--frozen", "-A", "tools/npm.ts", folder.path];
+  const tool = ["run", "--lock=deno.lock", "--frozen", "-A", ".ci/packages/npm.ts", folder.path];
   await run(Deno.execPath(), tool, ROOT);
   const manifest = JSON.parse(Deno.readTextFileSync(folder.file("package/package.json")));
   const tarball = folder.names().find((name) => name.endsWith(".tgz")) ?? "";

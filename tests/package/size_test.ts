@@ -4,17 +4,17 @@ import { TestFolder } from "../_folder.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** What browsers get in a module's place (see `tools/npm.ts`). */
+/** What browsers get in a module's place (see `.ci/packages/npm.ts`). */
 const IN_BROWSERS = { "src/engine/native.ts": "src/engine/no_native.ts" };
 
 /**
- * Bytes of the core in one file, minified and compressed: as much as it takes, and half a kilobyte. Names that are not
+ * Bytes of the core in one file, minified and compressed: as much as it takes, and two kilobytes. Names that are not
  * shortened and messages for people are a tenth of it, the rest is code that some layer runs.
  */
-const MOST_BYTES = 111_000;
+const MOST_BYTES = 114_000;
 
 /** The same for a browser, without the encoders of machine code. */
-const MOST_BYTES_IN_BROWSERS = 99_800;
+const MOST_BYTES_IN_BROWSERS = 102_000;
 
 /** `deno bundle --minify mod.ts | gzip -9 | wc -c`, with some modules replaced by others. */
 async function compressedBytes(replaced: Readonly<Record<string, string>>): Promise<number> {

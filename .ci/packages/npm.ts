@@ -11,10 +11,10 @@
  * @module
  */
 
-import config from "../deno.json" with { type: "json" };
+import config from "../../deno.json" with { type: "json" };
 import { DESCRIPTION } from "./description.ts";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const COMPILER = "npm:typescript@7.0.2/tsc";
 
 /** Entry points that only Deno can run. */

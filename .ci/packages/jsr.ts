@@ -11,10 +11,10 @@
  * @module
  */
 
-import config from "../deno.json" with { type: "json" };
+import config from "../../deno.json" with { type: "json" };
 import { DESCRIPTION } from "./description.ts";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 
 const PUBLISHED = ["mod.ts", "src", "workers", "README.md", "LICENSE"];
 
