@@ -6,6 +6,7 @@ import { bunHost, denoHost, nodeHost } from "./processes.ts";
 export const HOSTS: readonly Host[] = [
   denoHost("deno", []),
   denoHost("deno", ["--allow-ffi"]),
+  nodeHost(20, "20.20.2"),
   nodeHost(22, "22.23.3"),
   nodeHost(24, "24.21.0"),
   nodeHost(26, "26.12.1"),
