@@ -17,7 +17,7 @@ export function draws(usual: number): number {
 }
 
 /** How many times as much a deep run draws. */
-export const DEEP = 2;
+export const DEEP = 1.5;
 
 /**
  * How many times a property is drawn that only large numbers show: a deep run draws all of them, any other a few.

@@ -11,7 +11,7 @@
 
 /** The floors of the house, the highest first. Rooms on one floor do not see each other. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["bench", "tools"],
+  ["bench", ".ci/packages"],
   ["src/cli/main.ts"],
   ["src/cli/commands"],
   ["src/cli/training", "src/cli/upscaling"],
@@ -84,7 +84,7 @@ async function readImports(): Promise<Imports> {
     }
   };
   await read("mod.ts");
-  for (const folder of ["src/", "workers/", "bench/", "tools/"]) await walk(folder);
+  for (const folder of ["src/", "workers/", "bench/", ".ci/packages/"]) await walk(folder);
   return imports;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Stands for `native.ts` in browsers, which never run machine code: its encoders are a tenth of what a page would
- * have to load. Bundlers are told so by the package for npm (see `tools/npm.ts`).
+ * have to load. Bundlers are told so by the package for npm (see `.ci/packages/npm.ts`).
  *
  * @module
  */

@@ -10,7 +10,7 @@ export interface Ending {
 
 const ENTRY = new URL("../../src/cli/main.ts", import.meta.url).href;
 
-/** Processes round as this one does: what they compute is compared bit for bit. */
+/** Processes without machine code round as this one does: what they compute is compared bit for bit. */
 const ROUNDING = compilerFor("wasm").target.fusesMultiplyAdd
   ? []
   : [`--preload=${new URL("../_unfused.ts", import.meta.url).href}`];
@@ -41,9 +41,10 @@ export async function spawnMain(
   more: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ending> {
+  const rounding = more.includes("--allow-ffi") ? [] : ROUNDING;
   const permissions = ["--no-prompt", "--allow-read", "--allow-write", ...more];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", ...ROUNDING, ...permissions, ENTRY, ...args],
+    args: ["run", ...rounding, ...permissions, ENTRY, ...args],
     env: { NO_COLOR: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),
   }).output();

@@ -22,6 +22,7 @@ const STANDARD_LIBRARY: readonly [string, KeptPackage][] = [
 /** A registry on loopback that speaks as JSR does, as far as `deno publish` and imports need it. */
 export class JsrRegistry implements AsyncDisposable {
   readonly #packages = new Map(STANDARD_LIBRARY);
+  readonly #settings: Record<string, unknown> = {};
   readonly #server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     (request) => this.#respond(request),
@@ -37,6 +38,11 @@ export class JsrRegistry implements AsyncDisposable {
     return this.#packages.get(name)?.files ?? new Map();
   }
 
+  /** What has been said of the package besides. */
+  get settings(): Readonly<Record<string, unknown>> {
+    return this.#settings;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
   }
@@ -46,6 +52,7 @@ export class JsrRegistry implements AsyncDisposable {
     const [, scope, name, version] =
       path.match(/^\/api\/scopes\/([^/]+)\/packages\/([^/]+)(?:\/versions\/([^/]+))?$/) ?? [];
     if (scope === undefined) return this.#serve(path);
+    if (request.method === "PATCH") Object.assign(this.#settings, await request.json());
     if (version === undefined) return Response.json({ scope, name });
     if (request.method === "GET") {
       const body = { code: "packageVersionNotFound", message: "It is not there yet" };

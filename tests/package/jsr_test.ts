@@ -33,7 +33,14 @@ Deno.test("The package on JSR runs where it is imported, without any permission"
   using cache = new TestFolder();
   using folder = new TestFolder();
   const env = { JSR_URL: registry.url, DENO_DIR: cache.path };
-  const publish = ["tools/jsr.ts", "--token", "none", "--allow-dirty", "--no-check", "--quiet"];
+  const publish = [
+    ".ci/packages/jsr.ts",
+    "--token",
+    "none",
+    "--allow-dirty",
+    "--no-check",
+    "--quiet",
+  ];
   await deno(["run", "-A", "--no-lock", ...publish], ROOT.pathname, { JSR_URL: registry.url });
 
   await t.step("names the standard library as JSR does", () => {
@@ -42,6 +49,11 @@ Deno.test("The package on JSR runs where it is imported, without any permission"
       path.endsWith(".ts") ? [...decoder.decode(bytes).matchAll(STANDARD_IMPORT)] : []
     ).map(([, name]) => name);
     assertEquals(names, ["jsr:@std/cli@1/parse-args"]);
+  });
+
+  await t.step("marks its runtimes", () => {
+    const runtimes = { browser: true, bun: true, deno: true, node: true };
+    assertEquals(registry.settings["runtimeCompat"], runtimes);
   });
 
   const write = (name: string, text: string) => Deno.writeTextFileSync(folder.file(name), text);

@@ -65,25 +65,19 @@ function has(program: string): boolean {
 
 /** Makes the package as it is published, and serves it. */
 async function servePackage(folder: TestFolder): Promise<Deno.HttpServer<Deno.NetAddr>> {
-  const tool = ["run", "--lock=deno.lock", "--frozen", "-A", "tools/npm.ts", folder.path];
+  const tool = ["run", "--lock=deno.lock", "--frozen", "-A", ".ci/packages/npm.ts", folder.path];
   await run(Deno.execPath(), tool, ROOT);
   const manifest = JSON.parse(Deno.readTextFileSync(folder.file("package/package.json")));
   const tarball = folder.names().find((name) => name.endsWith(".tgz")) ?? "";
   return serveToNpm(Deno.readFileSync(folder.file(tarball)), manifest);
 }
 
-/** Installs the package from the registry, and all others from where they come. */
-async function install(
-  folder: TestFolder,
-  { addr }: Deno.HttpServer<Deno.NetAddr>,
-): Promise<void> {
-  for (const [name, text] of Object.entries(PROJECT)) {
+/** Makes a project that gets the package from the registry, and all others from where they come. */
+function makeProject(folder: TestFolder, { addr }: Deno.HttpServer<Deno.NetAddr>): void {
+  const scope = `@tileconv:registry=http://127.0.0.1:${addr.port}/\n`;
+  for (const [name, text] of Object.entries({ ...PROJECT, ".npmrc": scope })) {
     Deno.writeTextFileSync(folder.file(name), text);
   }
-  const scope = `@tileconv:registry=http://127.0.0.1:${addr.port}/\n`;
-  Deno.writeTextFileSync(folder.file(".npmrc"), scope);
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
-  await run("npm", ["install", ...flags, "@tileconv/conv", ...TOOLS], folder.path);
 }
 
 Deno.test({
@@ -93,7 +87,9 @@ Deno.test({
     using published = new TestFolder();
     await using registry = await servePackage(published);
     using folder = new TestFolder();
-    await install(folder, registry);
+    makeProject(folder, registry);
+    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+    await run("npm", ["install", ...flags, "@tileconv/conv", ...TOOLS], folder.path);
 
     for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
       await t.step(`compiled with its types, resolved as by ${resolution}`, async () => {
@@ -103,12 +99,18 @@ Deno.test({
       });
     }
 
-    for (const [name, runtime] of [["Node.js", "node"], ["Bun", folder.file(BUN)]]) {
-      await t.step(`in ${name}`, async () => {
-        const printed = await run(`${runtime}`, ["built/program.js"], folder.path);
-        assertEquals(JSON.parse(printed), RESULTS);
-      });
-    }
+    await t.step("in Node.js", async () => {
+      const printed = await run("node", ["built/program.js"], folder.path);
+      assertEquals(JSON.parse(printed), RESULTS);
+    });
+
+    await t.step("in Bun, installed by itself", async () => {
+      using project = new TestFolder();
+      makeProject(project, registry);
+      const bun = folder.file(BUN);
+      await run(bun, ["add", "@tileconv/conv"], project.path);
+      assertEquals(JSON.parse(await run(bun, ["program.ts"], project.path)), RESULTS);
+    });
 
     await t.step("bundled by esbuild with the names of functions, in Node.js", async () => {
       const flags = ["--bundle", "--minify", "--keep-names", "--format=esm", "--platform=node"];

@@ -11,21 +11,8 @@
  */
 
 import { bundle } from "../../bench/runtimes/programs.ts";
-import { browserHosts } from "./browsers.ts";
 import type { Host, Run, SuiteFiles } from "./host.ts";
-import { bunHost, denoHost, nodeHost } from "./processes.ts";
-
-const HOSTS: readonly Host[] = [
-  denoHost("deno"),
-  denoHost("deno", { flags: ["--allow-ffi"], backend: "auto" }),
-  nodeHost("22.23.3"),
-  nodeHost("24.21.0"),
-  nodeHost("26.12.1"),
-  nodeHost("26.12.1", { flags: ["--experimental-ffi"], backend: "native" }),
-  bunHost("1.4.5"),
-  bunHost("1.4.5", { flags: [], backend: "native" }),
-  ...browserHosts(),
-];
+import { HOSTS } from "./hosts.ts";
 
 const COLUMNS = ["runtime", "version", "threads", "backend", "layers right", "seconds"] as const;
 

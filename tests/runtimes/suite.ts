@@ -5,6 +5,7 @@
  */
 
 import { type Backend, Engine, type Layer, Tensor } from "../../mod.ts";
+import { runtimeOf } from "../../src/engine/engine.ts";
 import { FileError, readNpy, readNpz, writeNpy, writeNpz } from "../../src/io/mod.ts";
 import {
   agrees,
@@ -53,8 +54,10 @@ export async function runSuite(
     several: new Engine({ threads: THREADS, memory: 2 ** 26, backend: chosen }),
   };
   await engines.several.ready;
+  const { started, workers } = runtimeOf(engines.several);
   const layers: RecordedLayer[] = records.trim().split("\n").map((line) => JSON.parse(line));
   const faults = await fileFaults(folder);
+  if (started < workers) faults.push(`Of ${workers} workers only ${started} have started`);
   let right = 0;
   for (const [index, recorded] of layers.entries()) {
     const found = await faultsOf(recorded, engines).catch((error) => [String(error)]);

@@ -11,9 +11,10 @@
  * @module
  */
 
-import config from "../deno.json" with { type: "json" };
+import config from "../../deno.json" with { type: "json" };
+import { DESCRIPTION } from "./description.ts";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const COMPILER = "npm:typescript@7.0.2/tsc";
 
 /** Entry points that only Deno can run. */
@@ -133,7 +134,7 @@ async function describePackage(folder: string): Promise<Record<string, unknown>>
   return {
     name: config.name,
     version: config.version,
-    description: "The convolution layers of torch.nn on the CPU, on all cores, by generated code",
+    description: DESCRIPTION,
     keywords: ["convolution", "conv2d", "neural-network", "onnx", "simd", "webassembly"],
     license: config.license,
     type: "module",

@@ -3,16 +3,18 @@
  * library is named as JSR names it there; the checkout has it from a mirror on npm, where only that can be reached.
  *
  * ```sh
- * deno task jsr            # asks in the browser whether it may
- * deno task jsr --dry-run  # what deno publish takes
+ * deno task jsr                # asks in the browser whether it may
+ * deno task jsr --token TOKEN  # also says what the package is, and which runtimes it is for
+ * deno task jsr --dry-run      # whatever else deno publish takes
  * ```
  *
  * @module
  */
 
-import config from "../deno.json" with { type: "json" };
+import config from "../../deno.json" with { type: "json" };
+import { DESCRIPTION } from "./description.ts";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 
 const PUBLISHED = ["mod.ts", "src", "workers", "README.md", "LICENSE"];
 
@@ -39,11 +41,40 @@ async function writePackage(folder: string): Promise<void> {
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(description, null, 2) + "\n");
 }
 
+/** What no file of the package can say, a request each. */
+const SETTINGS = [
+  { description: DESCRIPTION },
+  { runtimeCompat: { browser: true, bun: true, deno: true, node: true } },
+];
+
+/** Says on JSR what the package is, and which runtimes it is for. */
+async function describePackage(token: string): Promise<void> {
+  const registry = Deno.env.get("JSR_URL") ?? "https://jsr.io/";
+  const [scope, name] = config.name.slice(1).split("/");
+  const url = new URL(`api/scopes/${scope}/packages/${name}`, registry);
+  for (const setting of SETTINGS) {
+    const { ok, status } = await fetch(url, {
+      method: "PATCH",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(setting),
+    });
+    if (!ok) throw new Error(`${url} answered ${status} to ${Object.keys(setting)}`);
+  }
+}
+
+/** The token among the arguments, unless nothing is published. */
+function tokenOf(args: readonly string[]): string | null {
+  if (args.includes("--dry-run") || !args.includes("--token")) return null;
+  return args[args.indexOf("--token") + 1] ?? null;
+}
+
 const folder = await Deno.makeTempDir({ prefix: "tileconv-" });
 try {
   await writePackage(folder);
   const args = ["publish", ...Deno.args];
   const { code } = await new Deno.Command(Deno.execPath(), { args, cwd: folder }).spawn().status;
+  const token = tokenOf(Deno.args);
+  if (code === 0 && token !== null) await describePackage(token);
   Deno.exitCode = code;
 } finally {
   await Deno.remove(folder, { recursive: true });
