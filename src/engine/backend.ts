@@ -6,12 +6,12 @@
 
 import type { Target } from "../codegen/target.ts";
 import type { Compiler } from "./compiler.ts";
-import { nativeCompiler } from "./native.ts";
+import { isNativeCodeAllowed, nativeCompiler } from "./native.ts";
 import { wasmCompiler, wasmTarget } from "./wasm_compiler.ts";
 
 /**
  * Which code an engine runs: `"wasm"` is WebAssembly SIMD, `"native"` machine code, `"auto"` the
- * fastest that may be run.
+ * fastest that the user has allowed.
  */
 export type Backend = "auto" | "wasm" | "native";
 
@@ -32,7 +32,10 @@ export function setAutomaticTarget(target: Target | null): void {
  * @throws {Error} If it cannot be had; the message names what is missing.
  */
 export function compilerFor(backend: Backend): Compiler {
-  if (backend === "wasm" || backend === "auto" && automatic?.name === "wasm") return webAssembly();
+  if (backend === "wasm") return webAssembly();
+  if (backend === "auto" && (automatic?.name === "wasm" || !isNativeCodeAllowed())) {
+    return webAssembly();
+  }
   const native = nativeCompiler(automatic);
   if (!("missing" in native)) return native;
   if (backend === "auto") return webAssembly();

@@ -18,8 +18,9 @@ export interface EngineOptions {
    */
   readonly memory?: number;
   /**
-   * `"wasm"`, which needs no permission; `"native"`, machine code for x86-64 Linux, which needs
-   * `--allow-ffi`; or the faster one of those that can be had. Default: `"auto"`, which asks for nothing.
+   * `"wasm"`, which needs no permission; `"native"`, machine code for x86-64 Linux, which needs Deno with
+   * `--allow-ffi`, Node.js from 26.1 on or Bun; or the faster one of those that the user has allowed, by `--allow-ffi`
+   * or Node.js's `--experimental-ffi`. Default: `"auto"`, which asks for nothing.
    */
   readonly backend?: Backend;
 }

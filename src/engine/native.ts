@@ -13,6 +13,8 @@ import type { Compiler, Obstacle } from "./compiler.ts";
 import { NativeCompiler } from "./native_compiler.ts";
 import { PAGE_BYTES } from "./shared_memory.ts";
 
+export { isNativeCodeAllowed, openNativeCode } from "../platform/native_code.ts";
+
 /** What has been found out about this host; permissions may be granted later, the host stays. */
 let host: { readonly native: NativeCode; readonly target: Target } | Obstacle | null = null;
 

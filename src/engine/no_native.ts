@@ -5,7 +5,17 @@
  * @module
  */
 
+type Native = typeof import("./native.ts");
+
 /** There is no compiler of machine code. */
-export const nativeCompiler: typeof import("./native.ts").nativeCompiler = () => ({
+export const nativeCompiler: Native["nativeCompiler"] = () => ({
   missing: "another host than a browser",
 });
+
+/** A page cannot be allowed to call native functions. */
+export const isNativeCodeAllowed: Native["isNativeCodeAllowed"] = () => false;
+
+/** Threads are given this, and never call it. */
+export const openNativeCode: Native["openNativeCode"] = () => {
+  throw new Error("There is no native code on a page");
+};

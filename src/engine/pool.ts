@@ -4,7 +4,6 @@
  * @module
  */
 
-import { openNativeCode } from "../platform/native_code.ts";
 import { startThread, type Thread } from "../platform/threads.ts";
 import {
   claimTiles,
@@ -14,6 +13,7 @@ import {
   type TileFunctions,
   type WorkerStart,
 } from "../../workers/tiles.ts";
+import { openNativeCode } from "./native.ts";
 
 /** The functions of a worker, as text. */
 type FunctionTexts = Readonly<Record<keyof TileFunctions, string>>;

@@ -9,7 +9,9 @@
 interface NodeModules {
   readonly "node:fs/promises": typeof import("node:fs/promises");
   readonly "node:fs": typeof import("node:fs");
+  readonly "node:module": typeof import("node:module");
   readonly "node:os": typeof import("node:os");
+  readonly "node:process": typeof import("node:process");
   readonly "node:worker_threads": typeof import("node:worker_threads");
 }
 

@@ -154,8 +154,9 @@ function startNodeWorker(
   Worker: typeof NodeWorker,
 ): Thread {
   const text = `import { workerData } from "node:worker_threads";\n${module}`;
-  // Without an environment of its own it would copy this one, for which the user would be asked.
-  const worker = new Worker(new URL(dataUrl(text)), { workerData, env: {} });
+  // Without an environment of its own it would copy this one, for which the user would be asked. What Node.js warns
+  // of, it says once in each thread: this one's are enough.
+  const worker = new Worker(new URL(dataUrl(text)), { workerData, env: {}, stderr: true });
   worker.unref();
   worker.on("error", onFailure);
   worker.on("exit", (code) => {

@@ -4,14 +4,8 @@
  * @module
  */
 
-import {
-  type Host,
-  limited,
-  type Missing,
-  programPath,
-  type Run,
-  type SuiteFiles,
-} from "./host.ts";
+import { type Missing, programPath } from "../../bench/runtimes/programs.ts";
+import { type Host, limited, type Run, type SuiteFiles } from "./host.ts";
 
 /** A browser that has been started. */
 interface Browser {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Missing } from "../../bench/runtimes/programs.ts";
 import type { Report } from "./suite.ts";
 
 /** The files that are needed for a run, in a folder. */
@@ -22,11 +23,6 @@ export interface Run {
   readonly report: Report;
 }
 
-/** Why there is no run on this machine. */
-export interface Missing {
-  readonly missing: string;
-}
-
 /** A runtime, perhaps. */
 export interface Host {
   /** By which it is asked for. */
@@ -42,15 +38,6 @@ export interface Host {
 
 /** More than a run takes on a machine that has much else to do. */
 export const LIMIT_MS = 180_000;
-
-/** The path of a program that is installed, by the first of some names that is. */
-export async function programPath(names: readonly string[]): Promise<string | null> {
-  const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
-  for (const path of names.flatMap((name) => folders.map((folder) => `${folder}/${name}`))) {
-    if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
-  }
-  return null;
-}
 
 /** A promise, or an error when it takes too long. */
 export async function limited<T>(promise: Promise<T>, what: string): Promise<T> {

