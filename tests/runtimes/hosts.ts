@@ -1,4 +1,5 @@
 import { browserHosts } from "./browsers.ts";
+import { arm64Host } from "./emulated.ts";
 import type { Host } from "./host.ts";
 import { bunHost, denoHost, nodeHost } from "./processes.ts";
 
@@ -14,4 +15,5 @@ export const HOSTS: readonly Host[] = [
   bunHost("1.4.5"),
   bunHost("1.4.5", { flags: [], backend: "native" }),
   ...browserHosts(),
+  arm64Host(),
 ];

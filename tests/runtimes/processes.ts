@@ -59,7 +59,8 @@ console.log(JSON.stringify(await runSuite(records, ${JSON.stringify(folder)}, "$
 `;
 }
 
-async function runProgram(
+/** Runs the suite with a program that runs modules. */
+export async function runProgram(
   program: string,
   { flags, backend }: Start,
   files: SuiteFiles,
