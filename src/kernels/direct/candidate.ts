@@ -6,9 +6,6 @@
 
 import type { Target } from "../../codegen/target.ts";
 import type { Geometry } from "../../convolution/geometry.ts";
-import { FLOAT_BYTES } from "../../codegen/program.ts";
-import { product } from "../../base/numbers.ts";
-import { isAliased } from "../common/cache.ts";
 import { collapse } from "../collapse.ts";
 import { COPY_NANOSECONDS, CYCLE_NANOSECONDS, MOVE_NANOSECONDS, tuned } from "../common/tuning.ts";
 import type { Candidate, Problem } from "../plan.ts";
@@ -30,9 +27,11 @@ export function directCandidate(problem: Problem): Candidate | null {
 /** A group of an item. */
 function groupNanoseconds(g: Geometry, collapsed: Geometry, target: Target): number {
   const work = laneWork(collapsed, target);
+  const { kernel, output } = collapsed;
+  const isOneRow = kernel[0] * kernel[1] * output[0] * output[1] === 1;
   // In machine code taps through which some outputs see padding alone are left out for those.
   const share = target.cheapBroadcast ? seenShare(g) : 1;
-  const sums = sumNanoseconds(work) * share * (isFar(collapsed, target) ? FAR_OVERHEAD : 1);
+  const sums = sumNanoseconds(work) * share * (work.taps === 1 || isOneRow ? FAR_OVERHEAD : 1);
   // Where there is no sum over channels, what counts is the way there and back.
   if (work.inChannels > 1) return sums;
   const seen = work.rows * work.columns * collapsed.stride[2];
@@ -40,15 +39,9 @@ function groupNanoseconds(g: Geometry, collapsed: Geometry, target: Target): num
 }
 
 /**
- * Whether sums wait for their inputs: where kernels have one tap or one row, each load but a few is from another plane,
- * on a page of its own. Of one tap the next ones are asked for ahead, where they do not drive each other out.
+ * How much longer the sums take where kernels have one tap or one row, so that each load but a few is from
+ * another plane, on a page of its own.
  */
-function isFar({ kernel, output, input }: Geometry, target: Target): boolean {
-  if (product(kernel) > 1) return kernel[0] * kernel[1] * output[0] * output[1] === 1;
-  return !target.cheapBroadcast || isAliased(product(input) * FLOAT_BYTES);
-}
-
-/** How much longer they take then. */
 const FAR_OVERHEAD = 1.2;
 
 /** How much longer they take in machine code than the cycles that the choice of lanes counts. */

@@ -334,9 +334,6 @@ function broadcastSteps(
   { input, weight }: StepPointers,
 ): WriteSteps {
   const holdsInputs = vectors.length <= sums.length;
-  // Of one tap every load is from another plane: more streams than the processor's prefetchers follow.
-  const isFetched = countTerms(shape.taps) === 1;
-  const tileBytes = vectors.length * code.lanes * FLOAT_BYTES;
   const held = code.registers(Math.min(vectors.length, sums.length));
   const passing = code.register();
   const loadInput = (register: Register, vector: TileVector, offset: number) => {
@@ -348,10 +345,7 @@ function broadcastSteps(
   return (offsets) => {
     offsets.forEach((offset, step) => {
       if (holdsInputs) {
-        zip(vectors, held, (vector, register) => {
-          loadInput(register, vector, offset);
-          if (isFetched) code.prefetch(input, offset + vector.input + tileBytes);
-        });
+        zip(vectors, held, (vector, register) => loadInput(register, vector, offset));
         sums.forEach((row, channel) => {
           loadWeight(passing, channel, step);
           zip(row, held, (sum, register) => code.fma(sum, register, passing));
