@@ -324,7 +324,8 @@ Deno.test("The pointers of a plan's tiles point where their names say", () => {
         }
       },
     ),
-    { seed: 47, numRuns: draws(200) },
+    // Fewer do not meet every name.
+    { seed: 47, numRuns: Math.max(200, draws(200)) },
   );
   assertEquals(named, new Set([...Object.keys(BUFFER), ...Object.keys(PLACES)]));
 });
