@@ -345,7 +345,7 @@ export class X64Assembler {
 
   /** `prefetcht1`: brings a line as near as the second-level cache. */
   prefetch(from: Memory): void {
-    this.#general(0, 0x18, 2, from, 0, true);
+    this.#general(0, 0x0f18, 2, from);
   }
 
   lea(dst: number, from: Memory): void {
@@ -506,14 +506,13 @@ export class X64Assembler {
     reg: number,
     rm: number | Memory,
     immediateBytes = 0,
-    isSecondMap = false,
   ): void {
     this.#reserve(MOST_INSTRUCTION_BYTES);
     const base = typeof rm === "number" ? rm : rm.base;
     const rex = rexW | (reg > 7 ? 4 : 0) | (base > 7 ? 1 : 0);
     if (rex !== 0) this.#byte(0x40 | rex);
-    if (isSecondMap) this.#byte(0x0f);
-    this.#byte(opcode);
+    if (opcode > 0xff) this.#byte(opcode >> 8);
+    this.#byte(opcode & 0xff);
     this.#modRm(reg, rm, 1, immediateBytes);
   }
 

@@ -18,8 +18,7 @@
  */
 
 import type { Pointer, ProgramBuilder } from "../../codegen/program.ts";
-
-const LINE_BYTES = 64;
+import { CACHE_LINE_BYTES } from "./cache.ts";
 
 /** How far ahead lines are asked for. */
 const AHEAD_BYTES = 12 * 1024;
@@ -31,6 +30,6 @@ const AHEAD_BYTES = 12 * 1024;
 export function prefetching(code: ProgramBuilder, stream: Pointer): (end: number) => void {
   let asked = 0;
   return (end) => {
-    for (; asked < end; asked += LINE_BYTES) code.prefetch(stream, AHEAD_BYTES + asked);
+    for (; asked < end; asked += CACHE_LINE_BYTES) code.prefetch(stream, AHEAD_BYTES + asked);
   };
 }
