@@ -11,6 +11,7 @@ import {
   type Register,
 } from "../../codegen/program.ts";
 import { type Epilogue, RELU6_LIMIT } from "../../convolution/epilogue.ts";
+import { atLeast, atMost } from "./bounds.ts";
 
 /** How pointers named so move: what is added lies in the order of the output. */
 export function resultSteps(bytes: number): { readonly output: number; readonly add: number } {
@@ -61,8 +62,8 @@ function writeActivation(
   { activation, negativeSlope }: Epilogue,
 ): void {
   if (activation === null) return;
-  const bound = code.register();
   if (activation === "leakyRelu") {
+    const bound = code.register();
     code.constant(bound, negativeSlope);
     code.mul(bound, bound, sum);
     // Of x and slope * x the activation is the larger one, or for steeper slopes the smaller.
@@ -71,11 +72,6 @@ function writeActivation(
     else code.max(sum, sum, bound);
     return;
   }
-  code.zero(bound);
-  code.pmax(sum, sum, bound);
-  // Of -0, which is no less than 0, that makes 0.
-  code.add(sum, sum, bound);
-  if (activation === "relu") return;
-  code.constant(bound, RELU6_LIMIT);
-  code.pmin(sum, sum, bound);
+  atLeast(code, sum, sum, 0);
+  if (activation === "relu6") atMost(code, sum, sum, RELU6_LIMIT);
 }

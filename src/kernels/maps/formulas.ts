@@ -5,6 +5,7 @@
  */
 
 import type { ProgramBuilder, Register } from "../../codegen/program.ts";
+import { atLeast, atMost } from "../common/bounds.ts";
 
 /** Makes a vector of those of the inputs, which stay as they are. */
 export type Formula = (code: ProgramBuilder, inputs: readonly Register[]) => Register;
@@ -33,26 +34,13 @@ export function binary(op: Binary): Formula {
 /** What is above a bound, and below another one; infinite ones are none. */
 export function clip(low: number, high: number): Formula {
   return (code, [x = 0]) => {
-    const above = low === -Infinity ? x : atLeast(code, x, low);
-    return high === Infinity ? above : atMost(code, above, high);
+    if (low === -Infinity && high === Infinity) return x;
+    const result = code.register();
+    code.copy(result, x);
+    if (low !== -Infinity) atLeast(code, result, result, low);
+    if (high !== Infinity) atMost(code, result, result, high);
+    return result;
   };
-}
-
-/** The larger of an element and a bound, in a new register. */
-function atLeast(code: ProgramBuilder, x: Register, bound: number): Register {
-  const [result, least] = [code.register(), constant(code, bound)];
-  code.pmax(result, x, least);
-  // It left -0, which is no less than 0, as it was.
-  if (Object.is(bound, 0)) code.add(result, result, least);
-  return result;
-}
-
-/** The smaller one. */
-function atMost(code: ProgramBuilder, x: Register, bound: number): Register {
-  const [result, most] = [code.register(), constant(code, bound)];
-  if (Object.is(bound, -0)) code.min(result, x, most);
-  else code.pmin(result, x, most);
-  return result;
 }
 
 /** The first where it is not negative, else it times the second. */
@@ -91,7 +79,9 @@ export function hardSigmoid(scale: number, shift: number): Formula {
   return (code, [x = 0]) => {
     const result = constant(code, shift);
     code.fma(result, x, constant(code, scale));
-    return atLeast(code, atMost(code, result, 1), 0);
+    atMost(code, result, result, 1);
+    atLeast(code, result, result, 0);
+    return result;
   };
 }
 
